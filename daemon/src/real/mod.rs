@@ -1,2 +1,1 @@
 //! The adapters: the only places that name SQL, HTTP, processes, files or clocks.
-

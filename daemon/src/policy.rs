@@ -1,0 +1,132 @@
+//! Every limit, in one place: unit in the name, the reason beside it, relations checked when compiled.
+//!
+//! What an operator may change per kind is in the configuration ([`crate::config::Kind`]); its defaults are here.
+//! Times are milliseconds unless the name says otherwise.
+
+/// The server waits at most this long in one long poll; configurable (`poll_timeout`). Telegram cuts at 50 s.
+pub const POLL_TIMEOUT_MS: i64 = 30_000;
+/// Telegram cuts longer waits silently.
+pub const POLL_TIMEOUT_MAX_MS: i64 = 50_000;
+/// Added to the server's wait before we give up on a poll: one slow round trip. A half-open poll thus ends after
+/// at most 50 + 15 = 65 s, inside the 75 s in which polling must recover.
+pub const POLL_SLACK_MS: i64 = 15_000;
+/// Between two polls after a failure, doubling; a pause is never under half of it, which keeps a broken network at
+/// 30 requests a minute at the most.
+pub const POLL_RETRY_BASE_MS: i64 = 4_000;
+/// Retry pause at most: healing is noticed within half a minute.
+pub const POLL_RETRY_CAP_MS: i64 = 30_000;
+/// Consecutive 409 answers before somebody else is presumed to hold the token. The first after a restart is our own old poll.
+pub const POLL_CONFLICTS_BEFORE_ALARM: u32 = 3;
+/// Between two polls that both answered at once, when the server kept its answer back: it merges quicker ones (0.5 s guard).
+pub const POLL_GUARD_MS: i64 = 550;
+
+/// Any call but a poll: above the 10 s that a slow server takes, below an operator's patience.
+pub const CALL_GIVE_UP_MS: i64 = 20_000;
+/// First retry of a message that could not be sent; doubling, full jitter.
+pub const SEND_RETRY_BASE_MS: i64 = 1_000;
+/// Longest pause between two tries of one message: after an outage everything goes out within a minute.
+pub const SEND_RETRY_CAP_MS: i64 = 60_000;
+/// Tries of a message that the server refuses for good (400) before it is set aside for `/inbox`.
+pub const SEND_REFUSALS_MAX: u32 = 2;
+/// Between two messages to one private chat: Telegram's published rate.
+pub const CHAT_GAP_MS: i64 = 1_000;
+/// The same for groups: 20 a minute.
+pub const GROUP_GAP_MS: i64 = 3_000;
+/// Between two calls over all chats: 30 a second.
+pub const SEND_GAP_MS: i64 = 34;
+/// Calls under way at once; one per chat.
+pub const SENDS_AT_ONCE: usize = 4;
+/// A chat that refused us (403) is tried again this often: unblocking normally tells us earlier.
+pub const PARKED_RETRY_MS: i64 = 6 * 3_600_000;
+/// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
+pub const MESSAGE_UTF16_MAX: usize = 4_096;
+
+/// A command older than this when it is read is not carried out without a confirming press (`/stop` and reading are).
+pub const COMMAND_MAX_AGE_MS: i64 = 10 * 60_000;
+/// A button may be pressed for this long; the card is issued again when it has to be.
+pub const BUTTON_TTL_MS: i64 = 7 * 24 * 3_600_000;
+/// Ignored strangers are recorded at most once per chat in this time, with the number of those since.
+pub const STRANGER_RECORD_GAP_MS: i64 = 3_600_000;
+/// Strangers remembered for that at once; beyond it they are counted together.
+pub const STRANGERS_TRACKED_MAX: usize = 256;
+/// Longest prompt, in bytes; a Telegram message can't be longer than four times 4096.
+pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
+/// Longest note, reason or review text kept, in bytes.
+pub const NOTE_BYTES_MAX: usize = 2_000;
+/// Open tasks (not terminal) at most; one more is refused with a reason. Bounds what a stuck client can fill.
+pub const OPEN_TASKS_MAX: i64 = 10_000;
+
+/// Default `timeout` of a kind.
+pub const TASK_TIMEOUT_MS: i64 = 30 * 60_000;
+/// Default `stop_grace` of a kind: what well-behaved builds need to clean up.
+pub const STOP_GRACE_MS: i64 = 10_000;
+/// After grace, SIGKILL and `cgroup.kill`, the tree should be empty at once; later than this it is an alarm.
+pub const KILL_ALARM_MS: i64 = 5_000;
+/// Default `approval_ttl`: a request nobody approved by the next working day is stale.
+pub const APPROVAL_TTL_MS: i64 = 24 * 3_600_000;
+/// Default `queue_ttl`.
+pub const QUEUE_TTL_MS: i64 = 24 * 3_600_000;
+/// Default `backoff`: first pause before a retry, doubling, full jitter.
+pub const TASK_RETRY_BASE_MS: i64 = 5_000;
+/// Longest pause between two attempts.
+pub const TASK_RETRY_CAP_MS: i64 = 10 * 60_000;
+/// Default `max_log_bytes` of each stream.
+pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Tasks of all kinds running at once, by default.
+pub const RUNNING_MAX: u32 = 32;
+/// Tasks start this nice by default, so that the daemon answers while every core compiles.
+pub const TASK_NICE: i32 = 10;
+/// Pause before an attempt whose shim could not be started is tried again (no processes, no space).
+pub const START_RETRY_MS: i64 = 5_000;
+/// Times a shim may fail to start before the task fails for good.
+pub const START_TRIES_MAX: u32 = 10;
+/// A progress line changes the card at most this often.
+pub const PROGRESS_GAP_MS: i64 = 5_000;
+
+/// After a failed write or sync of the database: pause before it is opened again, doubling.
+pub const STORAGE_RETRY_BASE_MS: i64 = 250;
+/// Longest such pause.
+pub const STORAGE_RETRY_CAP_MS: i64 = 10_000;
+/// Below this much free space nothing new is dispatched: receipts and logs of what runs need it.
+pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Inputs decided in one transaction at most: bounds the time to an answer.
+pub const TURN_INPUTS_MAX: usize = 256;
+/// Pages in the WAL before it is checkpointed, off the path of an answer.
+pub const CHECKPOINT_PAGES: u32 = 2_000;
+/// Local requests (socket) open at once.
+pub const LOCAL_CONNECTIONS_MAX: usize = 256;
+/// Longest local request, in bytes: a prompt and its escapes.
+pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
+
+const _: () = {
+    assert!(POLL_TIMEOUT_MS <= POLL_TIMEOUT_MAX_MS);
+    assert!(POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS < 75_000, "polling must recover within 75 s of healing");
+    assert!(60_000 / (POLL_RETRY_BASE_MS / 2) <= 30, "at most 30 polls a minute while broken");
+    assert!(POLL_RETRY_BASE_MS <= POLL_RETRY_CAP_MS && SEND_RETRY_BASE_MS <= SEND_RETRY_CAP_MS);
+    assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
+    assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
+};
+
+/// The pause before try `tries + 1`: full jitter over a doubling window, `base` at the least half of the first.
+/// `entropy` is any uniformly distributed number.
+pub fn backoff_ms(base: i64, cap: i64, tries: u32, entropy: u64) -> i64 {
+    let window = base.saturating_mul(1_i64 << tries.min(20)).clamp(base, cap);
+    // Full jitter keeps retries of many rows apart; the floor keeps the class's requests a minute under its number.
+    let span = u64::try_from(window - base / 2).unwrap_or(0) + 1;
+    base / 2 + i64::try_from(entropy % span).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_stays_between_half_its_base_and_its_cap() {
+        for tries in [0, 1, 5, 20, 63, u32::MAX] {
+            for entropy in [0, 1, 999, u64::MAX, u64::MAX / 3] {
+                let pause = backoff_ms(1_000, 60_000, tries, entropy);
+                assert!((500..=60_000).contains(&pause), "{tries} {entropy} {pause}");
+            }
+        }
+    }
+}
