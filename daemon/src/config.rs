@@ -82,7 +82,7 @@ pub struct Kind {
     pub requires_review: bool,
     /// Running it again does no harm: an unknown outcome is retried.
     pub idempotent: bool,
-    /// Exit codes that mean "try again later".
+    /// Exit codes that mean "try again"; empty = every failure does, while attempts are left.
     pub transient_exit_codes: Vec<i32>,
     /// Run time limit, ms.
     pub timeout_ms: i64,
@@ -127,7 +127,7 @@ impl Kind {
             requires_plan: false,
             requires_review: false,
             idempotent: false,
-            transient_exit_codes: vec![75],
+            transient_exit_codes: Vec::new(),
             timeout_ms: policy::TASK_TIMEOUT_MS,
             stop_grace_ms: policy::STOP_GRACE_MS,
             approval_ttl_ms: policy::APPROVAL_TTL_MS,

@@ -3,8 +3,14 @@
 pub mod attempt;
 pub mod command;
 pub mod config;
+pub mod decide;
+pub mod event;
 pub mod id;
+pub mod input;
+pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod real;
+pub mod report;
 pub mod task;
+pub mod view;

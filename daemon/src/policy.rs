@@ -89,10 +89,16 @@ pub const STORAGE_RETRY_BASE_MS: i64 = 250;
 pub const STORAGE_RETRY_CAP_MS: i64 = 10_000;
 /// Below this much free space nothing new is dispatched: receipts and logs of what runs need it.
 pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Page cache of the database connection: holds the hot pages of every table; memory counts (12 MiB idle in all).
+pub const DATABASE_CACHE_KIB: u32 = 4_096;
 /// Inputs decided in one transaction at most: bounds the time to an answer.
 pub const TURN_INPUTS_MAX: usize = 256;
-/// Pages in the WAL before it is checkpointed, off the path of an answer.
-pub const CHECKPOINT_PAGES: u32 = 2_000;
+/// Events after which the WAL is checkpointed when nothing else is to do (about one page each).
+pub const CHECKPOINT_EVENTS: i64 = 1_000;
+/// Events after which it is checkpointed even if something else is to do: bounds the WAL to some 100 MiB.
+pub const CHECKPOINT_EVENTS_MAX: i64 = 20_000;
+/// While the disk is too full to dispatch, it is looked at this often.
+pub const DISK_LOOK_MS: i64 = 10_000;
 /// Local requests (socket) open at once.
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
 /// Longest local request, in bytes: a prompt and its escapes.

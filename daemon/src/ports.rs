@@ -6,7 +6,6 @@
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -221,6 +220,8 @@ pub struct Poll {
 /// Across a crash: nothing is remembered here. An update is offered until a poll with a higher offset was *received*;
 /// a sent message may exist although no answer arrived.
 pub trait Telegram {
+    /// The bot's numeric id: the part of its token before the colon. Known without a call.
+    fn bot_id(&self) -> i64;
     /// One `getUpdates` with our list of allowed kinds. The raw updates in the server's order, unknown kinds included.
     fn poll(&self, poll: Poll) -> LocalFuture<'_, Result<Vec<teloxide_core::types::Update>, CallError>>;
     /// One call; never retried inside.
@@ -242,8 +243,8 @@ pub struct Spec {
     pub argv: Vec<String>,
     /// Working directory; the daemon's `workdir` for the attempt when none.
     pub cwd: Option<PathBuf>,
-    /// The child's whole environment but for the `MAINSTAY_*` names, which the runner adds.
-    pub env: BTreeMap<String, String>,
+    /// Names of the variables of the daemon's environment that the task gets; it gets no others but `MAINSTAY_*`.
+    pub env: Vec<String>,
     /// What the operator asked for; given on stdin and in `$MAINSTAY_PROMPT_FILE`.
     pub prompt: String,
     /// Run time limit in milliseconds of the boot clock, enforced by the shim, also while the daemon is away.

@@ -1,1 +1,2 @@
 //! The adapters: the only places that name SQL, HTTP, processes, files or clocks.
+pub mod store;

@@ -1,0 +1,344 @@
+//! What the machine says of an attempt, against what the record says: starting, adopting, ending.
+
+use super::{Draft, gate};
+use crate::attempt::{End, EndCause, Identity, LogDigest, Observation, Receipt};
+use crate::event::{Class, Fact, What};
+use crate::id::{Actor, AttemptKey};
+use crate::plan::{self, Effect};
+use crate::policy;
+use crate::ports::{Noticed, Spec, StartFailed};
+use crate::task::{Cause, Outcome, State, Step, step};
+use crate::view::{AttemptRow, TaskView};
+
+/// The spec by which an attempt is started. None when its kind is no longer configured.
+pub fn spec(draft: &Draft<'_>, task: &TaskView, attempt: &AttemptRow) -> Option<Box<Spec>> {
+    let kind = draft.config.kinds.get(&task.task.kind)?;
+    let positive = |ms: i64| u64::try_from(ms).unwrap_or(0);
+    Some(Box::new(Spec {
+        key: attempt.key,
+        nonce: attempt.nonce.clone(),
+        trace: task.task.trace.clone(),
+        argv: kind.argv.clone(),
+        cwd: kind.cwd.clone(),
+        env: kind.env.clone(),
+        prompt: task.task.prompt.clone(),
+        timeout_ms: positive(kind.timeout_ms),
+        stop_grace_ms: positive(kind.stop_grace_ms),
+        max_log_bytes: kind.max_log_bytes,
+        nice: kind.nice,
+        memory_max: kind.memory_max,
+        cpu_percent: kind.cpu_percent,
+    }))
+}
+
+/// The task's attempt of this key, if it is the one that the record says is running.
+fn running<'v>(draft: &Draft<'v>, key: AttemptKey) -> Option<(&'v TaskView, &'v AttemptRow)> {
+    let task = draft.view.task.as_ref()?;
+    let attempt = task.attempt.as_ref()?;
+    (task.task.state == State::Running && attempt.key == key).then_some((task, attempt))
+}
+
+/// The table of 'what the record says' x 'what the machine says', after a restart and whenever an attempt's folder turns
+/// up unexpectedly.
+pub fn found(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) {
+    let Some((task, attempt)) = running(draft, key) else { return found_ended(draft, key, observation) };
+    match (observation, &attempt.identity) {
+        (Observation::Ended(receipt), _) => ended(draft, task, attempt, receipt),
+        (Observation::Alive(identity), _) => adopt(draft, task, attempt, identity),
+        // No identity on record: nobody ever said go.
+        (Observation::Absent, None) | (Observation::NotStarted, _) => never_started(draft, task, attempt, observation),
+        (Observation::Vanished(evidence), None) => {
+            // A folder without an identity on record can't have been told to go; what the folder says is not needed.
+            never_started(draft, task, attempt, &Observation::Vanished(evidence.clone()));
+        }
+        (Observation::Absent | Observation::Vanished(_), Some(_)) => {
+            let evidence = plan::evidence(observation);
+            draft.effect(Effect::Destroy { key, nonce: attempt.nonce.clone(), evidence });
+        }
+    }
+}
+
+/// A folder of an attempt that the record does not have as running.
+fn found_ended(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) {
+    match observation {
+        Observation::Alive(identity) => {
+            let task = draft.view.task.as_ref();
+            let state = task.map_or_else(|| "unknown".to_owned(), |t| t.task.state.to_string());
+            let what =
+                format!("attempt {key} is alive (pid {}) but its task is {state}: it is being killed", identity.pid);
+            draft.record(task, Some(key.attempt), Actor::System, Fact::Violation { what });
+            draft.effect(Effect::Stop { key, identity: identity.clone() });
+            draft.effect(Effect::Watch { key, identity: identity.clone() });
+        }
+        Observation::NotStarted | Observation::Ended(_) | Observation::Vanished(_) => {
+            draft.effect(Effect::Archive(key))
+        }
+        Observation::Absent => {}
+    }
+}
+
+fn adopt(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, identity: &Identity) {
+    let key = attempt.key;
+    if attempt.identity.is_some() {
+        draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Adopted { identity: identity.clone() });
+    }
+    // Without an identity on record the shim waits for a "go" that will not come, and leaves: the watch tells when.
+    if attempt.stop_by.is_some() {
+        draft.effect(Effect::Stop { key, identity: identity.clone() });
+    }
+    draft.effect(Effect::Watch { key, identity: identity.clone() });
+}
+
+fn never_started(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, observation: &Observation) {
+    if attempt.stop_by.is_some() {
+        return stopped_before_start(draft, task, attempt);
+    }
+    // A start that was put off keeps waiting for its time.
+    if attempt.start_due.is_some_and(|due| due > draft.now.boot_ms) && *observation == Observation::Absent {
+        return;
+    }
+    let Some(spec) = spec(draft, task, attempt) else {
+        return end_unstarted(draft, task, attempt, "its kind is no longer configured");
+    };
+    let found = plan::evidence(observation);
+    draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::StartAgain { found });
+    draft.effect(Effect::ClearAndStart(spec));
+}
+
+/// A start whose time has come again (see [`Fact::StartFailed`]).
+pub fn start_again(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow) {
+    never_started(draft, task, attempt, &Observation::NotStarted);
+}
+
+/// A shim was to be started.
+pub fn started(draft: &mut Draft<'_>, key: AttemptKey, result: &Result<Identity, StartFailed>) {
+    let Some((task, attempt)) = running(draft, key) else { return };
+    match result {
+        // Stopped between claim and go: the ready shim is told to leave.
+        Ok(identity) if attempt.stop_by.is_some() => {
+            draft.effect(Effect::Stop { key, identity: identity.clone() });
+            draft.effect(Effect::Watch { key, identity: identity.clone() });
+        }
+        Ok(identity) => {
+            draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Identified { identity: identity.clone() });
+            draft.effect(Effect::Go { key, identity: identity.clone() });
+            draft.show_card(task, false);
+        }
+        Err(StartFailed::Exists) => draft.effect(Effect::Observe { key, identity: attempt.identity.clone() }),
+        Err(StartFailed::Transient(_)) if attempt.stop_by.is_some() => stopped_before_start(draft, task, attempt),
+        Err(StartFailed::Transient(error)) if attempt.start_tries + 1 >= policy::START_TRIES_MAX => {
+            end_unstarted(draft, task, attempt, error);
+        }
+        Err(StartFailed::Transient(error)) => {
+            let until = draft.now.boot_ms + policy::START_RETRY_MS;
+            let fact = Fact::StartFailed { error: error.clone(), until };
+            draft.record(Some(task), Some(key.attempt), Actor::System, fact);
+        }
+    }
+}
+
+/// Something happened to a watched attempt.
+pub fn noticed(draft: &mut Draft<'_>, key: AttemptKey, noticed: &Noticed) {
+    match noticed {
+        Noticed::Ended(observation) => found(draft, key, observation),
+        Noticed::Progress(line) => {
+            let Some((task, attempt)) = running(draft, key) else { return };
+            if attempt.progress.as_ref() != Some(line) {
+                draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Progress { line: line.clone() });
+                draft.show_card(task, false);
+            }
+        }
+    }
+}
+
+/// The shim is gone without a receipt, and now nothing of the attempt is alive: nobody can know how far it came.
+pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: &str) {
+    let Some((task, attempt)) = running(draft, key) else { return draft.effect(Effect::Archive(key)) };
+    let evidence = match killed {
+        0 => evidence.to_owned(),
+        n => format!("{evidence}; {n} of its processes were still alive and were killed"),
+    };
+    let idempotent = draft.config.kinds.get(&task.task.kind).is_some_and(|k| k.idempotent);
+    let cause = if attempt.stop_by.is_some() {
+        // It was to be stopped and nothing of it is alive: that much is known.
+        Cause::Stopped
+    } else if idempotent && has_budget(draft, task) {
+        Cause::UnknownWillRetry
+    } else {
+        Cause::UnknownForGood
+    };
+    let outcome = if cause == Cause::Stopped { Outcome::Stopped } else { Outcome::Unknown };
+    close(draft, task, attempt, cause, Closing { outcome, receipt: None, evidence, stop_lost: false });
+}
+
+fn has_budget(draft: &Draft<'_>, task: &TaskView) -> bool {
+    let used = task.task.attempt.saturating_sub(task.task.attempt_base);
+    draft.config.kinds.get(&task.task.kind).is_some_and(|k| used < k.max_attempts)
+}
+
+/// A receipt: the truth about an attempt, however late it is read.
+fn ended(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, receipt: &Receipt) {
+    let stop_asked = attempt.stop_by.is_some();
+    let by_itself = receipt.cause == EndCause::Itself;
+    let closing = |outcome, evidence: String| Closing {
+        outcome,
+        receipt: Some(receipt.clone()),
+        evidence,
+        stop_lost: stop_asked && by_itself,
+    };
+    let (cause, closing) = match (&receipt.end, receipt.cause) {
+        (End::NotStarted(why), _) => (Cause::FailedForGood, closing(Outcome::NotStarted, why.clone())),
+        (_, EndCause::Stopped) if stop_asked => (Cause::Stopped, closing(Outcome::Stopped, String::new())),
+        (End::Exited(0), EndCause::Itself) => (Cause::ExitedZero, closing(Outcome::Success, String::new())),
+        (end, EndCause::Itself) => {
+            let again = !stop_asked && is_transient(draft, task, end) && has_budget(draft, task);
+            let cause = if again { Cause::WillRetry } else { Cause::FailedForGood };
+            (cause, closing(Outcome::Failure, describe(end)))
+        }
+        (_, EndCause::TimedOut) => {
+            let again = !stop_asked && has_budget(draft, task);
+            let cause = if again { Cause::WillRetry } else { Cause::FailedForGood };
+            (cause, closing(Outcome::Timeout, "its time was up".into()))
+        }
+        (_, EndCause::Stopped) => {
+            let again = has_budget(draft, task);
+            let cause = if again { Cause::WillRetry } else { Cause::FailedForGood };
+            (
+                cause,
+                closing(Outcome::Failure, "it was stopped from outside mainstay (a shutdown of the machine?)".into()),
+            )
+        }
+    };
+    close(draft, task, attempt, cause, closing);
+}
+
+fn is_transient(draft: &Draft<'_>, task: &TaskView, end: &End) -> bool {
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else { return false };
+    match end {
+        _ if kind.transient_exit_codes.is_empty() => true,
+        End::Exited(code) => kind.transient_exit_codes.contains(code),
+        End::Signaled(_) | End::NotStarted(_) => false,
+    }
+}
+
+fn describe(end: &End) -> String {
+    match end {
+        End::Exited(code) => format!("exit code {code}"),
+        End::Signaled(signal) => format!("killed by signal {signal}"),
+        End::NotStarted(why) => why.clone(),
+    }
+}
+
+struct Closing {
+    outcome: Outcome,
+    receipt: Option<Receipt>,
+    evidence: String,
+    stop_lost: bool,
+}
+
+/// Puts an attempt's end on record, with what the task comes to by it, and tells whoever asked for it.
+fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Cause, closing: Closing) {
+    let Ok(moved) = step(task.task.state, cause) else {
+        let what =
+            format!("attempt {} ended but {} can't follow {}", attempt.key, task.task.state, closing.outcome.name());
+        return draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::Violation { what });
+    };
+    let retry_at = (moved.to() == State::Queued).then(|| {
+        let base = draft.config.kinds.get(&task.task.kind).map_or(policy::TASK_RETRY_BASE_MS, |k| k.backoff_ms);
+        let tries = task.task.attempt.saturating_sub(task.task.attempt_base).saturating_sub(1);
+        draft.now.boot_ms + policy::backoff_ms(base, policy::TASK_RETRY_CAP_MS.max(base), tries, draft.draw())
+    });
+    let logs = |r: &Receipt| -> Vec<LogDigest> {
+        // Nothing written is the common case and needs no digest.
+        if r.stdout.bytes + r.stderr.bytes == 0 { Vec::new() } else { vec![r.stdout.clone(), r.stderr.clone()] }
+    };
+    let receipt = closing.receipt.as_ref();
+    let fact = Fact::Ended {
+        end: receipt.map(|r| r.end.clone()),
+        cause: receipt.map(|r| r.cause),
+        outcome: closing.outcome,
+        ran_ms: receipt.map(|r| r.ran_ms),
+        strays: receipt.map_or(0, |r| r.strays),
+        logs: receipt.map(logs).unwrap_or_default(),
+        evidence: closing.evidence.clone(),
+        stop_lost: closing.stop_lost,
+        retry_at,
+        step: moved,
+    };
+    draft.record(Some(task), Some(attempt.key.attempt), Actor::System, fact);
+    draft.effect(Effect::Archive(attempt.key));
+    finish(draft, task, moved, &closing);
+}
+
+/// The card shows the end; a final end is also reported aloud.
+fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, closing: &Closing) {
+    let mut after = task.clone();
+    after.task.state = moved.to();
+    after.task.evidence.clone_from(&closing.evidence);
+    after.task.outcome = Some(closing.outcome);
+    draft.show_card(&after, false);
+    if moved.to().is_terminal()
+        && let Some(chat) = after.task.chat
+    {
+        draft.send(Some(&after), Class::Report, chat, What::Report);
+    }
+}
+
+fn stopped_before_start(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow) {
+    let closing = Closing {
+        outcome: Outcome::Stopped,
+        receipt: None,
+        evidence: "stopped before it started".into(),
+        stop_lost: false,
+    };
+    close(draft, task, attempt, Cause::Stopped, closing);
+}
+
+fn end_unstarted(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, why: &str) {
+    let closing = Closing {
+        outcome: Outcome::NotStarted,
+        receipt: None,
+        evidence: format!("could not be started: {why}"),
+        stop_lost: false,
+    };
+    close(draft, task, attempt, Cause::FailedForGood, closing);
+}
+
+/// Claims the next attempt of a queued task, if everything still holds that was approved.
+pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
+    let gates = gate::gates(draft.config, draft.view.mode(), task, draft.now);
+    if gates.contains(&gate::Gate::Readonly) {
+        return false;
+    }
+    if let Some(gate) = gates.first() {
+        // Approved A, never run B: what would run is not what was approved any more, so it does not run.
+        let Ok(moved) = step(task.task.state, Cause::Stopped) else { return false };
+        let reason = format!("not started, it waits again for {}", gate.text(&task.task));
+        draft.record(Some(task), None, Actor::System, Fact::Stopped { reason: reason.clone(), step: moved });
+        let closing = Closing { outcome: Outcome::Stopped, receipt: None, evidence: reason, stop_lost: false };
+        finish(draft, task, moved, &closing);
+        return false;
+    }
+    let Ok(moved) = step(task.task.state, Cause::Claimed) else { return false };
+    let key = AttemptKey { task: task.task.id, attempt: task.task.attempt + 1 };
+    let attempt = AttemptRow {
+        key,
+        nonce: draft.nonce(),
+        hash: gate::content_hash(draft.config, &task.task),
+        claimed_ms: draft.now.wall_ms,
+        identity: None,
+        start_tries: 0,
+        start_due: None,
+        stop_by: None,
+        stop_alarm: None,
+        stop_overdue: false,
+        progress: None,
+        ended_ms: None,
+        ran_ms: None,
+    };
+    let Some(spec) = spec(draft, task, &attempt) else { return false };
+    let fact = Fact::Claimed { nonce: attempt.nonce.clone(), hash: attempt.hash.clone(), step: moved };
+    draft.record(Some(task), Some(key.attempt), Actor::System, fact);
+    draft.effect(Effect::Start(spec));
+    true
+}

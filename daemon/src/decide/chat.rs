@@ -1,0 +1,257 @@
+//! Updates: who may speak, what was said before, which button was pressed.
+
+use super::order::{Asker, carry_out, received};
+use super::{Draft, Said, welcome_when_late};
+use crate::command::{Command, Parsed, parse_text};
+use crate::event::{Fact, Passed};
+use crate::id::Actor;
+use crate::input::{Incoming, IncomingKind, ReplyTo};
+use crate::plan::Effect;
+use crate::policy;
+use crate::ports::Call;
+use crate::report;
+use crate::view::ButtonRow;
+
+/// What an update is about, for loading: the command it gives, directly or by a button.
+pub fn command_of(incoming: &Incoming, button: Option<&ButtonRow>, username: Option<&str>) -> Option<Command> {
+    match &incoming.what {
+        IncomingKind::Message { text, .. } => match parse_text(text, username) {
+            Parsed::Command(command) => Some(command),
+            Parsed::Bad(_) | Parsed::NotForUs => None,
+        },
+        IncomingKind::Press { .. } => button.and_then(button_command),
+        IncomingKind::Anonymous { .. }
+        | IncomingKind::Edited { .. }
+        | IncomingKind::Membership { .. }
+        | IncomingKind::Migrated { .. }
+        | IncomingKind::Unsupported => None,
+    }
+}
+
+/// What a button means: a row in the database, never what its data says.
+fn button_command(button: &ButtonRow) -> Option<Command> {
+    if let Some(text) = &button.text {
+        return match parse_text(text, None) {
+            Parsed::Command(command) => Some(command),
+            Parsed::Bad(_) | Parsed::NotForUs => None,
+        };
+    }
+    let task = button.task?;
+    Some(match button.action.as_str() {
+        "approve" => Command::Approve { task, note: String::new() },
+        "reject" => Command::Reject { task, reason: "rejected by button".into() },
+        "resume" => Command::Resume { task },
+        "stop" => Command::Stop { task },
+        "recover" => Command::Recover { task },
+        "log" => Command::Log { task, lines: 20 },
+        "why" => Command::Why { task },
+        _ => return None,
+    })
+}
+
+/// Decides an update.
+pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
+    let key = incoming.key();
+    if let (Some(key), Some(_)) = (&key, draft.view.seen) {
+        let fact = Fact::Replayed { key: key.clone(), update: Some(incoming.update) };
+        draft.record_about(draft.view.seen.flatten(), Actor::System, fact);
+        return;
+    }
+    match &incoming.what {
+        IncomingKind::Message { chat, private, thread, message, user, date, text, forwarded } => {
+            let heard = Heard { chat: *chat, private: *private, thread: *thread, message: *message, user: *user };
+            if *forwarded && heard.may_speak(draft) {
+                return pass(draft, incoming, Passed::Forwarded, *chat, Some(*user));
+            }
+            said(draft, incoming, heard, *date, text);
+        }
+        IncomingKind::Press { id, user, chat, data, .. } => press(draft, incoming, id, *user, *chat, data),
+        IncomingKind::Edited { chat, user, .. } => pass(draft, incoming, Passed::Edited, *chat, *user),
+        IncomingKind::Anonymous { chat, .. } => pass(draft, incoming, Passed::Anonymous, *chat, None),
+        IncomingKind::Membership { chat, private, user, present } => {
+            membership(draft, incoming, *chat, *private, *user, *present);
+        }
+        IncomingKind::Migrated { from, to } => {
+            draft.record(None, None, Actor::System, Fact::ChatMigrated { from: *from, to: *to });
+        }
+        IncomingKind::Unsupported => {
+            let fact = Fact::PassedOver {
+                why: Passed::Unsupported,
+                key: None,
+                update: Some(incoming.update),
+                chat: None,
+                user: None,
+                unrecorded: 0,
+            };
+            draft.record(None, None, Actor::System, fact);
+        }
+    }
+}
+
+/// A message's place and author.
+#[derive(Clone, Copy)]
+struct Heard {
+    chat: i64,
+    private: bool,
+    thread: Option<i32>,
+    message: i32,
+    user: i64,
+}
+
+impl Heard {
+    /// An operator, in their own private chat or in a group on the list.
+    fn may_speak(self, draft: &Draft<'_>) -> bool {
+        may_speak(draft, self.chat, self.user)
+    }
+}
+
+fn may_speak(draft: &Draft<'_>, chat: i64, user: i64) -> bool {
+    let listed = draft.config.telegram.as_ref().is_some_and(|t| t.chats.contains(&chat));
+    draft.config.operators.contains_key(&user) && (chat == user || listed)
+}
+
+/// Passes an update over. Strangers leave at most one event per chat and hour.
+fn pass(draft: &mut Draft<'_>, incoming: &Incoming, why: Passed, chat: i64, user: Option<i64>) {
+    let known = user.is_some_and(|user| may_speak(draft, chat, user));
+    let why = if known || why == Passed::Stranger { why } else { Passed::Stranger };
+    let unrecorded = match (why, draft.view.stranger) {
+        (Passed::Stranger, None) => return,
+        (Passed::Stranger, Some(unrecorded)) => unrecorded,
+        _ => 0,
+    };
+    // Only what could be said again under the same name needs its key kept.
+    let key = if why == Passed::Stranger { None } else { incoming.key() };
+    let fact = Fact::PassedOver { why, key, update: Some(incoming.update), chat: Some(chat), user, unrecorded };
+    draft.record(None, None, Actor::System, fact);
+}
+
+fn said(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, date: i64, text: &str) {
+    let Heard { chat, user, .. } = heard;
+    if !heard.may_speak(draft) {
+        return pass(draft, incoming, Passed::Stranger, chat, Some(user));
+    }
+    let asker = Asker {
+        actor: Actor::User(user),
+        to: ReplyTo::Chat { chat, thread: heard.thread, message: Some(heard.message) },
+    };
+    draft.trace(format!("tg-{chat}-{}", heard.message));
+    let command = match parse_text(text, draft.view.username.as_deref()) {
+        Parsed::Command(command) => command,
+        Parsed::Bad(error) => {
+            pass(draft, incoming, Passed::Talk, chat, Some(user));
+            return draft.reply(asker.to, Said::no(error.text));
+        }
+        Parsed::NotForUs => {
+            pass(draft, incoming, Passed::Talk, chat, Some(user));
+            if heard.private && !text.is_empty() && !text.starts_with('/') {
+                draft.reply(asker.to, Said::no("I read commands only: /help lists yours"));
+            }
+            return;
+        }
+    };
+    let age_ms = draft.now.wall_ms - date * 1_000;
+    if age_ms > policy::COMMAND_MAX_AGE_MS && !welcome_when_late(&command) {
+        return ask_back(draft, incoming, heard, asker, text, age_ms);
+    }
+    let key = incoming.key().unwrap_or_default();
+    received(draft, asker.actor, key, Some(incoming.update), Some(chat), &command);
+    if let Some(said) = carry_out(draft, asker, &command) {
+        draft.reply(asker.to, said);
+    }
+}
+
+/// A command that comes late (the daemon or the network was down) may no longer be meant: a press confirms it.
+fn ask_back(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, asker: Asker, text: &str, age_ms: i64) {
+    pass(draft, incoming, Passed::Stale, heard.chat, Some(heard.user));
+    let nonce = draft.nonce();
+    let until = draft.now.boot_ms + policy::BUTTON_TTL_MS;
+    let fact = Fact::ConfirmAsked {
+        nonce: nonce.clone(),
+        text: text.to_owned(),
+        user: heard.user,
+        chat: heard.chat,
+        message: heard.message,
+        until,
+    };
+    draft.record(None, None, asker.actor, fact);
+    let first: String = text.chars().take(60).collect();
+    let mut said = Said::no(format!("this was said {} ago and was not done: {first}", report::span(age_ms)));
+    said.buttons = vec![vec![("Do it now".to_owned(), nonce)]];
+    draft.reply(asker.to, said);
+}
+
+fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bool, user: i64, present: bool) {
+    let listed = draft.config.telegram.as_ref().is_some_and(|t| t.chats.contains(&chat));
+    let welcome = if private { draft.config.operators.contains_key(&chat) } else { listed };
+    if welcome {
+        if present {
+            draft.record(None, None, Actor::System, Fact::ChatReturned { chat });
+        }
+        return;
+    }
+    pass(draft, incoming, Passed::Stranger, chat, Some(user));
+    if present && !private {
+        draft.effect(Effect::Tell(Call::Leave { chat }));
+    }
+}
+
+fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: Option<i64>, data: &str) {
+    let place = chat.unwrap_or(0);
+    if !may_speak(draft, place, user) {
+        return pass(draft, incoming, Passed::Stranger, place, Some(user));
+    }
+    let banner = |text: &str, alert: bool| {
+        let text: String = text.chars().take(190).collect();
+        Effect::Tell(Call::AnswerPress { id: id.to_owned(), text, alert })
+    };
+    let Some(button) = draft.view.button.clone() else {
+        pass(draft, incoming, Passed::Forged, place, Some(user));
+        return draft.effect(banner("This button is no longer valid.", false));
+    };
+    let Some(command) = button_command(&button) else {
+        pass(draft, incoming, Passed::Forged, place, Some(user));
+        return draft.effect(banner("This button is no longer valid.", false));
+    };
+    debug_assert_eq!(button.nonce, data, "the button was loaded by its nonce");
+    if button.chat != place || button.user.is_some_and(|only| only != user) {
+        pass(draft, incoming, Passed::Forged, place, Some(user));
+        return draft.effect(banner("This button is somebody else's.", false));
+    }
+    if button.until <= draft.now.boot_ms {
+        pass(draft, incoming, Passed::Expired, place, Some(user));
+        return draft.effect(banner("This button has expired.", false));
+    }
+    if let (Some(by), false) = (button.used_by, command.is_read()) {
+        pass(draft, incoming, Passed::Expired, place, Some(user));
+        let who = report::who(draft.config, by);
+        return draft.effect(banner(&format!("Already pressed by {who}."), false));
+    }
+    let asker = Asker { actor: Actor::User(user), to: ReplyTo::Chat { chat: place, thread: None, message: None } };
+    draft.trace(format!("tg-{place}-q{id}"));
+    if let Some(message) = button.message {
+        draft.trace(format!("tg-{place}-{message}"));
+    }
+    received(draft, asker.actor, incoming.key().unwrap_or_default(), Some(incoming.update), Some(place), &command);
+    let changed = draft.view.task.as_ref().is_some_and(|t| {
+        matches!(command, Command::Approve { .. }) && super::gate::content_hash(draft.config, &t.task) != button.hash
+    });
+    if changed {
+        let why = "What would run has changed since this card was shown: look again, then approve.";
+        super::order::refuse(draft, asker, &command, draft.view.task.clone().as_ref(), why, false);
+        return draft.effect(banner(why, true));
+    }
+    let said = carry_out(draft, asker, &command);
+    let done = said.as_ref().is_none_or(|s| s.ok);
+    if done && !command.is_read() {
+        draft.record(None, None, asker.actor, Fact::ButtonUsed { nonce: button.nonce });
+    }
+    match said {
+        // What is long to read is a message; what was done shows on the card.
+        Some(said) if command.is_read() => {
+            draft.effect(banner("", false));
+            draft.reply(asker.to, said);
+        }
+        Some(said) => draft.effect(banner(&said.text, !said.ok)),
+        None => draft.effect(banner("", false)),
+    }
+}

@@ -1,0 +1,64 @@
+//! What time does: a daemon takes over, deadlines pass, slots are free.
+
+use super::{Draft, attempt};
+use crate::event::{Class, Fact, What};
+use crate::id::Actor;
+use crate::plan::Effect;
+use crate::task::{Cause, Outcome, State, step};
+use crate::view::TaskView;
+
+/// Presses live this long on the server: after a longer absence the cards that wait for one are shown anew.
+const PRESS_LIFE_MS: i64 = 150_000;
+
+/// A daemon takes over.
+pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str, away_ms: Option<i64>) {
+    let fact = Fact::Booted {
+        version: version.to_owned(),
+        config: draft.config.hash.clone(),
+        boot: boot.to_owned(),
+        boot_ms: draft.now.boot_ms,
+        wall_ms: draft.now.wall_ms,
+    };
+    draft.record(None, None, Actor::System, fact);
+    if draft.view.mode.is_none() {
+        draft.record(None, None, Actor::System, Fact::ModeSet { mode: draft.config.autonomy });
+    }
+    if away_ms.is_some_and(|away| away > PRESS_LIFE_MS) {
+        for task in &draft.view.waiting {
+            let loaded = TaskView { task: task.clone(), approvals: Vec::new(), attempt: None, buttons: Vec::new() };
+            draft.show_card(&loaded, true);
+        }
+    }
+}
+
+/// A waiting task's time to live ran out.
+pub fn expire(draft: &mut Draft<'_>, task: &TaskView) {
+    let Ok(moved) = step(task.task.state, Cause::Expired) else { return };
+    draft.record(Some(task), None, Actor::System, Fact::Expired { step: moved });
+    let mut after = task.clone();
+    after.task.state = moved.to();
+    after.task.outcome = Some(Outcome::Expired);
+    draft.show_card(&after, false);
+    if let Some(chat) = after.task.chat {
+        draft.send(Some(&after), Class::Report, chat, What::Report);
+    }
+}
+
+/// A running task's put-off start or overdue stop has come due.
+pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
+    let Some(attempt) = &task.attempt else { return };
+    if task.task.state != State::Running {
+        return;
+    }
+    if attempt.start_due.is_some_and(|due| due <= draft.now.boot_ms) {
+        return attempt::start_again(draft, task, attempt);
+    }
+    if attempt.stop_alarm.is_some_and(|alarm| alarm <= draft.now.boot_ms) {
+        // The slot stays taken for as long as anything is alive; people are told.
+        draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::StopOverdue {});
+        if let Some(identity) = &attempt.identity {
+            draft.effect(Effect::Stop { key: attempt.key, identity: identity.clone() });
+        }
+        draft.show_card(task, false);
+    }
+}

@@ -1,0 +1,141 @@
+//! Gates: what has to hold before a task may be resumed and before it is claimed, and what can be done about it.
+
+use super::Moment;
+use crate::command::Mode;
+use crate::config::{Config, Kind};
+use crate::id::Actor;
+use crate::task::State;
+use crate::view::{ApprovalRow, TaskRow, TaskView};
+use sha2::{Digest, Sha256};
+
+/// A condition that does not hold yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    /// Its kind is no longer configured.
+    KindGone,
+    /// Its prompt has a word that the kind denies.
+    DeniedWord(String),
+    /// It needs a plan.
+    Plan,
+    /// It needs a passed review of what would run now.
+    Review,
+    /// So many approvals of what would run now are missing.
+    Approvals {
+        /// Missing.
+        missing: u32,
+        /// Given for something else that would have run, or out of date.
+        void: u32,
+    },
+    /// Nothing starts in this mode.
+    Readonly,
+}
+
+impl Gate {
+    /// For people: what it waits for and what to do.
+    pub fn text(&self, task: &TaskRow) -> String {
+        let id = task.id;
+        match self {
+            Gate::KindGone => format!("its kind {} is no longer configured: configure it, or /stop {id}", task.kind),
+            Gate::DeniedWord(word) => format!("its prompt has the word {word:?}, which this kind denies: /stop {id}"),
+            Gate::Plan => format!("a plan: /plan {id} <text>"),
+            Gate::Review => format!("a passed review: /review {id} pass"),
+            Gate::Approvals { missing, void: 0 } => format!("{missing} approval{}: /approve {id}", plural(*missing)),
+            Gate::Approvals { missing, void } => format!(
+                "{missing} approval{} ({void} given before it changed or expired do not count): /approve {id}",
+                plural(*missing)
+            ),
+            Gate::Readonly => "mode readonly: nothing starts until /mode supervised or auto".into(),
+        }
+    }
+}
+
+fn plural(n: u32) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+/// A hash over what will run: kind, program, prompt, plan and the limits that matter to who approves it. An approval names
+/// it; any change makes another. SHA-256, hex.
+pub fn content_hash(config: &Config, task: &TaskRow) -> String {
+    let kind = config.kinds.get(&task.kind);
+    let meaning = serde_json::json!([
+        1, // version of this list
+        task.kind,
+        task.prompt,
+        task.plan,
+        kind.map(|k| (&k.argv, &k.cwd, &k.env, k.heavy, k.idempotent, k.timeout_ms, k.max_attempts)),
+    ]);
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(meaning.to_string()) {
+        use std::fmt::Write as _;
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// Approvals that count now, for `hash`.
+pub fn valid_approvals<'a>(
+    kind: &Kind,
+    task: &TaskView,
+    hash: &'a str,
+    now: Moment,
+) -> impl Iterator<Item = ApprovalRow> + use<'a> {
+    let (requester, own_counts) = (task.task.requester, kind.self_approval);
+    let approvals = task.approvals.clone();
+    approvals.into_iter().filter(move |a| {
+        a.hash == hash
+            && a.until > now.boot_ms
+            && a.approver != Actor::Policy
+            && (own_counts || a.approver != requester)
+    })
+}
+
+/// All that stands between the task and running, except that somebody must resume it.
+pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<Gate> {
+    let Some(kind) = config.kinds.get(&task.task.kind) else { return vec![Gate::KindGone] };
+    let hash = content_hash(config, &task.task);
+    let mut gates = Vec::new();
+    if let Some(word) = denied_word(kind, &task.task.prompt) {
+        gates.push(Gate::DeniedWord(word.to_owned()));
+    }
+    if kind.requires_plan && task.task.plan.is_none() {
+        gates.push(Gate::Plan);
+    }
+    if kind.requires_review && !task.task.review.as_ref().is_some_and(|r| r.pass && r.hash == hash) {
+        gates.push(Gate::Review);
+    }
+    let valid = u32::try_from(valid_approvals(kind, task, &hash, now).count()).unwrap_or(u32::MAX);
+    if valid < kind.approvals {
+        let given = u32::try_from(task.approvals.len()).unwrap_or(u32::MAX);
+        gates.push(Gate::Approvals { missing: kind.approvals - valid, void: given.saturating_sub(valid) });
+    }
+    if mode == Mode::Readonly {
+        gates.push(Gate::Readonly);
+    }
+    gates
+}
+
+/// The first denied word in a prompt, case ignored.
+pub fn denied_word<'a>(kind: &'a Kind, prompt: &str) -> Option<&'a str> {
+    if kind.denied_words.is_empty() {
+        return None;
+    }
+    let prompt = prompt.to_lowercase();
+    kind.denied_words.iter().map(String::as_str).find(|word| prompt.contains(&word.to_lowercase()))
+}
+
+/// The buttons that make sense on the task's card now, in the order they are shown.
+pub fn actions(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<&'static str> {
+    let stopping = task.attempt.as_ref().is_some_and(|a| a.stop_by.is_some());
+    match task.task.state {
+        State::Requested => vec!["approve", "reject", "why"],
+        State::Approved => {
+            let missing = gates(config, mode, task, now).iter().any(|g| matches!(g, Gate::Approvals { .. }));
+            if missing { vec!["approve", "stop", "why"] } else { vec!["resume", "stop", "why"] }
+        }
+        State::Queued => vec!["stop", "why"],
+        State::Running if stopping => vec!["log", "why"],
+        State::Running => vec!["stop", "log", "why"],
+        State::Succeeded => vec!["log"],
+        State::Failed | State::Canceled | State::Expired => vec!["recover", "log", "why"],
+    }
+}

@@ -1,0 +1,541 @@
+//! Commands, wherever they come from: the same handler for chat, buttons and the local socket.
+
+use super::{Draft, Moment, Said, gate, read};
+use crate::command::{Command, Mode, Role, parse_argv};
+use crate::config::Config;
+use crate::event::Fact;
+use crate::id::{Actor, AttemptKey, TaskId};
+use crate::input::ReplyTo;
+use crate::plan::Effect;
+use crate::policy;
+use crate::ports::LocalRequest;
+use crate::report;
+use crate::task::{Cause, Refused, State, step};
+use crate::view::{ApprovalRow, TaskRow, TaskView};
+use serde_json::json;
+
+/// Who asks, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// Named in events and approvals.
+    pub actor: Actor,
+    /// Where answers go.
+    pub to: ReplyTo,
+}
+
+impl Asker {
+    /// Whether the configuration lets them do what needs this role. Whoever reaches the local socket (mode 0600) could
+    /// as well read the database and the token, and is an admin.
+    pub fn may(&self, config: &Config, role: Role) -> bool {
+        match self.actor {
+            Actor::User(id) => config.operators.get(&id).is_some_and(|o| o.may(role)),
+            Actor::Local(_) => true,
+            Actor::Policy | Actor::System => false,
+        }
+    }
+
+    /// Where a task that they ask for reports to: chat, topic, message.
+    fn origin(&self, config: &Config) -> (Option<i64>, Option<i32>, Option<i32>) {
+        match self.to {
+            ReplyTo::Chat { chat, thread, message } => (Some(chat), thread, message),
+            ReplyTo::Local { .. } => (config.telegram.as_ref().and_then(|t| t.report_chat), None, None),
+        }
+    }
+}
+
+/// A request on the local socket. A change is taken up once per key, however often it is asked.
+pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
+    let asker = Asker { actor: Actor::Local(request.uid), to: ReplyTo::Local { connection: request.connection } };
+    draft.trace(format!("cli-{}", request.key));
+    let said = match parse_argv(&request.argv) {
+        Err(error) => Said::no(error.text),
+        Ok(command) if command.is_read() => match carry_out(draft, asker, &command) {
+            Some(said) => said,
+            None => return,
+        },
+        Ok(command) => {
+            let key = format!("l:{}", request.key);
+            if let Some(task) = draft.view.seen {
+                draft.record_about(task, asker.actor, Fact::Replayed { key, update: None });
+                Said::yes(
+                    match task {
+                        Some(task) => format!("this request was already taken up: see task {task}"),
+                        None => "this request was already taken up".into(),
+                    },
+                    json!({ "task_id": task, "replayed": true }),
+                )
+            } else {
+                received(draft, asker.actor, key, None, None, &command);
+                match carry_out(draft, asker, &command) {
+                    Some(said) => said,
+                    None => return,
+                }
+            }
+        }
+    };
+    draft.reply(asker.to, said);
+}
+
+/// Puts on record that a command was taken up.
+pub fn received(
+    draft: &mut Draft<'_>,
+    actor: Actor,
+    key: String,
+    update: Option<i64>,
+    chat: Option<i64>,
+    command: &Command,
+) {
+    let task = if matches!(command, Command::NewTask { .. }) {
+        Some(TaskId(draft.view.next_task))
+    } else {
+        command.task().filter(|_| draft.view.task.is_some())
+    };
+    draft.record_about(task, actor, Fact::Received { key, update, chat, command: command.name().to_owned() });
+}
+
+/// Carries a command out, or refuses it. None: the answer comes later (it needs an effect first).
+pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Said> {
+    let needed = if command.is_read() { Role::Viewer } else { command.syntax().role };
+    if !asker.may(draft.config, needed) {
+        let why = format!("/{} needs the role {}: ask an admin (/whoami shows yours)", command.name(), needed.name());
+        return Some(refuse(draft, asker, command, None, &why, false));
+    }
+    if command.task().is_some() && draft.view.task.is_none() {
+        let id = command.task().map_or(0, |t| t.0);
+        let why = format!("there is no task {id}: /list shows the newest");
+        return Some(if command.is_read() { Said::no(why) } else { refuse(draft, asker, command, None, &why, false) });
+    }
+    let task = draft.view.task.clone();
+    if let Command::NewTask { kind, prompt } = command {
+        return Some(new_task(draft, asker, command, kind, prompt, None));
+    }
+    if command.is_read() {
+        return read::read(draft, asker, command);
+    }
+    match (command, task) {
+        (Command::Mode { to: Some(mode) }, _) => Some(set_mode(draft, asker, *mode)),
+        (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
+        (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
+    }
+}
+
+fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
+    match command {
+        Command::Approve { note, .. } => approve(draft, asker, command, task, note),
+        Command::Reject { reason, .. } => reject(draft, asker, command, task, reason),
+        Command::Plan { text, .. } => plan(draft, asker, command, task, text),
+        Command::Review { pass, code, notes, .. } => review(draft, asker, command, task, *pass, code.as_ref(), notes),
+        Command::Resume { .. } => resume(draft, asker, command, task),
+        Command::Stop { .. } => stop(draft, asker, command, task),
+        Command::Recover { .. } => recover(draft, asker, command, task),
+        Command::Rerun { copies, .. } => rerun(draft, asker, command, task, *copies),
+        Command::Start
+        | Command::Help { .. }
+        | Command::Whoami
+        | Command::Kinds
+        | Command::NewTask { .. }
+        | Command::Status { .. }
+        | Command::List { .. }
+        | Command::Why { .. }
+        | Command::Trace { .. }
+        | Command::Log { .. }
+        | Command::Board
+        | Command::Ops
+        | Command::Inbox
+        | Command::Mode { .. } => Said::no("that is answered elsewhere"),
+    }
+}
+
+/// Says no, on record.
+pub fn refuse(
+    draft: &mut Draft<'_>,
+    asker: Asker,
+    command: &Command,
+    task: Option<&TaskView>,
+    why: &str,
+    already: bool,
+) -> Said {
+    let fact = Fact::Refused { command: command.name().to_owned(), why: why.to_owned(), already };
+    let about = task.map(|t| t.task.id);
+    draft.record_about(about, asker.actor, fact);
+    let mut said = Said::no(why);
+    if let Some(task) = task {
+        said.data = report::task_data(task, draft.now);
+        said.data["error"] = json!(why);
+    }
+    // Asking for what is so already is no failure of the one who asks.
+    said.ok = already;
+    said
+}
+
+fn refuse_step(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, refused: Refused) -> Said {
+    let (id, state) = (task.task.id, task.task.state);
+    let already = refused == Refused::Already;
+    let why = match (command, state) {
+        (Command::Approve { .. }, _) if already => format!("#{id} is approved already: it is {state}"),
+        (Command::Resume { .. }, _) if already => format!("#{id} is resumed already: it is {state}"),
+        (Command::Resume { .. }, State::Requested) => format!("#{id} is not approved yet: /approve {id}"),
+        (Command::Stop { .. }, State::Succeeded | State::Failed) => format!("#{id} had already finished: {state}"),
+        (Command::Recover { .. }, State::Succeeded) => format!("#{id} succeeded: /rerun {id} asks for a new one"),
+        (_, state) if state.is_terminal() && !already => {
+            format!("#{id} is {state}: /recover {id} asks for it again, /rerun {id} makes a new one")
+        }
+        (_, state) => format!("#{id} is {state}: /{} does nothing there", command.name()),
+    };
+    refuse(draft, asker, command, Some(task), &why, already)
+}
+
+fn set_mode(draft: &mut Draft<'_>, asker: Asker, mode: Mode) -> Said {
+    if mode == draft.view.mode() {
+        let command = Command::Mode { to: Some(mode) };
+        return refuse(draft, asker, &command, None, &format!("the mode is {} already", mode.name()), true);
+    }
+    draft.record(None, None, asker.actor, Fact::ModeSet { mode });
+    Said::yes(format!("mode {}", mode.name()), json!({ "mode": mode }))
+}
+
+// ------------------------------------------------------------------------------------------------ asking
+
+fn new_task(
+    draft: &mut Draft<'_>,
+    asker: Asker,
+    command: &Command,
+    kind: &str,
+    prompt: &str,
+    rerun_of: Option<TaskId>,
+) -> Said {
+    let Some(kind) = draft.config.kinds.get(kind) else {
+        let hint = crate::command::nearest(kind, draft.config.kinds.keys().map(String::as_str))
+            .map_or_else(|| "/kinds lists them".into(), |near| format!("did you mean {near}?"));
+        let shown: String = kind.chars().take(40).collect();
+        return refuse(draft, asker, command, None, &format!("there is no kind {shown:?}: {hint}"), false);
+    };
+    if prompt.len() > policy::PROMPT_BYTES_MAX {
+        let why = format!("the prompt has {} bytes, at most {} are taken", prompt.len(), policy::PROMPT_BYTES_MAX);
+        return refuse(draft, asker, command, None, &why, false);
+    }
+    if let Some(word) = gate::denied_word(kind, prompt) {
+        let why = format!("kind {} denies prompts with {word:?}", kind.name);
+        return refuse(draft, asker, command, None, &why, false);
+    }
+    if draft.view.open_tasks >= policy::OPEN_TASKS_MAX {
+        let why = format!("{} tasks are open, no more are taken: /stop some (/board)", policy::OPEN_TASKS_MAX);
+        return refuse(draft, asker, command, None, &why, false);
+    }
+    let (chat, thread, message) = asker.origin(draft.config);
+    let mut task = TaskView {
+        task: TaskRow {
+            id: TaskId(draft.view.next_task),
+            kind: kind.name.clone(),
+            prompt: prompt.to_owned(),
+            state: State::Requested,
+            heavy: kind.heavy,
+            group: kind.group.clone(),
+            requester: asker.actor,
+            chat,
+            thread,
+            message,
+            trace: draft.current_trace(),
+            created_ms: draft.now.wall_ms,
+            ended_ms: None,
+            attempt: 0,
+            attempt_base: 0,
+            outcome: None,
+            exit_code: None,
+            signal: None,
+            evidence: String::new(),
+            plan: None,
+            review: None,
+            until: draft.now.boot_ms + kind.approval_ttl_ms,
+            not_before: 0,
+            rerun_of,
+            card: None,
+        },
+        approvals: Vec::new(),
+        attempt: None,
+        buttons: Vec::new(),
+    };
+    let fact = Fact::Requested {
+        kind: task.task.kind.clone(),
+        prompt: task.task.prompt.clone(),
+        heavy: kind.heavy,
+        group: kind.group.clone(),
+        chat,
+        thread,
+        message,
+        rerun_of,
+        until: task.task.until,
+    };
+    draft.record(Some(&task), None, asker.actor, fact);
+    walk_by_policy(draft, &mut task);
+    draft.show_card(&task, false);
+    let data = report::task_data(&task, draft.now);
+    let next = report::next_step(draft.config, draft.view.mode(), &task, draft.now);
+    // In a chat the card is the answer.
+    let text = match asker.to {
+        ReplyTo::Chat { .. } => String::new(),
+        ReplyTo::Local { .. } => format!("task {} ({}) is {}: {next}", task.task.id, task.task.kind, task.task.state),
+    };
+    Said::yes(text, data)
+}
+
+/// What nobody has to be asked for: a kind that needs no approval is approved, and in mode `auto` a light one is resumed
+/// too, all in the transaction of the request.
+fn walk_by_policy(draft: &mut Draft<'_>, task: &mut TaskView) {
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else { return };
+    if kind.approvals > 0 || draft.view.mode() == Mode::Readonly {
+        return;
+    }
+    let Ok(approved) = step(task.task.state, Cause::Approved) else { return };
+    let hash = gate::content_hash(draft.config, &task.task);
+    let until = task.task.until;
+    draft.record(
+        Some(task),
+        None,
+        Actor::Policy,
+        Fact::Approved { hash, note: String::new(), until, step: Some(approved) },
+    );
+    task.task.state = approved.to();
+    if kind.heavy
+        || draft.view.mode() != Mode::Auto
+        || !gate::gates(draft.config, Mode::Auto, task, draft.now).is_empty()
+    {
+        return;
+    }
+    let Ok(resumed) = step(task.task.state, Cause::Resumed) else { return };
+    let until = draft.now.boot_ms + kind.queue_ttl_ms;
+    draft.record(Some(task), None, Actor::Policy, Fact::Resumed { step: resumed, until });
+    task.task.state = resumed.to();
+    task.task.until = until;
+}
+
+fn rerun(draft: &mut Draft<'_>, asker: Asker, command: &Command, old: &TaskView, copies: u32) -> Said {
+    let mut ids = Vec::new();
+    let mut said = Said::default();
+    // Each copy is decided on a view of its own, as if asked for one after the other.
+    for _ in 0..copies {
+        let mut view = draft.view.clone();
+        view.next_task += i64::try_from(ids.len()).unwrap_or(0);
+        view.next_message = draft.next_message;
+        let mut one = Draft::new(draft.config, &view, Moment { entropy: draft.draw(), ..draft.now });
+        one.trace(draft.current_trace());
+        said = new_task(&mut one, asker, command, &old.task.kind, &old.task.prompt, Some(old.task.id));
+        draft.next_message = one.next_message;
+        let plan = one.done();
+        draft.plan.events.extend(plan.events);
+        draft.plan.effects.extend(plan.effects);
+        if !said.ok {
+            return said;
+        }
+        ids.push(view.next_task);
+    }
+    if ids.len() > 1 {
+        said.text = if said.text.is_empty() { String::new() } else { format!("tasks {ids:?} ask for the same again") };
+        said.data = json!({ "task_ids": ids });
+    }
+    said
+}
+
+// ------------------------------------------------------------------------------------------------ gates
+
+fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, note: &str) -> Said {
+    let id = task.task.id;
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else {
+        let why = gate::Gate::KindGone.text(&task.task);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    };
+    let hash = gate::content_hash(draft.config, &task.task);
+    let valid: Vec<ApprovalRow> = gate::valid_approvals(kind, task, &hash, draft.now).collect();
+    let enough = |n: usize| u32::try_from(n).is_ok_and(|n| n >= kind.approvals);
+    // Approved, but what would run has changed since, or approvals ran out: it can be approved again without a move.
+    let again = task.task.state == State::Approved && !enough(valid.len());
+    let moved = match step(task.task.state, Cause::Approved) {
+        Ok(step) => Some(step),
+        Err(_) if again => None,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    if kind.requires_plan && task.task.plan.is_none() {
+        let why = format!("#{id} needs a plan before it can be approved: /plan {id} <text>");
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if asker.actor == task.task.requester && !kind.self_approval {
+        let why = format!("#{id} was asked for by you: kind {} needs somebody else's approval", kind.name);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if valid.iter().any(|a| a.approver == asker.actor) {
+        let why = format!("you approved #{id} already; it needs {} in all", kind.approvals);
+        return refuse(draft, asker, command, Some(task), &why, true);
+    }
+    let until = draft.now.boot_ms + kind.approval_ttl_ms;
+    let step = moved.filter(|_| enough(valid.len() + 1));
+    let note = cut(note);
+    draft.record(Some(task), None, asker.actor, Fact::Approved { hash: hash.clone(), note: note.clone(), until, step });
+    let mut after = task.clone();
+    after.approvals.retain(|a| a.approver != asker.actor);
+    after.approvals.push(ApprovalRow { approver: asker.actor, hash, note, until });
+    if let Some(step) = step {
+        after.task.state = step.to();
+    }
+    draft.show_card(&after, false);
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} approved: {next}"), report::task_data(&after, draft.now))
+}
+
+fn reject(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, reason: &str) -> Said {
+    let step = match step(task.task.state, Cause::Rejected) {
+        Ok(step) => step,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    let reason = cut(reason);
+    draft.record(Some(task), None, asker.actor, Fact::Rejected { reason: reason.clone(), step });
+    let mut after = task.clone();
+    after.task.state = step.to();
+    after.task.evidence.clone_from(&reason);
+    draft.show_card(&after, false);
+    Said::yes(format!("#{} rejected: {reason}", task.task.id), report::task_data(&after, draft.now))
+}
+
+fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, text: &str) -> Said {
+    let id = task.task.id;
+    if !matches!(task.task.state, State::Requested | State::Approved) {
+        let why = format!("#{id} is {}: a plan can be attached before it is resumed", task.task.state);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    draft.record(Some(task), None, asker.actor, Fact::Planned { text: cut(text) });
+    if !task.approvals.is_empty() || task.task.review.is_some() {
+        draft.record(Some(task), None, Actor::System, Fact::Voided { why: "the plan changed".into() });
+    }
+    let mut after = task.clone();
+    after.task.plan = Some(cut(text));
+    draft.show_card(&after, false);
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} has a plan: {next}"), report::task_data(&after, draft.now))
+}
+
+fn review(
+    draft: &mut Draft<'_>,
+    asker: Asker,
+    command: &Command,
+    task: &TaskView,
+    pass: bool,
+    code: Option<&String>,
+    notes: &str,
+) -> Said {
+    let id = task.task.id;
+    if !matches!(task.task.state, State::Requested | State::Approved) {
+        let why = format!("#{id} is {}: a review comes before it is resumed", task.task.state);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if asker.actor == task.task.requester && draft.config.kinds.get(&task.task.kind).is_none_or(|k| !k.self_approval) {
+        let why = format!("#{id} was asked for by you: somebody else reviews it");
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    let hash = gate::content_hash(draft.config, &task.task);
+    let fact = Fact::Reviewed { hash: hash.clone(), pass, code: code.cloned(), notes: cut(notes) };
+    draft.record(Some(task), None, asker.actor, fact);
+    let mut after = task.clone();
+    after.task.review = Some(crate::view::Review { hash, pass, code: code.cloned(), by: asker.actor });
+    draft.show_card(&after, false);
+    let verdict = if pass { "passed".to_owned() } else { format!("failed ({})", code.map_or("other", |c| c)) };
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} review {verdict}: {next}"), report::task_data(&after, draft.now))
+}
+
+fn resume(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
+    let id = task.task.id;
+    let step = match step(task.task.state, Cause::Resumed) {
+        Ok(step) => step,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    let gates = gate::gates(draft.config, draft.view.mode(), task, draft.now);
+    if let Some(first) = gates.first() {
+        let why = format!("#{id} can't be resumed yet, it waits for {}", first.text(&task.task));
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    let ttl = draft.config.kinds.get(&task.task.kind).map_or(policy::QUEUE_TTL_MS, |k| k.queue_ttl_ms);
+    let until = draft.now.boot_ms + ttl;
+    draft.record(Some(task), None, asker.actor, Fact::Resumed { step, until });
+    let mut after = task.clone();
+    after.task.state = step.to();
+    after.task.until = until;
+    draft.show_card(&after, false);
+    Said::yes(format!("#{id} resumed: it runs when there is a slot"), report::task_data(&after, draft.now))
+}
+
+// ------------------------------------------------------------------------------------------------ ends
+
+fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
+    let id = task.task.id;
+    let step = match step(task.task.state, Cause::Stopped) {
+        Ok(step) => step,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    let mut after = task.clone();
+    if task.task.state != State::Running {
+        draft.record(Some(task), None, asker.actor, Fact::Stopped { reason: String::new(), step });
+        after.task.state = step.to();
+        draft.show_card(&after, false);
+        return Said::yes(format!("#{id} canceled: it had not started"), report::task_data(&after, draft.now));
+    }
+    // Running: the wish is recorded, the move comes when nothing of it is alive any more.
+    let Some(attempt) = &task.attempt else {
+        return refuse(draft, asker, command, Some(task), "its attempt is not on record", false);
+    };
+    if attempt.stop_by.is_some() {
+        let why = format!("#{id} is being stopped already");
+        return refuse(draft, asker, command, Some(task), &why, true);
+    }
+    let grace = draft.config.kinds.get(&task.task.kind).map_or(policy::STOP_GRACE_MS, |k| k.stop_grace_ms);
+    let alarm = draft.now.boot_ms + grace + policy::KILL_ALARM_MS;
+    draft.record(Some(task), Some(attempt.key.attempt), asker.actor, Fact::StopAsked { alarm });
+    if let Some(identity) = &attempt.identity {
+        draft.effect(Effect::Stop { key: attempt.key, identity: identity.clone() });
+    }
+    if let Some(attempt) = &mut after.attempt {
+        attempt.stop_by = Some(asker.actor);
+    }
+    draft.show_card(&after, false);
+    Said::yes(
+        format!("#{id} is being stopped: canceled when nothing of it is alive"),
+        report::task_data(&after, draft.now),
+    )
+}
+
+fn recover(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
+    let id = task.task.id;
+    let step = match step(task.task.state, Cause::Recovered) {
+        Ok(step) => step,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else {
+        let why = gate::Gate::KindGone.text(&task.task);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    };
+    let until = draft.now.boot_ms + kind.approval_ttl_ms;
+    draft.record(Some(task), None, asker.actor, Fact::Recovered { step, until });
+    let mut after = task.clone();
+    after.task.state = step.to();
+    after.task.until = until;
+    after.task.review = None;
+    after.task.outcome = None;
+    after.approvals.clear();
+    after.buttons.retain(|(action, _, _)| action == "log" || action == "why");
+    draft.show_card(&after, true);
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} is asked for again: {next}"), report::task_data(&after, draft.now))
+}
+
+/// The end of a task's output was read: now it can be answered.
+pub fn log_read(draft: &mut Draft<'_>, key: AttemptKey, to: ReplyTo, result: &Result<String, String>) {
+    let said = report::log(key, result, to);
+    draft.reply(to, said);
+}
+
+/// Notes and reasons are kept up to a limit.
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(policy::NOTE_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}

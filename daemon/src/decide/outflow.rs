@@ -1,0 +1,116 @@
+//! Sending: which message goes out next as which call, and what follows from how that call ended.
+
+use super::Draft;
+use crate::event::{Fact, Then, What};
+use crate::id::Actor;
+use crate::plan::Effect;
+use crate::policy;
+use crate::ports::{Call, CallError, CallErrorKind, Called, Outgoing};
+use crate::report;
+use crate::view::{OutboxRow, TaskView};
+
+/// What stands before a message that may already have arrived.
+const REPEAT_MARK: &str = "(possible repeat) ";
+
+/// Begins to send a message: its call, and the fact that from now on it may arrive.
+pub fn send(draft: &mut Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) {
+    let call = render(draft, row, task);
+    draft.record(task, None, Actor::System, Fact::Sending { id: row.id, version: row.version });
+    draft.effect(Effect::Call { message: row.id, version: row.version, chat: row.chat, call });
+}
+
+fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
+    let marked = |mut content: Outgoing| {
+        if row.marked {
+            let shift = REPEAT_MARK.len();
+            content.text.insert_str(0, REPEAT_MARK);
+            content.pre.iter_mut().for_each(|(offset, _)| *offset += shift);
+        }
+        content.chat = row.chat;
+        if row.error.as_ref().is_some_and(|e| e.contains("thread not found")) {
+            content.thread = None;
+        }
+        content
+    };
+    match (&row.what, task) {
+        (What::Text(content), _) => Call::Send(marked(content.clone())),
+        (What::Document { caption, name, content }, _) => {
+            Call::Document { content: marked(caption.clone()), name: name.clone(), bytes: content.clone().into_bytes() }
+        }
+        (What::Card { buttons, .. }, Some(task)) => {
+            let content = report::card(draft.config, draft.view.mode(), task, buttons, draft.now);
+            match row.message {
+                // Editing twice shows the same: no mark is needed.
+                Some(message) => Call::Edit { message, content: Outgoing { chat: row.chat, ..content } },
+                None => Call::Send(marked(content)),
+            }
+        }
+        (What::Report, Some(task)) => Call::Send(marked(report::final_report(draft.config, task))),
+        (What::Card { .. } | What::Report, None) => {
+            Call::Send(marked(Outgoing { text: "a task that is not on record".into(), ..Outgoing::default() }))
+        }
+    }
+}
+
+/// A message, or a document when it is too long for one.
+pub fn message_or_document(content: Outgoing) -> What {
+    if content.text.encode_utf16().count() <= policy::MESSAGE_UTF16_MAX - REPEAT_MARK.len() {
+        return What::Text(content);
+    }
+    let first: String = content.text.lines().next().unwrap_or_default().chars().take(200).collect();
+    let caption = Outgoing { text: first, pre: Vec::new(), ..content.clone() };
+    What::Document { caption, name: "answer.txt".into(), content: content.text }
+}
+
+/// A call for a message came to its end.
+pub fn called(draft: &mut Draft<'_>, id: i64, version: u32, result: &Result<Called, CallError>) {
+    let Some(row) = draft.view.outbox.clone() else { return };
+    let gap = if row.chat < 0 { policy::GROUP_GAP_MS } else { policy::CHAT_GAP_MS };
+    let next = draft.now.boot_ms + gap;
+    let task = draft.view.task.clone();
+    let sent = |message: i32| Fact::Sent { id, message, version, next };
+    let fact = match result {
+        Ok(Called::Message(message)) => sent(*message),
+        Ok(Called::Done | Called::Me { .. }) => sent(row.message.unwrap_or_default()),
+        Err(error) => match (&error.kind, row.message) {
+            (CallErrorKind::NotModified, Some(message)) => sent(message),
+            (CallErrorKind::Migrated(to), _) => {
+                draft.record(None, None, Actor::System, Fact::ChatMigrated { from: row.chat, to: *to });
+                failed(draft, &row, error, Then::Retry, Some(draft.now.boot_ms))
+            }
+            _ => follow(draft, &row, error),
+        },
+    };
+    draft.record(task.as_ref(), None, Actor::System, fact);
+}
+
+fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
+    let now = draft.now.boot_ms;
+    let later =
+        now + policy::backoff_ms(policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS, row.tries, draft.draw());
+    // An edit shows the same however often it arrives.
+    let edit = matches!(row.what, What::Card { .. }) && row.message.is_some();
+    let (then, until) = match &error.kind {
+        CallErrorKind::NotSent | CallErrorKind::Conflict | CallErrorKind::Unauthorized => (Then::Retry, Some(later)),
+        CallErrorKind::Ambiguous if edit => (Then::Retry, Some(later)),
+        CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later)),
+        CallErrorKind::Flood(wait) => {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4);
+            (Then::Hold, Some(now.saturating_add(wait.max(1_000))))
+        }
+        CallErrorKind::Forbidden => (Then::Park, Some(now + policy::PARKED_RETRY_MS)),
+        CallErrorKind::EditTargetGone => (Then::Anew, Some(now)),
+        CallErrorKind::ThreadGone if row.tries < policy::SEND_REFUSALS_MAX => (Then::Retry, Some(now)),
+        CallErrorKind::NotModified
+        | CallErrorKind::Migrated(_)
+        | CallErrorKind::ThreadGone
+        | CallErrorKind::PressTooOld
+        | CallErrorKind::TooLong
+        | CallErrorKind::Refused => (Then::GiveUp, None),
+    };
+    failed(draft, row, error, then, until)
+}
+
+fn failed(_: &Draft<'_>, row: &OutboxRow, error: &CallError, then: Then, until: Option<i64>) -> Fact {
+    Fact::SendFailed { id: row.id, error: error.text.chars().take(300).collect(), then, until }
+}

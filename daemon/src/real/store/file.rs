@@ -1,0 +1,61 @@
+//! The database as a file: how it is opened in production.
+
+use super::{Store, StoreError};
+use crate::policy;
+use crate::ports::Storage;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+
+/// `mainstay.db` in the state directory.
+pub struct FileStorage {
+    path: PathBuf,
+}
+
+impl FileStorage {
+    /// The database at `path`; nothing is touched yet.
+    pub fn new(path: PathBuf) -> Self {
+        FileStorage { path }
+    }
+}
+
+impl Storage for FileStorage {
+    fn open(&self) -> Result<Connection, rusqlite::Error> {
+        let db = Connection::open(&self.path)?;
+        prepare(&db)?;
+        Ok(db)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(self.path.parent()?).ok()?;
+        Some(stat.f_bavail * stat.f_frsize)
+    }
+}
+
+/// Settings of a writing connection.
+fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
+    // Readers of other processes may hold a lock for an instant while we open; there is no second writer to wait for.
+    db.busy_timeout(std::time::Duration::from_secs(2))?;
+    // FULL: a commit is on the disk when it returns. The WAL is emptied between turns, never inside one, and then
+    // written over from its start rather than truncated.
+    db.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{};",
+        policy::DATABASE_CACHE_KIB
+    ))
+}
+
+/// Opens an existing database to look at it, changing nothing on disk where that is possible.
+///
+/// # Errors
+/// As [`Store::open`]; transient when it does not exist.
+pub fn inspect(path: &Path) -> super::Result<Store> {
+    let wal = path.with_extension("db-wal");
+    let quiet = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
+    let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    // Without a WAL there is nothing to recover: `immutable` then also leaves no -shm file behind.
+    let uri = if quiet { format!("file:{name}?immutable=1") } else { format!("file:{name}?mode=ro") };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
+    db.busy_timeout(std::time::Duration::from_secs(2))?;
+    Store::open_to_read(db)
+}

@@ -1,0 +1,443 @@
+//! What is read for each input, and nothing more.
+
+use super::rows::{ATTEMPT, BUTTON, OUTBOX, TASK, approval, attempt, button, outbox, task};
+use super::{Result, Store, StoreError, recorded};
+use crate::command::{Command, Mode};
+use crate::event::Recorded;
+use crate::id::{AttemptKey, TaskId};
+use crate::task::State;
+use crate::view::{AttemptRow, ButtonRow, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use rusqlite::{OptionalExtension, Params, params};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+/// Rows of a list that is meant to be read by a person.
+const LISTED_MAX: u32 = 50;
+
+/// Which events `logs` shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// The newest so many.
+    pub last: u32,
+    /// Only of this task.
+    pub task: Option<TaskId>,
+    /// Only of this trace.
+    pub trace: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only after this event.
+    pub after: Option<i64>,
+    /// Only at or after this time, ms since 1970.
+    pub since_ms: Option<i64>,
+}
+
+impl Store {
+    /// The mode and the counters: the ground of every view.
+    ///
+    /// # Errors
+    /// Storage trouble, as everywhere in this file.
+    pub fn view(&self) -> Result<View> {
+        let mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
+        Ok(View { mode, next_task: self.next_task, next_message: self.next_message, ..View::default() })
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<String>> {
+        self.one("SELECT value FROM meta WHERE key = ?1", [key], |r| Ok(r.get(0)?))
+    }
+
+    /// Whether a natural key was taken up, and the task it led to.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn seen(&self, key: &str) -> Result<Option<Option<TaskId>>> {
+        self.one("SELECT task FROM seen WHERE key = ?1", [key], |r| Ok(r.get::<_, Option<i64>>(0)?.map(TaskId)))
+    }
+
+    /// A task with its approvals, newest attempt and buttons.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn task(&self, id: TaskId) -> Result<Option<TaskView>> {
+        let Some(row) = self.one(&format!("SELECT {TASK} FROM tasks WHERE id = ?1"), [id.0], task)? else {
+            return Ok(None);
+        };
+        Ok(Some(TaskView {
+            approvals: self.many(
+                "SELECT approver, hash, note, until FROM approvals WHERE task = ?1",
+                [id.0],
+                approval,
+            )?,
+            attempt: if row.attempt == 0 { None } else { self.attempt(row.key())? },
+            buttons: self.many(
+                "SELECT action, nonce, hash FROM buttons WHERE task = ?1 AND used_by IS NULL ORDER BY nonce",
+                [id.0],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )?,
+            task: row,
+        }))
+    }
+
+    fn attempt(&self, key: AttemptKey) -> Result<Option<AttemptRow>> {
+        self.one(
+            &format!("SELECT {ATTEMPT} FROM attempts WHERE task = ?1 AND attempt = ?2"),
+            params![key.task.0, key.attempt],
+            attempt,
+        )
+    }
+
+    /// A button.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn button(&self, nonce: &str) -> Result<Option<ButtonRow>> {
+        self.one(&format!("SELECT {BUTTON} FROM buttons WHERE nonce = ?1"), [nonce], button)
+    }
+
+    /// A message of ours.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn message(&self, id: i64) -> Result<Option<OutboxRow>> {
+        self.one(&format!("SELECT {OUTBOX} FROM outbox WHERE id = ?1"), [id], outbox)
+    }
+
+    /// Tasks that are not at an end.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn open_tasks(&self) -> Result<i64> {
+        Ok(self
+            .one(
+                "SELECT coalesce(sum(n), 0) FROM tallies WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
+                [],
+                |r| Ok(r.get(0)?),
+            )?
+            .unwrap_or(0))
+    }
+
+    /// Fills a view with what a command needs.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn load_command(&self, view: &mut View, command: &Command, now_wall_ms: i64) -> Result<()> {
+        if let Some(id) = command.task() {
+            view.task = self.task(id)?;
+        }
+        match command {
+            Command::NewTask { .. } | Command::Rerun { .. } => view.open_tasks = self.open_tasks()?,
+            Command::List { limit, state } => view.tasks = self.list(*limit, *state)?,
+            Command::Trace { of } => {
+                let id = match of.parse::<TaskId>() {
+                    Ok(id) => Some(id),
+                    Err(_) => self.one("SELECT id FROM tasks WHERE trace = ?1", [of], |r| Ok(TaskId(r.get(0)?)))?,
+                };
+                if let Some(id) = id {
+                    view.task = self.task(id)?;
+                    view.events = self.events_of(id)?;
+                }
+            }
+            Command::Why { task } => view.events = self.events_of(*task)?,
+            Command::Board => {
+                for state in [State::Requested, State::Approved, State::Queued, State::Running] {
+                    view.tasks.extend(self.list(LISTED_MAX, Some(state))?);
+                }
+            }
+            Command::Ops => view.ops = Some(self.ops(now_wall_ms)?),
+            Command::Inbox => {
+                view.messages = self.many(
+                    &format!(
+                        "SELECT {OUTBOX} FROM outbox
+                         WHERE state <> 'sent' AND (state = 'refused' OR marked OR tries > 0) ORDER BY id LIMIT ?1"
+                    ),
+                    [LISTED_MAX],
+                    outbox,
+                )?;
+            }
+            Command::Start
+            | Command::Help { .. }
+            | Command::Whoami
+            | Command::Kinds
+            | Command::Status { .. }
+            | Command::Approve { .. }
+            | Command::Reject { .. }
+            | Command::Plan { .. }
+            | Command::Review { .. }
+            | Command::Resume { .. }
+            | Command::Stop { .. }
+            | Command::Recover { .. }
+            | Command::Log { .. }
+            | Command::Mode { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn list(&self, limit: u32, state: Option<State>) -> Result<Vec<TaskRow>> {
+        match state {
+            None => self.many(&format!("SELECT {TASK} FROM tasks ORDER BY id DESC LIMIT ?1"), [limit], task),
+            Some(state) => self.many(
+                &format!("SELECT {TASK} FROM tasks WHERE state = ?2 ORDER BY id DESC LIMIT ?1"),
+                params![limit, state.name()],
+                task,
+            ),
+        }
+    }
+
+    fn ops(&self, now_wall_ms: i64) -> Result<OpsRow> {
+        let count = |sql: &str| -> Result<i64> { Ok(self.one(sql, [], |r| Ok(r.get(0)?))?.unwrap_or(0)) };
+        let mut ops = OpsRow {
+            pending: count("SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')")?,
+            uncertain: count("SELECT count(*) FROM outbox WHERE state <> 'sent' AND marked")?,
+            refused: count("SELECT count(*) FROM outbox WHERE state = 'refused'")?,
+            parked_chats: count("SELECT count(*) FROM chats WHERE parked")?,
+            events: self.next_event - 1,
+            oldest_queued: self.one(
+                &format!("SELECT {TASK} FROM tasks WHERE state = 'QUEUED' ORDER BY id LIMIT 1"),
+                [],
+                task,
+            )?,
+            epoch: self.one(
+                "SELECT epoch, version, config, wall_ms FROM epochs ORDER BY epoch DESC LIMIT 1",
+                [],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)),
+            )?,
+            ..OpsRow::default()
+        };
+        for (what, n) in self.many("SELECT state, n FROM tallies ORDER BY state", [], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?))
+        })? {
+            match what.as_str() {
+                "replayed" => ops.replays = n,
+                "violation" => ops.violations = n,
+                _ if n != 0 => {
+                    ops.tasks.insert(what, n);
+                }
+                _ => {}
+            }
+        }
+        for row in self.running()? {
+            let attempt = self.attempt(row.key())?;
+            ops.running.push((row, attempt));
+        }
+        ops.ended = self
+            .many(
+                "SELECT outcome, count(*) FROM tasks INDEXED BY tasks_ended WHERE ended_ms > ?1 GROUP BY outcome",
+                [now_wall_ms - DAY_MS],
+                |r| Ok((r.get::<_, Option<String>>(0)?.unwrap_or_default(), r.get(1)?)),
+            )?
+            .into_iter()
+            .collect();
+        if let Some(seq) = self.meta("poll")?.and_then(|v| v.parse::<i64>().ok()) {
+            ops.poll = self.many(&format!("{EVENTS} WHERE seq = ?1"), [seq], recorded)?.pop();
+        }
+        Ok(ops)
+    }
+
+    /// Running tasks, oldest first.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn running(&self) -> Result<Vec<TaskRow>> {
+        self.many(&format!("SELECT {TASK} FROM tasks WHERE state = 'RUNNING' ORDER BY id"), [], task)
+    }
+
+    fn events_of(&self, id: TaskId) -> Result<Vec<Recorded>> {
+        self.many(&format!("{EVENTS} WHERE task = ?1 ORDER BY seq"), [id.0], recorded)
+    }
+
+    /// Events of the record, oldest first.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn logs(&self, filter: &LogFilter) -> Result<Vec<Recorded>> {
+        let index = if filter.task.is_some() { "INDEXED BY events_by_task" } else { "" };
+        let task = if filter.task.is_some() { "task = ?2" } else { "?2 IS NULL" };
+        let mut events = self.many(
+            &format!(
+                "{EVENTS} {index} WHERE {task} AND (?3 IS NULL OR trace = ?3) AND (?4 IS NULL OR kind = ?4)
+                 AND seq > ?5 AND at >= ?6 ORDER BY seq DESC LIMIT ?1"
+            ),
+            params![
+                filter.last,
+                filter.task.map(|t| t.0),
+                filter.trace,
+                filter.kind,
+                filter.after.unwrap_or(0),
+                filter.since_ms.unwrap_or(i64::MIN)
+            ],
+            recorded,
+        )?;
+        events.reverse();
+        Ok(events)
+    }
+
+    // ------------------------------------------------------------------------------------------ what is due
+
+    /// Running tasks per group, and in all.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn running_by_group(&self) -> Result<Vec<(String, u32)>> {
+        self.many("SELECT grp, count(*) FROM tasks WHERE state = 'RUNNING' GROUP BY grp", [], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })
+    }
+
+    /// The next tasks of a group that may be claimed.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn claimable(&self, group: &str, boot_ms: i64, limit: u32) -> Result<Vec<TaskId>> {
+        self.many(
+            "SELECT id FROM tasks WHERE state = 'QUEUED' AND grp = ?1 AND not_before <= ?2 ORDER BY id LIMIT ?3",
+            params![group, boot_ms, limit],
+            |r| Ok(TaskId(r.get(0)?)),
+        )
+    }
+
+    /// Waiting tasks whose time to live ran out.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn expired(&self, boot_ms: i64, limit: u32) -> Result<Vec<TaskId>> {
+        self.many(
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED') AND until <= ?1 ORDER BY until LIMIT ?2",
+            params![boot_ms, limit],
+            |r| Ok(TaskId(r.get(0)?)),
+        )
+    }
+
+    /// Running tasks whose start is to be tried again, or whose stop is overdue.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn overdue(&self, boot_ms: i64) -> Result<Vec<TaskId>> {
+        self.many(
+            "SELECT t.id FROM tasks t JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt
+             WHERE t.state = 'RUNNING' AND (a.start_due <= ?1 OR a.stop_alarm <= ?1) ORDER BY t.id",
+            [boot_ms],
+            |r| Ok(TaskId(r.get(0)?)),
+        )
+    }
+
+    /// The user name of a bot, once it was asked.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn username(&self, bot: i64) -> Result<Option<String>> {
+        self.one("SELECT username FROM cursors WHERE bot = ?1 AND username <> ''", [bot], |r| Ok(r.get(0)?))
+    }
+
+    /// Messages that may be sent now, the most urgent first, at most one a chat, none to the chats in `busy`.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn sendable(&self, boot_ms: i64, busy: &[i64], limit: usize) -> Result<Vec<OutboxRow>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT {OUTBOX} FROM outbox WHERE state = 'pending' AND due <= ?1
+             AND NOT EXISTS (SELECT 1 FROM chats WHERE chats.chat = outbox.chat AND chats.next > ?1)
+             ORDER BY class, id"
+        ))?;
+        let mut rows = statement.query([boot_ms])?;
+        let mut found: Vec<OutboxRow> = Vec::new();
+        while found.len() < limit {
+            let Some(row) = rows.next()? else { break };
+            let chat: i64 = row.get(2)?;
+            if !busy.contains(&chat) && found.iter().all(|f| f.chat != chat) {
+                found.push(outbox(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Messages whose request was being written when the last daemon died.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn interrupted_sends(&self) -> Result<Vec<OutboxRow>> {
+        self.many(&format!("SELECT {OUTBOX} FROM outbox WHERE state = 'sending' ORDER BY id"), [], outbox)
+    }
+
+    /// The committed next offset of a bot; none before its first update.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn cursor(&self, bot: i64) -> Result<Option<i64>> {
+        Ok(self.one("SELECT next FROM cursors WHERE bot = ?1", [bot], |r| Ok(r.get(0)?))?.flatten())
+    }
+
+    /// The newest wall clock on record, ms: when a daemon was last seen to work.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn last_at(&self) -> Result<Option<i64>> {
+        self.one("SELECT at FROM events ORDER BY seq DESC LIMIT 1", [], |r| Ok(r.get(0)?))
+    }
+
+    /// When, by the boot clock, something becomes due by itself: the soonest deadline of any waiting task, retry, start,
+    /// stop or message. None when nothing waits for time.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn next_due(&self, busy: &[i64]) -> Result<Option<i64>> {
+        let soonest: Option<i64> = self.one(
+            "SELECT min(t) FROM (
+               SELECT min(until) AS t FROM tasks INDEXED BY tasks_waiting
+                 WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
+               UNION ALL SELECT min(not_before) FROM tasks INDEXED BY tasks_queued WHERE state = 'QUEUED' AND not_before > 0
+               UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm)) FROM tasks t
+                 JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
+            [],
+            |r| Ok(r.get::<_, Option<i64>>(0)?),
+        )?.flatten();
+        let mut statement = self.db.prepare_cached(
+            "SELECT outbox.chat, min(max(due, coalesce(next, 0))) FROM outbox LEFT JOIN chats USING (chat)
+             WHERE state = 'pending' GROUP BY outbox.chat",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut due = soonest;
+        while let Some(row) = rows.next()? {
+            let (chat, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if !busy.contains(&chat) {
+                due = Some(due.map_or(at, |d| d.min(at)));
+            }
+        }
+        Ok(due)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&rusqlite::Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        rows.next()?.map(read).transpose()
+    }
+
+    fn many<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&rusqlite::Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+
+    /// SQLite's own check of the file.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn integrity(&self) -> Result<()> {
+        let said: String = self.db.query_row("PRAGMA quick_check", [], |r| r.get(0)).optional()?.unwrap_or_default();
+        if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
+    }
+}
+
+const EVENTS: &str = "SELECT seq, at, epoch, trace, task, attempt, actor, kind, data, \
+     (SELECT boot FROM epochs WHERE epochs.epoch = events.epoch) FROM events";

@@ -1,0 +1,463 @@
+//! The store: the only SQL. It loads rows, applies events, and keeps the chain. No rule lives here.
+//!
+//! One turn of the loop is one transaction: [`Store::begin`], any number of loads and applies, [`Store::commit`]. A turn that
+//! applies nothing writes nothing. Every write checks that this daemon's epoch is still the newest, so one that lost its
+//! lock can't write. After a failed write the connection is useless: drop the store, open again, believe what is there.
+
+mod apply;
+mod file;
+mod load;
+mod rebuild;
+mod rows;
+
+pub use file::{FileStorage, inspect};
+pub use load::LogFilter;
+pub use rebuild::rebuild;
+
+use crate::event::{Event, Fact, Recorded};
+use crate::ports::Storage;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+/// "Main" in ASCII, in the database's header: tells our file from any other.
+const APPLICATION_ID: i32 = 0x4d61_696e;
+/// One file a step; a step is never edited once released.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/1.sql")];
+/// Written for older daemons: the least schema version that a reader and a writer must know.
+const MIN_READER: i64 = 1;
+const MIN_WRITER: i64 = 1;
+/// Events whose chain is checked at every start; `verify` checks all.
+const CHAIN_CHECKED_AT_OPEN: i64 = 100;
+
+/// Classes of storage trouble, by what must happen next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing is lost yet: drop the store, wait, open again.
+    #[error("use the database: {0}")]
+    Transient(String),
+    /// The disk is full: the same, with another word for the operator.
+    #[error("write to the database: the disk is full")]
+    Full,
+    /// The file is damaged: stop, touch nothing.
+    #[error("read the database: {0}")]
+    Damaged(String),
+    /// Written by a newer daemon that older ones must not write after.
+    #[error("open a database of schema {found}: this daemon knows {known}")]
+    Newer {
+        /// In the file.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A newer daemon took over.
+    #[error("write: another daemon took over (epoch {found}, ours is {ours})")]
+    Fenced {
+        /// In the file.
+        found: i64,
+        /// Ours.
+        ours: i64,
+    },
+    /// The event does not fit what is there (a state it says to leave is not the task's): our bug, nothing was done.
+    #[error("apply {0}")]
+    Misfit(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
+            Some(ErrorCode::ConstraintViolation) => StoreError::Misfit(error.to_string()),
+            Some(_) => StoreError::Transient(error.to_string()),
+            None => StoreError::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// Result of storage.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// An open database that this daemon owns (or only reads, before it has an epoch).
+pub struct Store {
+    db: Connection,
+    epoch: i64,
+    boot: String,
+    /// Hash of the last event.
+    tip: [u8; 32],
+    next_event: i64,
+    next_task: i64,
+    next_message: i64,
+    /// In the turn under way: whether it has written, and what the counters were before.
+    turn: Option<Turn>,
+}
+
+struct Turn {
+    wrote: bool,
+    before: ([u8; 32], i64, i64, i64),
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
+    /// current. The store can't write until an epoch was taken by applying [`Fact::Booted`].
+    ///
+    /// # Errors
+    /// Damaged, newer, full, or transient trouble.
+    pub fn open(storage: &dyn Storage) -> Result<Store> {
+        let db = storage.open()?;
+        db.set_prepared_statement_cache_capacity(128);
+        check_header(&db)?;
+        migrate(&db)?;
+        let mut store = Store {
+            db,
+            epoch: 0,
+            boot: String::new(),
+            tip: [0; 32],
+            next_event: 1,
+            next_task: 1,
+            next_message: 1,
+            turn: None,
+        };
+        store.read_counters()?;
+        store.check_tail()?;
+        Ok(store)
+    }
+
+    /// Opens for reading, as any process of the operator may while a daemon runs, or none.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_to_read(db: Connection) -> Result<Store> {
+        check_header(&db)?;
+        let mut store = Store {
+            db,
+            epoch: 0,
+            boot: String::new(),
+            tip: [0; 32],
+            next_event: 1,
+            next_task: 1,
+            next_message: 1,
+            turn: None,
+        };
+        store.read_counters()?;
+        Ok(store)
+    }
+
+    fn read_counters(&mut self) -> Result<()> {
+        let tail: Option<(i64, Vec<u8>)> = self
+            .db
+            .prepare_cached("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1")?
+            .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        if let Some((seq, hash)) = tail {
+            self.next_event = seq + 1;
+            self.tip = hash.try_into().map_err(|_| StoreError::Damaged("an event's hash has a wrong length".into()))?;
+        }
+        let max = |sql: &str| self.db.prepare_cached(sql)?.query_row([], |r| r.get::<_, i64>(0));
+        self.next_task = 1 + max("SELECT coalesce(max(id), 0) FROM tasks")?;
+        self.next_message = 1 + max("SELECT coalesce(max(id), 0) FROM outbox")?;
+        Ok(())
+    }
+
+    fn check_tail(&self) -> Result<()> {
+        let from = (self.next_event - CHAIN_CHECKED_AT_OPEN).max(1);
+        match self.verify(from)? {
+            None => Ok(()),
+            Some(seq) => Err(StoreError::Damaged(format!("event {seq} is not what was recorded (hash chain broken)"))),
+        }
+    }
+
+    /// Starts a turn.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn begin(&mut self) -> Result<()> {
+        debug_assert!(self.turn.is_none(), "turns do not nest");
+        self.db.prepare_cached("BEGIN")?.execute([])?;
+        self.turn = Some(Turn { wrote: false, before: self.counters() });
+        Ok(())
+    }
+
+    /// Ends a turn; when this returns `Ok`, what was applied is there even after power loss.
+    ///
+    /// # Errors
+    /// Any: whether the turn is in the database is then known only by opening it again.
+    pub fn commit(&mut self) -> Result<()> {
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.turn = None;
+        Ok(())
+    }
+
+    /// Forgets a turn.
+    pub fn rollback(&mut self) {
+        // If this fails, so does whatever comes next on this connection, and it is opened again.
+        let _ = self.db.execute_batch("ROLLBACK");
+        if let Some(turn) = self.turn.take() {
+            self.restore(turn.before);
+        }
+    }
+
+    fn counters(&self) -> ([u8; 32], i64, i64, i64) {
+        (self.tip, self.next_event, self.next_task, self.next_message)
+    }
+
+    fn restore(&mut self, before: ([u8; 32], i64, i64, i64)) {
+        (self.tip, self.next_event, self.next_task, self.next_message) = before;
+    }
+
+    /// Marks a point in the turn to which one input's events can be taken back.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn savepoint(&mut self) -> Result<Savepoint> {
+        self.db.prepare_cached("SAVEPOINT input")?.execute([])?;
+        Ok(Savepoint { before: self.counters() })
+    }
+
+    /// Keeps what came since the savepoint.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn keep(&mut self, _: Savepoint) -> Result<()> {
+        self.db.prepare_cached("RELEASE input")?.execute([])?;
+        Ok(())
+    }
+
+    /// Takes back what came since the savepoint.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn take_back(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.db.execute_batch("ROLLBACK TO input; RELEASE input")?;
+        self.restore(savepoint.before);
+        Ok(())
+    }
+
+    /// Puts an event on record and changes the tables by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another daemon took over, [`StoreError::Misfit`] when it does not fit the tables.
+    pub fn apply(&mut self, at: i64, event: &Event) -> Result<i64> {
+        if let Fact::Booted { boot, .. } = &event.fact {
+            self.epoch = 1 + self.newest_epoch()?;
+            self.boot.clone_from(boot);
+        } else if !self.turn.as_ref().is_some_and(|t| t.wrote) {
+            let found = self.newest_epoch()?;
+            if found != self.epoch {
+                return Err(StoreError::Fenced { found, ours: self.epoch });
+            }
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.wrote = true;
+        }
+        let seq = self.record(at, event)?;
+        self.change(at, event)?;
+        Ok(seq)
+    }
+
+    fn newest_epoch(&self) -> Result<i64> {
+        Ok(self.db.prepare_cached("SELECT coalesce(max(epoch), 0) FROM epochs")?.query_row([], |r| r.get(0))?)
+    }
+
+    fn record(&mut self, at: i64, event: &Event) -> Result<i64> {
+        let data = fact_data(&event.fact);
+        let (seq, epoch) = (self.next_event, self.epoch);
+        let actor = event.actor.to_string();
+        let row = ChainRow {
+            seq,
+            at,
+            epoch,
+            trace: &event.trace,
+            task: event.task.map(|t| t.0),
+            attempt: event.attempt,
+            actor: &actor,
+            kind: event.fact.kind(),
+            data: &data,
+        };
+        let hash = row.hash(&self.tip);
+        self.db
+            .prepare_cached(
+                "INSERT INTO events (seq, at, epoch, trace, task, attempt, actor, kind, data, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![seq, at, epoch, row.trace, row.task, row.attempt, row.actor, row.kind, row.data, hash])?;
+        self.tip = hash;
+        self.next_event += 1;
+        Ok(seq)
+    }
+
+    /// This daemon's epoch; 0 before it took one.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Moves the poll cursor of a bot.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub fn set_cursor(&mut self, bot: i64, next: i64) -> Result<()> {
+        if !self.turn.as_ref().is_some_and(|t| t.wrote) {
+            let found = self.newest_epoch()?;
+            if found != self.epoch {
+                return Err(StoreError::Fenced { found, ours: self.epoch });
+            }
+        }
+        self.db
+            .prepare_cached(
+                "INSERT INTO cursors (bot, next, username) VALUES (?1, ?2, '')
+                 ON CONFLICT (bot) DO UPDATE SET next = ?2 WHERE next IS NOT ?2",
+            )?
+            .execute(params![bot, next])?;
+        Ok(())
+    }
+
+    /// Moves what the WAL holds into the database, as far as nobody is in the way. Never on the path of an answer.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Checks the chain from event `from` on; the first event that is not what was recorded, if any.
+    ///
+    /// # Errors
+    /// Transient trouble.
+    pub fn verify(&self, from: i64) -> Result<Option<i64>> {
+        let mut tip: [u8; 32] = self
+            .db
+            .prepare_cached("SELECT hash FROM events WHERE seq = ?1")?
+            .query_row([from - 1], |r| r.get(0))
+            .optional()?
+            .unwrap_or([0; 32]);
+        let mut statement = self.db.prepare_cached(
+            "SELECT seq, at, epoch, trace, task, attempt, actor, kind, data, hash FROM events WHERE seq >= ?1 ORDER BY seq",
+        )?;
+        let mut rows = statement.query([from])?;
+        let mut expected = from;
+        while let Some(r) = rows.next()? {
+            let row = ChainRow {
+                seq: r.get(0)?,
+                at: r.get(1)?,
+                epoch: r.get(2)?,
+                trace: text(r, 3)?,
+                task: r.get(4)?,
+                attempt: r.get(5)?,
+                actor: text(r, 6)?,
+                kind: text(r, 7)?,
+                data: text(r, 8)?,
+            };
+            tip = row.hash(&tip);
+            if row.seq != expected || r.get_ref(9)?.as_blob().ok() != Some(&tip) {
+                return Ok(Some(expected));
+            }
+            expected += 1;
+        }
+        Ok(None)
+    }
+}
+
+fn text<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a str> {
+    row.get_ref(column)?.as_str().map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
+/// Where one input's events began.
+#[must_use]
+pub struct Savepoint {
+    before: ([u8; 32], i64, i64, i64),
+}
+
+/// What the chain covers of an event.
+struct ChainRow<'a> {
+    seq: i64,
+    at: i64,
+    epoch: i64,
+    trace: &'a str,
+    task: Option<i64>,
+    attempt: Option<u32>,
+    actor: &'a str,
+    kind: &'a str,
+    data: &'a str,
+}
+
+impl ChainRow<'_> {
+    /// Every field is preceded by its length or has a fixed one, so no two rows share their bytes.
+    fn hash(&self, previous: &[u8; 32]) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(previous);
+        for number in [self.seq, self.at, self.epoch, self.task.unwrap_or(-1), self.attempt.map_or(-1, i64::from)] {
+            hasher.update(number.to_be_bytes());
+        }
+        for text in [self.trace, self.actor, self.kind, self.data] {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// A fact's data as stored: the object alone, its kind stands in a column of its own.
+fn fact_data(fact: &Fact) -> String {
+    let whole = serde_json::to_string(fact).expect("facts are plain data");
+    let before = r#"{"kind":"","data":"#.len() + fact.kind().len();
+    debug_assert!(whole[..before].ends_with(r#","data":"#), "the kind's name is not what serde writes: {whole}");
+    whole[before..whole.len() - 1].to_owned()
+}
+
+fn fact_from(kind: &str, data: &str) -> Result<Fact> {
+    let whole = format!(r#"{{"kind":"{kind}","data":{data}}}"#);
+    serde_json::from_str(&whole).map_err(|e| StoreError::Damaged(format!("read event {kind}: {e}")))
+}
+
+fn check_header(db: &Connection) -> Result<()> {
+    let application: i32 = db.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if application != APPLICATION_ID && (application != 0 || version != 0) {
+        return Err(StoreError::Damaged("this is not a mainstay database".into()));
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        let needed: i64 = db
+            .query_row("SELECT value FROM meta WHERE key = 'min_writer'", [], |r| r.get::<_, String>(0))
+            .ok()
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(version);
+        if needed > known {
+            return Err(StoreError::Newer { found: version, known });
+        }
+    }
+    Ok(())
+}
+
+fn migrate(db: &Connection) -> Result<()> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    for (step, sql) in (1_i64..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {sql}
+             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step};
+             INSERT OR REPLACE INTO meta (key, value)
+             VALUES ('min_reader', '{MIN_READER}'), ('min_writer', '{MIN_WRITER}'); COMMIT;"
+        ))
+        .inspect_err(|_| {
+            let _ = db.execute_batch("ROLLBACK");
+        })?;
+    }
+    Ok(())
+}
+
+/// A recorded event from its row.
+fn recorded(r: &rusqlite::Row<'_>) -> Result<Recorded> {
+    let (kind, data): (String, String) = (r.get(7)?, r.get(8)?);
+    Ok(Recorded {
+        seq: r.get(0)?,
+        at: r.get(1)?,
+        boot: r.get::<_, Option<String>>(9)?.unwrap_or_default(),
+        epoch: r.get(2)?,
+        trace: r.get(3)?,
+        task: r.get::<_, Option<i64>>(4)?.map(crate::id::TaskId),
+        attempt: r.get(5)?,
+        actor: r.get::<_, String>(6)?.parse().map_err(StoreError::Damaged)?,
+        fact: fact_from(&kind, &data)?,
+    })
+}

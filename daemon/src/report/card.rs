@@ -1,0 +1,253 @@
+//! One task in a chat: its card, its final report, and the answers about it.
+
+use super::{Text, short, span, who};
+use crate::command::Mode;
+use crate::config::Config;
+use crate::decide::gate::{Gate, gates};
+use crate::decide::{Moment, Said};
+use crate::id::AttemptKey;
+use crate::input::ReplyTo;
+use crate::ports::Outgoing;
+use crate::task::{Outcome, State};
+use crate::view::TaskView;
+use serde_json::json;
+
+/// The label of a button.
+fn label(action: &str) -> &'static str {
+    match action {
+        "approve" => "✅ Approve",
+        "reject" => "❌ Reject",
+        "resume" => "▶ Resume",
+        "stop" => "⏹ Stop",
+        "recover" => "↩ Recover",
+        "log" => "📄 Log",
+        "why" => "❓ Why",
+        _ => "…",
+    }
+}
+
+/// The task's card. Its text depends on the record alone, so showing it twice shows the same.
+pub fn card(config: &Config, mode: Mode, task: &TaskView, buttons: &[(String, String)], now: Moment) -> Outgoing {
+    let text = body(config, mode, task, now);
+    Outgoing {
+        chat: task.task.chat.unwrap_or_default(),
+        thread: task.task.thread,
+        reply_to: task.task.message,
+        text: text.text,
+        pre: text.pre,
+        buttons: vec![buttons.iter().map(|(action, nonce)| (label(action).to_owned(), nonce.clone())).collect()],
+        // Loud only where somebody is needed.
+        silent: !matches!(task.task.state, State::Requested | State::Approved),
+    }
+}
+
+fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
+    let row = &task.task;
+    let mut text = Text::default();
+    text.line(&format!("#{} {} · {}", row.id, row.kind, headline(task)));
+    text.foreign(&short(&row.prompt, 200));
+    let again = row.rerun_of.map_or_else(String::new, |id| format!(", as #{id} again"));
+    text.line(&format!("asked by {}{again}", who(config, row.requester)));
+    if let Some(plan) = &row.plan {
+        text.foreign(&short(plan, 200));
+    }
+    if !task.approvals.is_empty() {
+        let names: Vec<String> = task.approvals.iter().map(|a| who(config, a.approver)).collect();
+        text.line(&format!("approved by {}", names.join(", ")));
+    }
+    match row.state {
+        State::Requested | State::Approved => text.line(&next_step(config, mode, task, now)),
+        State::Running => {
+            if let Some(line) = task.attempt.as_ref().and_then(|a| a.progress.as_ref()) {
+                text.foreign(&short(line, 200));
+            }
+        }
+        State::Failed | State::Canceled if !row.evidence.is_empty() => text.foreign(&short(&row.evidence, 300)),
+        State::Queued | State::Succeeded | State::Failed | State::Canceled | State::Expired => {}
+    }
+    text
+}
+
+fn headline(task: &TaskView) -> String {
+    let row = &task.task;
+    let attempt = task.attempt.as_ref();
+    match row.state {
+        State::Running if attempt.is_some_and(|a| a.stop_overdue) => {
+            "RUNNING, could not be stopped: something is still alive".into()
+        }
+        State::Running if attempt.is_some_and(|a| a.stop_by.is_some()) => "RUNNING, stopping".into(),
+        State::Running if attempt.is_some_and(|a| a.identity.is_none()) => "RUNNING, starting".into(),
+        State::Running if row.attempt > 1 => format!("RUNNING (attempt {})", row.attempt),
+        State::Queued if row.attempt > row.attempt_base => format!("QUEUED for another try ({})", row.evidence),
+        State::Failed => format!("FAILED ({})", how(task)),
+        State::Requested
+        | State::Succeeded
+        | State::Approved
+        | State::Queued
+        | State::Running
+        | State::Canceled
+        | State::Expired => row.state.to_string(),
+    }
+}
+
+fn how(task: &TaskView) -> String {
+    let row = &task.task;
+    match (row.outcome, row.exit_code, row.signal) {
+        (Some(Outcome::Unknown), _, _) => "outcome unknown".into(),
+        (Some(Outcome::Timeout), _, _) => "timed out".into(),
+        (Some(Outcome::NotStarted), _, _) => "could not be started".into(),
+        (_, Some(code), _) => format!("exit code {code}"),
+        (_, _, Some(signal)) => format!("signal {signal}"),
+        (outcome, None, None) => outcome.map_or("no outcome", Outcome::name).into(),
+    }
+}
+
+/// What is needed next, and from whom.
+pub fn next_step(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> String {
+    let id = task.task.id;
+    let gates = gates(config, mode, task, now);
+    match (task.task.state, gates.first()) {
+        (State::Requested | State::Approved, Some(gate)) => format!("waits for {}", gate.text(&task.task)),
+        (State::Requested, None) => format!("waits for approval: /approve {id}"),
+        (State::Approved, None) => format!("ready: /resume {id} lets it run"),
+        (State::Queued, _) => "runs when there is a slot".into(),
+        (State::Running, _) => format!("running: /stop {id} stops it"),
+        (State::Succeeded, _) => "done".into(),
+        (State::Failed | State::Canceled | State::Expired, _) => format!("/recover {id} asks for it again"),
+    }
+}
+
+/// The final report: a message of its own, aloud.
+pub fn final_report(config: &Config, task: &TaskView) -> Outgoing {
+    let row = &task.task;
+    let mut text = Text::default();
+    let mark = match row.state {
+        State::Succeeded => "✅",
+        State::Failed => "🔴",
+        State::Canceled | State::Expired => "⚪",
+        State::Requested | State::Approved | State::Queued | State::Running => "…",
+    };
+    let ran =
+        task.attempt.as_ref().and_then(|a| a.ran_ms).map_or_else(String::new, |ms| format!(" after {}", span(ms)));
+    text.line(&format!("{mark} #{} {} {}{ran}", row.id, row.kind, headline(task)));
+    let stop_lost = task.attempt.as_ref().is_some_and(|a| a.stop_by.is_some()) && row.state != State::Canceled;
+    if stop_lost {
+        text.line("It was to be stopped, but had already finished.");
+    }
+    text.foreign(&short(&row.prompt, 100));
+    if !row.evidence.is_empty() && row.state != State::Succeeded {
+        text.foreign(&short(&row.evidence, 300));
+    }
+    if row.outcome == Some(Outcome::Unknown) {
+        text.line(&format!(
+            "It may have done all, some or nothing. Look, then /recover {} if it is to run again.",
+            row.id
+        ));
+    } else if row.state != State::Succeeded {
+        text.line(&format!("/why {0} · /log {0} · /recover {0}", row.id));
+    }
+    let _ = config;
+    Outgoing {
+        chat: row.chat.unwrap_or_default(),
+        thread: row.thread,
+        reply_to: row.message,
+        text: text.text,
+        pre: text.pre,
+        buttons: Vec::new(),
+        silent: false,
+    }
+}
+
+/// The answer to `/status`.
+pub fn status(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
+    let mut text = body(config, mode, task, now);
+    let row = &task.task;
+    let age = now.wall_ms - row.created_ms;
+    text.line(&format!("asked {} ago, attempt {}, trace {}", span(age), row.attempt, row.trace));
+    text
+}
+
+/// The answer to `/why`: for a task that isn't finished, what it waits for and until when; else how it ended.
+pub fn why(config: &Config, mode: Mode, task: &TaskView, now: Moment, full: bool) -> String {
+    let row = &task.task;
+    let left = span(row.until - now.boot_ms);
+    let attempt = task.attempt.as_ref();
+    let waits = |gates: &[Gate]| gates.iter().map(|g| format!("\n- {}", g.text(row))).collect::<String>();
+    let gates = gates(config, mode, task, now);
+    let id = row.id;
+    match row.state {
+        State::Requested => format!("#{id} is REQUESTED. It expires in {left}. It waits for:{}", waits(&gates)),
+        State::Approved if gates.is_empty() => {
+            format!("#{id} is APPROVED and waits for /resume {id}. It expires in {left}.")
+        }
+        State::Approved => {
+            format!("#{id} is APPROVED. It expires in {left}. Before /resume it waits for:{}", waits(&gates))
+        }
+        State::Queued if row.not_before > now.boot_ms => format!(
+            "#{id} is QUEUED for another try in {} (last: {}). It expires in {left}.",
+            span(row.not_before - now.boot_ms),
+            short(&row.evidence, 200)
+        ),
+        State::Queued if !gates.is_empty() => {
+            format!("#{id} is QUEUED. It expires in {left}. It waits for:{}", waits(&gates))
+        }
+        State::Queued => {
+            let kind = config.kinds.get(&row.kind);
+            let group = kind.map_or_else(String::new, |k| format!("group {} runs {} at once", k.group, k.concurrency));
+            let what = if full { "every slot is taken".to_owned() } else { format!("a slot ({group})") };
+            format!("#{id} is QUEUED and waits for {what}. It expires in {left}.")
+        }
+        State::Running => running(attempt, row, now, id.0),
+        State::Succeeded => format!("#{id} SUCCEEDED."),
+        State::Failed | State::Canceled | State::Expired => {
+            let detail =
+                if row.evidence.is_empty() { String::new() } else { format!(": {}", short(&row.evidence, 300)) };
+            format!("#{id} is {} ({}){detail}. /recover {id} asks for it again.", row.state, how(task))
+        }
+    }
+}
+
+fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow, now: Moment, id: i64) -> String {
+    let Some(attempt) = attempt else {
+        return format!("#{id} is RUNNING without an attempt on record: that must not be.");
+    };
+    let since = span(now.wall_ms - attempt.claimed_ms);
+    match (&attempt.stop_by, &attempt.identity, attempt.start_due) {
+        (Some(_), _, _) if attempt.stop_overdue => {
+            format!(
+                "#{id} was stopped and killed, and something of it is still alive. Its slot stays taken. Look at its processes."
+            )
+        }
+        (Some(_), _, _) => format!("#{id} is being stopped: it is CANCELED when nothing of it is alive."),
+        (None, None, Some(due)) => format!(
+            "#{id} could not be started ({} tries); the next try is in {}.",
+            attempt.start_tries,
+            span(due - now.boot_ms)
+        ),
+        (None, None, None) => format!("#{id} is being started (attempt {}).", row.attempt),
+        (None, Some(identity), _) => {
+            format!("#{id} has been running for {since} (attempt {}, shim pid {}).", row.attempt, identity.pid)
+        }
+    }
+}
+
+/// The answer to `/log`.
+pub fn log(key: AttemptKey, result: &Result<String, String>, to: ReplyTo) -> Said {
+    match result {
+        Err(error) => Said::no(format!("the output of {key} can't be read: {error}")),
+        Ok(output) if output.is_empty() => {
+            Said::yes(format!("#{} has written nothing", key.task), json!({ "log": "" }))
+        }
+        Ok(output) => {
+            let mut text = Text::default();
+            match to {
+                ReplyTo::Chat { .. } => {
+                    text.line(&format!("output of #{} (attempt {})", key.task, key.attempt));
+                    text.foreign(output);
+                }
+                ReplyTo::Local { .. } => text.line(output),
+            }
+            Said { ok: true, text: text.text, pre: text.pre, buttons: Vec::new(), data: json!({ "log": output }) }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Many tasks or messages at once.
+
+use super::{short, span, task_row_data, who};
+use crate::command::Mode;
+use crate::config::Config;
+use crate::decide::{Moment, Said};
+use crate::event::What;
+use crate::task::State;
+use crate::view::{OutboxRow, TaskRow};
+use serde_json::{Value, json};
+
+fn line(config: &Config, task: &TaskRow, now: Moment) -> String {
+    format!(
+        "#{} {} {} · {} · {} ago · {}",
+        task.id,
+        task.kind,
+        task.state,
+        who(config, task.requester),
+        span(now.wall_ms - task.ended_ms.unwrap_or(task.created_ms)),
+        short(&task.prompt, 40)
+    )
+}
+
+/// The answer to `/list`: an array of tasks, newest first.
+pub fn list(config: &Config, tasks: &[TaskRow], now: Moment) -> Said {
+    let text = if tasks.is_empty() {
+        "no tasks".to_owned()
+    } else {
+        tasks.iter().map(|t| line(config, t, now)).collect::<Vec<_>>().join("\n")
+    };
+    Said::yes(text, tasks.iter().map(task_row_data).collect::<Value>())
+}
+
+/// The answer to `/board`: what waits for people, what waits for a slot, what runs.
+pub fn board(config: &Config, mode: Mode, tasks: &[TaskRow], now: Moment) -> Said {
+    let mut text = format!("mode {}", mode.name());
+    let mut data = json!({ "mode": mode });
+    for (state, heading) in [
+        (State::Requested, "wait for approval"),
+        (State::Approved, "wait for /resume"),
+        (State::Queued, "wait for a slot"),
+        (State::Running, "run"),
+    ] {
+        let these: Vec<&TaskRow> = tasks.iter().filter(|t| t.state == state).collect();
+        data[state.name()] = these.iter().map(|t| task_row_data(t)).collect();
+        if these.is_empty() {
+            continue;
+        }
+        text += &format!("\n{} {heading}:", these.len());
+        for task in these.iter().take(5) {
+            text += &format!("\n{}", line(config, task, now));
+        }
+        if these.len() > 5 {
+            text += &format!("\n… /list 50 {}", state.name().to_lowercase());
+        }
+    }
+    if tasks.is_empty() {
+        text += "\nnothing waits, nothing runs";
+    }
+    Said::yes(text, data)
+}
+
+/// The answer to `/inbox`: messages that did not arrive, or may not have.
+pub fn inbox(messages: &[OutboxRow]) -> Said {
+    let mut text = Vec::new();
+    let mut data = Vec::new();
+    for row in messages {
+        let what = match &row.what {
+            What::Text(content) => short(&content.text, 80),
+            What::Document { name, .. } => name.clone(),
+            What::Card { .. } => "card".to_owned(),
+            What::Report => "final report".to_owned(),
+        };
+        let task = row.task.map_or_else(String::new, |t| format!(" of #{t}"));
+        let state = match (row.state.as_str(), row.marked) {
+            ("refused", _) => "refused",
+            (_, true) => "may have arrived, is sent again",
+            (_, false) => "waits to be sent",
+        };
+        let error = row.error.clone().unwrap_or_default();
+        text.push(format!("{what}{task} to {}: {state} ({} tries; {})", row.chat, row.tries, short(&error, 80)));
+        data.push(json!({
+            "id": row.id, "chat": row.chat, "task_id": row.task, "what": what, "state": state, "tries": row.tries,
+            "error": row.error,
+        }));
+    }
+    let text = if text.is_empty() { "everything was delivered".to_owned() } else { text.join("\n") };
+    Said::yes(text, Value::from(data))
+}

@@ -1,0 +1,220 @@
+//! Rows as plain data: what `load` reads and `decide` and `report` look at. No logic but what a row says of itself.
+
+use crate::attempt::Identity;
+use crate::command::Mode;
+use crate::event::{Recorded, What};
+use crate::id::{Actor, AttemptKey, TaskId};
+use crate::task::{Outcome, State};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub kind: String,
+    pub prompt: String,
+    pub state: State,
+    pub heavy: bool,
+    pub group: String,
+    pub requester: Actor,
+    pub chat: Option<i64>,
+    pub thread: Option<i32>,
+    pub message: Option<i32>,
+    pub trace: String,
+    pub created_ms: i64,
+    pub ended_ms: Option<i64>,
+    pub attempt: u32,
+    pub attempt_base: u32,
+    pub outcome: Option<Outcome>,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub evidence: String,
+    pub plan: Option<String>,
+    pub review: Option<Review>,
+    pub until: i64,
+    pub not_before: i64,
+    pub rerun_of: Option<TaskId>,
+    pub card: Option<i64>,
+}
+
+impl TaskRow {
+    /// Its newest attempt's name.
+    pub fn key(&self) -> AttemptKey {
+        AttemptKey { task: self.id, attempt: self.attempt }
+    }
+}
+
+/// The last review of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// What was reviewed.
+    pub hash: String,
+    /// The verdict.
+    pub pass: bool,
+    /// Reason code of a failed one.
+    pub code: Option<String>,
+    /// Who.
+    pub by: Actor,
+}
+
+/// One approver's newest approval of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRow {
+    /// Who.
+    pub approver: Actor,
+    /// What was approved.
+    pub hash: String,
+    /// Their words.
+    pub note: String,
+    /// Boot clock, ms: holds until then.
+    pub until: i64,
+}
+
+/// An attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
+pub struct AttemptRow {
+    pub key: AttemptKey,
+    pub nonce: String,
+    pub hash: String,
+    pub claimed_ms: i64,
+    pub identity: Option<Identity>,
+    pub start_tries: u32,
+    pub start_due: Option<i64>,
+    pub stop_by: Option<Actor>,
+    pub stop_alarm: Option<i64>,
+    pub stop_overdue: bool,
+    pub progress: Option<String>,
+    pub ended_ms: Option<i64>,
+    pub ran_ms: Option<i64>,
+}
+
+/// A task with all that decisions about it need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskView {
+    /// The task.
+    pub task: TaskRow,
+    /// Given approvals, void ones too.
+    pub approvals: Vec<ApprovalRow>,
+    /// Its newest attempt.
+    pub attempt: Option<AttemptRow>,
+    /// Its live buttons: (action, nonce, hash).
+    pub buttons: Vec<(String, String, String)>,
+}
+
+/// A button as it was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
+pub struct ButtonRow {
+    pub nonce: String,
+    pub task: Option<TaskId>,
+    pub action: String,
+    pub hash: String,
+    pub chat: i64,
+    pub user: Option<i64>,
+    pub text: Option<String>,
+    pub message: Option<i32>,
+    pub until: i64,
+    pub used_by: Option<Actor>,
+}
+
+/// A message of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
+pub struct OutboxRow {
+    pub id: i64,
+    pub class: i64,
+    pub chat: i64,
+    pub task: Option<TaskId>,
+    pub what: What,
+    pub state: String,
+    pub version: u32,
+    pub sending: u32,
+    pub tries: u32,
+    pub due: i64,
+    pub marked: bool,
+    pub message: Option<i32>,
+    pub error: Option<String>,
+    pub at: i64,
+}
+
+/// The answer to "is everything well?", as far as the database knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpsRow {
+    /// Tasks by state; states without tasks are left out.
+    pub tasks: BTreeMap<String, i64>,
+    /// Running ones, oldest first, at most 50.
+    pub running: Vec<(TaskRow, Option<AttemptRow>)>,
+    /// The task that has waited longest in the queue.
+    pub oldest_queued: Option<TaskRow>,
+    /// Messages not sent yet.
+    pub pending: i64,
+    /// Of these, ones that may have arrived.
+    pub uncertain: i64,
+    /// Messages set aside: `/inbox`.
+    pub refused: i64,
+    /// Chats that refuse us.
+    pub parked_chats: i64,
+    /// Ended in the last 24 h, by outcome.
+    pub ended: BTreeMap<String, i64>,
+    /// The newest event of long polling, if any: broke, recovered or contested.
+    pub poll: Option<Recorded>,
+    /// Events recorded.
+    pub events: i64,
+    /// The newest epoch: number, version, config hash, wall clock of its start.
+    pub epoch: Option<(i64, String, String, i64)>,
+    /// Violations on record.
+    pub violations: i64,
+    /// Replays suppressed.
+    pub replays: i64,
+}
+
+/// What an input needs to be decided. Only what was loaded for it is there.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// The mode in force.
+    pub mode: Option<Mode>,
+    /// The natural key was seen before; with the task it led to.
+    pub seen: Option<Option<TaskId>>,
+    /// The task it is about.
+    pub task: Option<TaskView>,
+    /// The button it is about.
+    pub button: Option<ButtonRow>,
+    /// The outbox row it is about.
+    pub outbox: Option<OutboxRow>,
+    /// Tasks that are not at an end.
+    pub open_tasks: i64,
+    /// Tasks asked for.
+    pub tasks: Vec<TaskRow>,
+    /// Tasks whose cards wait for a press (loaded when a daemon takes over).
+    pub waiting: Vec<TaskRow>,
+    /// Events asked for, oldest first.
+    pub events: Vec<Recorded>,
+    /// Messages asked for.
+    pub messages: Vec<OutboxRow>,
+    /// Health asked for.
+    pub ops: Option<OpsRow>,
+    /// For updates of strangers: how many went unrecorded before this one, when this one is to be recorded.
+    pub stranger: Option<u32>,
+    /// The bot's user name, once it is known.
+    pub username: Option<String>,
+    /// Wall clock of the last completed long poll of this daemon, ms.
+    pub polled_ms: Option<i64>,
+    /// Bytes free for the database, if that is known.
+    pub free_bytes: Option<u64>,
+    /// As many tasks are running as may be.
+    pub running_full: bool,
+    /// The number of the next task.
+    pub next_task: i64,
+    /// The number of the next message.
+    pub next_message: i64,
+}
+
+impl View {
+    /// The mode in force; supervised when nothing was loaded.
+    pub fn mode(&self) -> Mode {
+        self.mode.unwrap_or(Mode::Supervised)
+    }
+}
