@@ -102,6 +102,11 @@ impl Shared {
         result
     }
 
+    /// Looks at the world without changing it.
+    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.lock())
+    }
+
     /// Blocks until there were more changes than these, and tells how many; none when the server has ended.
     #[must_use]
     pub fn wait_for_change(&self, seen: u64) -> Option<u64> {

@@ -30,6 +30,22 @@ ids! {
     UpdateId,
 }
 
+impl BotId {
+    /// The bot whose token this could be; none if it does not even look like a token.
+    #[must_use]
+    pub fn of_token(token: &str) -> Option<Self> {
+        let (id, secret) = token.split_once(':')?;
+        let is_plausible = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let digits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+        let letters = !secret.is_empty() && secret.bytes().all(is_plausible);
+        if digits && letters {
+            id.parse().ok().map(Self)
+        } else {
+            None
+        }
+    }
+}
+
 /// A press of a button: `callback_query.id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]

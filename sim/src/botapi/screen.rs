@@ -101,6 +101,15 @@ impl World {
         }
     }
 
+    /// What a chat is called: in a private one, the person. Empty for one that doesn't exist.
+    #[must_use]
+    pub fn chat_title(&self, chat: ChatId) -> String {
+        self.chats
+            .get(&chat)
+            .map(|chat| chat.title.clone())
+            .unwrap_or_default()
+    }
+
     /// A message as a person sees it now, if it is there.
     #[must_use]
     pub fn seen(&self, chat: ChatId, message: MessageId) -> Option<Seen> {

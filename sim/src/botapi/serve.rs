@@ -9,7 +9,7 @@ use super::methods::Method;
 use super::polling::{Polled, get_updates, look_again};
 use super::request::{Answer, Args, Refusal, Reply, Request, Ticket, Verdict};
 use super::sending;
-use super::world::{World, token_bot};
+use super::world::World;
 
 /// Takes a request.
 pub fn handle(world: &mut World, now: Millis, request: Request) -> Verdict {
@@ -212,7 +212,7 @@ fn serve(world: &mut World, now: Millis, request: &Request, record: u64) -> Poll
 
 /// Whose token it is. What does not look like a token is not even a path of the server.
 fn authorize(world: &World, token: &str) -> Result<BotId, Refusal> {
-    let bot = token_bot(token).ok_or_else(Refusal::not_found)?;
+    let bot = BotId::of_token(token).ok_or_else(Refusal::not_found)?;
     match world.bots.get(&bot) {
         Some(known) if known.token == token => Ok(bot),
         None | Some(_) => Err(Refusal::unauthorized()),

@@ -180,7 +180,7 @@ impl World {
     /// # Panics
     /// If the token does not look like one, or the bot is there already.
     pub fn add_bot(&mut self, token: &str, name: &str, username: &str) -> BotId {
-        let id = token_bot(token)
+        let id = BotId::of_token(token)
             .expect("a token is a number, a colon, and letters, digits, `-` or `_`");
         let queue = Queue::new(self.random());
         let bot = Bot {
@@ -343,20 +343,5 @@ impl Message {
             deleted: false,
             history: Vec::new(),
         }
-    }
-}
-
-/// The bot whose token this could be; none if it does not even look like a token.
-pub(super) fn token_bot(token: &str) -> Option<BotId> {
-    let (id, secret) = token.split_once(':')?;
-    let plausible = !secret.is_empty()
-        && secret
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    let digits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
-    if plausible && digits {
-        id.parse().ok().map(BotId)
-    } else {
-        None
     }
 }
