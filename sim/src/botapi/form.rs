@@ -99,12 +99,46 @@ fn boundary(content_type: &str) -> Option<&str> {
     Some(boundary.split(';').next()?.trim().trim_matches('"'))
 }
 
-/// A quoted parameter of a header, such as `name="document"`.
+/// A parameter of a header, such as `name="document"`, or `name*=utf-8''...` as clients write what is not ASCII.
 fn parameter(header: &str, key: &str) -> Option<String> {
-    header.split("; ").find_map(|pair| {
-        let value = pair.trim().strip_prefix(key)?.strip_prefix('=')?;
-        Some(value.trim_matches('"').replace("%22", "\""))
-    })
+    let mut rest = header.split_once(';')?.1;
+    while let Some((name, value)) = rest.split_once('=') {
+        let (value, after) = match value.strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => {
+                let (value, after) = value.split_once(';').unwrap_or((value, ""));
+                (value.trim().to_owned(), after)
+            }
+        };
+        let name = name.trim_start_matches([';', ' ']);
+        if name.eq_ignore_ascii_case(key) {
+            return Some(value.replace("%22", "\""));
+        }
+        if name
+            .strip_suffix('*')
+            .is_some_and(|name| name.eq_ignore_ascii_case(key))
+        {
+            return value
+                .split_once("''")
+                .map(|(_, encoded)| url_decode(encoded));
+        }
+        rest = after;
+    }
+    None
+}
+
+/// The text up to the closing quote, and what follows.
+fn unquote(quoted: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (text, &quoted[at + 1..]),
+            '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
+            other => text.push(other),
+        }
+    }
+    (text, "")
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
@@ -150,6 +184,35 @@ mod tests {
             bytes: b"two\r\n--lines".to_vec(),
         };
         assert_eq!(form.files["document"], file);
+    }
+
+    #[test]
+    fn file_names_survive_quotes_semicolons_and_other_alphabets() {
+        let cases = [
+            (
+                "form-data; name=\"x\"; filename=\"a; b=c.txt\"",
+                "a; b=c.txt",
+            ),
+            (
+                r#"form-data; filename="say \"hi\".txt"; name="x""#,
+                "say \"hi\".txt",
+            ),
+            (
+                "form-data; name=\"x\"; filename*=utf-8''%C3%A4.txt",
+                "\u{e4}.txt",
+            ),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(
+                parameter(header, "filename").as_deref(),
+                Some(expected),
+                "{header}"
+            );
+            assert_eq!(
+                parameter(header, "name").as_deref(),
+                Some("x").filter(|_| header.contains(" name="))
+            );
+        }
     }
 
     #[test]

@@ -140,9 +140,14 @@ pub(super) fn admit(
         chat.sent.refused_until = now.plus(wait);
         return Err(refusal(wait));
     }
-    chat.sent.both.push_back(now);
-    if traffic == Traffic::Send {
+    // Only what has a limit is counted: a count without one would only ever grow.
+    if is_group && limits.group.is_some() {
+        chat.sent.both.push_back(now);
+    }
+    if traffic == Traffic::Send && limits.chat.is_some() {
         chat.sent.sends.push_back(now);
+    }
+    if traffic == Traffic::Send && limits.bot.is_some() {
         world.bot_mut(bot).sent.sends.push_back(now);
     }
     Ok(())

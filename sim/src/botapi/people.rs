@@ -82,6 +82,19 @@ impl People<'_> {
         self.public_chat(ChatKind::Supergroup, title)
     }
 
+    /// A supergroup with an id of one's own choice, for ids that a client can't make sense of.
+    pub fn group_with_id(&mut self, id: ChatId, title: &str) -> ChatId {
+        let mut chat = Chat::new(id, ChatKind::Supergroup, title);
+        chat.bots = self
+            .world
+            .bots
+            .keys()
+            .map(|bot| (*bot, Standing::Member))
+            .collect();
+        self.world.chats.insert(id, chat);
+        id
+    }
+
     /// A channel in which all bots are members already.
     pub fn channel(&mut self, title: &str) -> ChatId {
         self.public_chat(ChatKind::Channel, title)

@@ -158,10 +158,11 @@ impl Answer {
 
     /// What a gateway in front of the server says when the server does not.
     pub(super) fn html(status: u16) -> Self {
-        let reason = if status == 502 {
-            "Bad Gateway"
-        } else {
-            "Internal Server Error"
+        let reason = match status {
+            502 => "Bad Gateway",
+            503 => "Service Unavailable",
+            504 => "Gateway Timeout",
+            _ => "Internal Server Error",
         };
         let body = format!(
             "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n\

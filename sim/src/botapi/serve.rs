@@ -111,20 +111,31 @@ fn conclude(world: &mut World, record: u64, fault: Option<Fault>, reply: &Reply)
         );
         return Verdict::Answer(answer);
     };
+    let took_effect = Some(answer.status);
     match fault {
         Fault::Slow(delay) => {
-            strike(world, record, fault, Some(answer.status));
+            note(
+                world,
+                record,
+                Outcome::Struck {
+                    fault: fault.name(),
+                    took_effect,
+                },
+            );
             Verdict::Answer(Answer { delay, ..answer })
         }
         Fault::BadJson => {
-            strike(world, record, fault, Some(answer.status));
-            let cut: String = answer
-                .body
-                .chars()
-                .take(answer.body.chars().count() / 2)
-                .collect();
+            note(
+                world,
+                record,
+                Outcome::Struck {
+                    fault: fault.name(),
+                    took_effect,
+                },
+            );
+            let half = answer.body.chars().count() / 2;
             Verdict::Answer(Answer {
-                body: cut,
+                body: answer.body.chars().take(half).collect(),
                 ..answer
             })
         }
@@ -134,7 +145,7 @@ fn conclude(world: &mut World, record: u64, fault: Option<Fault>, reply: &Reply)
         | Fault::Html(..)
         | Fault::RetryAfter(_)
         | Fault::Unauthorized
-        | Fault::Conflict => strike(world, record, fault, Some(answer.status)),
+        | Fault::Conflict => strike(world, record, fault, took_effect),
     }
 }
 
@@ -159,8 +170,7 @@ fn strike(world: &mut World, record: u64, fault: Fault, took_effect: Option<u16>
         }
         Fault::Unauthorized => Verdict::Answer(Answer::json(&Err(Refusal::unauthorized()))),
         Fault::Conflict => Verdict::Answer(Answer::json(&Err(Refusal::other_poll()))),
-        // These two change an answer that is there; their callers do that.
-        Fault::Slow(_) | Fault::BadJson => Verdict::Hang,
+        Fault::Slow(_) | Fault::BadJson => unreachable!("these two change an answer that is there"),
     }
 }
 

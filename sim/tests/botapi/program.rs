@@ -1,10 +1,5 @@
 //! The program as a script drives it: lines in, JSON lines out, teloxide's client on the other side.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what cannot be unwrapped is the test's failure"
-)]
-
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 

@@ -1,11 +1,6 @@
 //! The loopback server against teloxide's real client: what it answers must parse with the types that the daemon uses, and
 //! its faults must arrive as the errors that the daemon has to tell apart.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what cannot be unwrapped is the test's failure"
-)]
-
 use std::time::Duration;
 
 use mainstay_sim::botapi::{
