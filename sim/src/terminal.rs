@@ -17,7 +17,10 @@ use crate::botapi::{Change, ChatId, MessageId, Seen, Toast, UserId, World};
 #[derive(Clone, Debug)]
 pub struct Terminal {
     people: Vec<Person>,
+    groups: Vec<Group>,
     current: usize,
+    /// The group that the current person writes in; none for their own chat with the bot.
+    place: Option<ChatId>,
     /// Each button keeps its number as long as the terminal runs, so that a number can't come to mean something else.
     numbers: BTreeMap<(ChatId, MessageId, String), u32>,
     seen: u64,
@@ -32,18 +35,30 @@ pub struct Person {
     pub name: String,
 }
 
+/// A group that everybody at the terminal is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its id.
+    pub id: ChatId,
+    /// What it is called.
+    pub title: String,
+}
+
 impl Terminal {
     /// A terminal at which the first of these persons sits.
     ///
     /// # Panics
     /// If there is nobody.
     #[must_use]
-    pub fn new(people: Vec<Person>) -> Self {
+    pub fn new(people: Vec<Person>, groups: Vec<Group>) -> Self {
         assert!(!people.is_empty(), "somebody has to sit at the terminal");
+        let numbers = BTreeMap::new();
         Self {
             people,
+            groups,
             current: 0,
-            numbers: BTreeMap::new(),
+            place: None,
+            numbers,
             seen: 0,
         }
     }
@@ -96,7 +111,7 @@ impl Terminal {
         }
     }
 
-    /// The current person's private chat as it is now.
+    /// The current chat as it is now.
     fn screen(&mut self, world: &World) -> Output {
         let chat = self.chat();
         let messages = world.screen(chat).messages;
@@ -144,7 +159,12 @@ impl Terminal {
         &self.people[self.current]
     }
 
+    /// Where the current person writes.
     fn chat(&self) -> ChatId {
+        self.place.unwrap_or_else(|| self.private_chat())
+    }
+
+    fn private_chat(&self) -> ChatId {
         ChatId(self.person().id.0)
     }
 

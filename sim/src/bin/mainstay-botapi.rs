@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use mainstay_sim::botapi::http::{Clock, Shared};
-use mainstay_sim::botapi::{BotId, Limits, Server, UserId, World};
-use mainstay_sim::terminal::{COMMANDS, Order, Output, Person, Terminal, json, text};
+use mainstay_sim::botapi::{BotId, ChatId, Limits, Server, UserId, World};
+use mainstay_sim::terminal::{COMMANDS, Group, Order, Output, Person, Terminal, json, text};
 
 const DEMO_TOKEN: &str = "100:demo";
 
@@ -29,7 +29,16 @@ fn run(flags: &ArgMatches) -> Result<(), String> {
     for person in &people {
         server.people(|world| world.acquaintance(person.id, &person.name));
     }
-    let screen = Screen::new(Terminal::new(people), flags.get_flag("json"));
+    let groups: Vec<Group> = flags
+        .get_many("group")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    for group in &groups {
+        server.people(|world| world.group_with_id(group.id, &group.title));
+    }
+    let screen = Screen::new(Terminal::new(people, groups), flags.get_flag("json"));
     screen.listening(&server);
     if let Some(file) = flags.get_one::<PathBuf>("port-file") {
         write_whole(file, &format!("{}\n", server.address()))
@@ -192,6 +201,22 @@ fn person(text: &str) -> Result<Person, String> {
     })
 }
 
+fn group(text: &str) -> Result<Group, String> {
+    let (id, title) = text.split_once(':').ok_or("expected ID:TITLE")?;
+    let id: i64 = id
+        .parse()
+        .ok()
+        .filter(|id| *id < 0)
+        .ok_or("the id is not a negative number")?;
+    if title.trim().is_empty() {
+        return Err("the title is empty".to_owned());
+    }
+    Ok(Group {
+        id: ChatId(id),
+        title: title.trim().to_owned(),
+    })
+}
+
 fn command() -> Command {
     let lines: Vec<String> = COMMANDS
         .iter()
@@ -226,6 +251,15 @@ fn command() -> Command {
                 .default_value("7:Ann")
                 .value_parser(person)
                 .help("Somebody at this terminal; the first one begins. May be given several times"),
+        )
+        .arg(
+            Arg::new("group")
+                .long("group")
+                .value_name("ID:TITLE")
+                .action(ArgAction::Append)
+                .allow_hyphen_values(true)
+                .value_parser(group)
+                .help("A group with everybody and the bot in it, such as -1001000000001:Ops. May be given several times"),
         )
         .arg(
             Arg::new("port-file")

@@ -25,11 +25,8 @@ pub enum Order {
 }
 
 /// The commands, as help shows them.
-pub const COMMANDS: [(&str, &str); 15] = [
-    (
-        "TEXT",
-        "say it as the current person, in their chat with the bot",
-    ),
+pub const COMMANDS: [(&str, &str); 16] = [
+    ("TEXT", "say it as the current person, in the current chat"),
     (":press N", "press the button with this number"),
     (
         ":forge DATA",
@@ -41,6 +38,10 @@ pub const COMMANDS: [(&str, &str); 15] = [
         "let the server deliver what you said last once more",
     ),
     (":as NAME", "be another person"),
+    (
+        ":in GROUP, :in",
+        "write in a group, or in your own chat with the bot again",
+    ),
     (":screen", "show the chat as it is now"),
     (":block", "block the bot"),
     (":unblock", "take the block back"),
@@ -110,6 +111,7 @@ impl Terminal {
                 Ok(vec![])
             }
             "as" => self.become_person(rest).map(|note| vec![note]),
+            "in" => self.go_to(rest).map(|note| vec![note]),
             "screen" => Ok(vec![self.screen(world)]),
             "block" => {
                 world.people(now).block(person);
@@ -147,7 +149,7 @@ impl Terminal {
         let ((chat, message, button), _) =
             shown.ok_or_else(|| format!("no button has the number \"{number}\""))?;
         // Nobody can press in a chat between somebody else and the bot.
-        if chat.0 > 0 && *chat != self.chat() {
+        if chat.0 > 0 && *chat != self.private_chat() {
             return Err(format!(
                 "button {number} is in the chat of {}",
                 world.chat_title(*chat)
@@ -180,13 +182,37 @@ impl Terminal {
         Ok(Output::Note(format!("you are {} now", self.person().name)))
     }
 
+    fn go_to(&mut self, title: &str) -> Result<Output, String> {
+        if title.is_empty() {
+            self.place = None;
+            return Ok(Output::Note("you write to the bot alone now".to_owned()));
+        }
+        let titles: Vec<&str> = self
+            .groups
+            .iter()
+            .map(|group| group.title.as_str())
+            .collect();
+        let found = self
+            .groups
+            .iter()
+            .find(|group| group.title.eq_ignore_ascii_case(title));
+        let group = found.ok_or_else(|| {
+            format!(
+                "no group is called \"{title}\", only: {}",
+                titles.join(", ")
+            )
+        })?;
+        self.place = Some(group.id);
+        Ok(Output::Note(format!("you write in {} now", group.title)))
+    }
+
     fn last_own(&self, world: &World) -> Result<MessageId, String> {
         let chat: ChatId = self.chat();
         let messages = world.screen(chat).messages;
         let last = messages
             .iter()
             .rev()
-            .find(|seen| !seen.is_bot)
+            .find(|seen| !seen.is_bot && seen.from == self.person().name)
             .map(|seen| seen.id);
         last.ok_or_else(|| "you have not said anything yet".to_owned())
     }

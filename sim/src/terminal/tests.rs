@@ -9,6 +9,8 @@ use crate::botapi::{BotId, Fault, Method, Methods, Millis, Quota, Request, Verdi
 
 const NOW: Millis = Millis::from_secs(1_700_000_000);
 
+const OPS: ChatId = ChatId(-1_001_000_000_000);
+
 fn start() -> (World, Terminal) {
     let mut world = World::new(1);
     world.add_bot("42:secret", "Mainstay", "mainstay_bot");
@@ -16,10 +18,20 @@ fn start() -> (World, Terminal) {
         id: UserId(id),
         name: name.to_owned(),
     });
+    world.people(NOW).group_with_id(OPS, "Ops");
     for person in &people {
         world.people(NOW).acquaintance(person.id, &person.name);
     }
-    (world, Terminal::new(people.to_vec()))
+    (
+        world,
+        Terminal::new(
+            people.to_vec(),
+            vec![Group {
+                id: OPS,
+                title: "Ops".to_owned(),
+            }],
+        ),
+    )
 }
 
 fn request(world: &mut World, method: &str, body: Value) {
@@ -102,6 +114,39 @@ fn nobody_presses_in_a_chat_between_somebody_else_and_the_bot() {
     assert_eq!(
         type_line(&mut world, &mut terminal, ":press 1"),
         "  button 1 is in the chat of Ann\n"
+    );
+}
+
+#[test]
+fn in_a_group_everybody_writes_and_presses() {
+    let (mut world, mut terminal) = start();
+    let mut body = card("waits", &["Approve"]);
+    body["chat_id"] = json!(OPS);
+    request(&mut world, "sendMessage", body);
+    assert!(news(&world, &mut terminal).contains("Mainstay to Ops"));
+    type_line(&mut world, &mut terminal, ":as Bob");
+    assert_eq!(type_line(&mut world, &mut terminal, ":press 1"), "");
+    assert_eq!(
+        type_line(&mut world, &mut terminal, ":in ops"),
+        "  you write in Ops now\n"
+    );
+    type_line(&mut world, &mut terminal, "hello");
+    type_line(&mut world, &mut terminal, ":in");
+    type_line(&mut world, &mut terminal, "for you alone");
+    let texts = |chat: ChatId| -> Vec<String> {
+        world
+            .screen(chat)
+            .messages
+            .into_iter()
+            .map(|seen| seen.text)
+            .collect()
+    };
+    assert_eq!(
+        (texts(OPS), texts(ChatId(8))),
+        (
+            vec!["waits".to_owned(), "hello".to_owned()],
+            vec!["for you alone".to_owned()]
+        )
     );
 }
 
@@ -199,6 +244,7 @@ fn what_cannot_be_done_is_said() {
         (":as Eve", "nobody here is called \"Eve\", only Ann, Bob"),
         (":edit x", "you have not said anything yet"),
         (":forge x", "the bot has not said anything yet"),
+        (":in Dev", "no group is called \"Dev\", only: Ops"),
         (":dance", "there is no command \":dance\""),
     ] {
         assert!(
