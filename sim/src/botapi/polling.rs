@@ -205,13 +205,14 @@ impl Queue {
         self.pending.retain(|update| now < update.expires);
     }
 
-    /// Forgets what the offset confirms. An offset too far off is ignored: the answer then starts at the head.
+    /// Forgets what the offset confirms. An offset too far above the tail is ignored, and the answer starts at the head; one
+    /// too far below, `< tail - 2_000_000`, is ignored too, but that can't be told from its confirming nothing.
     fn confirm(&mut self, offset: i64) {
         if offset < 0 {
             let keep = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
             let surplus = self.pending.len().saturating_sub(keep);
             self.pending.drain(..surplus);
-        } else if offset > 0 && offset <= self.tail + 10 && offset >= self.tail - 2_000_000 {
+        } else if offset > 0 && offset <= self.tail + 10 {
             self.pending.retain(|update| update.id.0 >= offset);
         }
     }
