@@ -606,6 +606,46 @@ impl Fact {
         }
     }
 
+    /// Its data alone, as JSON.
+    pub fn data(&self) -> String {
+        let whole = serde_json::to_string(self).expect("facts are plain data");
+        let before = r#"{"kind":"","data":"#.len() + self.kind().len();
+        debug_assert!(whole[..before].ends_with(r#","data":"#), "the kind's name is not what serde writes: {whole}");
+        whole[before..whole.len() - 1].to_owned()
+    }
+
+    /// It queues something or frees a slot: the queue is worth a look.
+    pub fn frees_or_queues(&self) -> bool {
+        self.step().is_some_and(|step| step.to() == State::Queued || step.from() == State::Running)
+            || matches!(self, Fact::ModeSet { .. } | Fact::DiskWell { .. })
+    }
+
+    /// It makes a message sendable: the outbox is worth a look.
+    pub fn fills_outbox(&self) -> bool {
+        matches!(
+            self,
+            Fact::Queued { .. }
+                | Fact::SendFailed { .. }
+                | Fact::SendUnknown { .. }
+                | Fact::ChatReturned { .. }
+                | Fact::ChatMigrated { .. }
+        )
+    }
+
+    /// Boot clock, ms, at which it makes something due by itself.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fact that makes something due carries when")]
+    pub fn due(&self) -> Option<i64> {
+        match self {
+            Fact::Requested { until, .. } | Fact::Resumed { until, .. } | Fact::Recovered { until, .. } => Some(*until),
+            Fact::StartFailed { until, .. } => Some(*until),
+            Fact::StopAsked { alarm } => Some(*alarm),
+            Fact::Ended { retry_at, .. } => *retry_at,
+            Fact::SendFailed { until, .. } => *until,
+            Fact::Sent { next, .. } => Some(*next),
+            _ => None,
+        }
+    }
+
     /// The state a task is in after it, if it says.
     pub fn state_after(&self) -> Option<State> {
         if matches!(self, Fact::Requested { .. }) { Some(State::Requested) } else { self.step().map(Step::to) }

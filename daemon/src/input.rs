@@ -206,6 +206,20 @@ impl Incoming {
         }
     }
 
+    /// The chat it belongs to (0 when it tells none) and who caused it.
+    pub fn place(&self) -> (i64, Option<i64>) {
+        match &self.what {
+            IncomingKind::Message { chat, user, .. } | IncomingKind::Membership { chat, user, .. } => {
+                (*chat, Some(*user))
+            }
+            IncomingKind::Anonymous { chat, .. } => (*chat, None),
+            IncomingKind::Edited { chat, user, .. } => (*chat, *user),
+            IncomingKind::Press { chat, user, .. } => (chat.unwrap_or(0), Some(*user)),
+            IncomingKind::Migrated { from, .. } => (*from, None),
+            IncomingKind::Unsupported => (0, None),
+        }
+    }
+
     /// Reads an update. Never fails: what isn't understood is unsupported.
     pub fn read(bot: i64, update: &Update) -> Incoming {
         #[expect(

@@ -79,13 +79,14 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
         }
         Effect::ReadLog { key, lines, to } => {
             let read = |stream| runner.tail(key, stream, lines as usize, LOG_READ_BYTES_MAX);
-            let result = read(Stream::Stdout).and_then(|out| Ok((out, read(Stream::Stderr)?))).map(|(out, err)| {
-                match (out.is_empty(), err.is_empty()) {
-                    (_, true) => out,
-                    (true, false) => err,
-                    (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
-                }
-            });
+            let result =
+                read(Stream::Stdout).and_then(|out| Ok((out, read(Stream::Stderr)?))).map(|(out, err)| {
+                    match (out.is_empty(), err.is_empty()) {
+                        (_, true) => out,
+                        (true, false) => err,
+                        (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
+                    }
+                });
             Some(Box::pin(async move { Some(Input::LogRead { key, to, result }) }))
         }
     }

@@ -20,9 +20,8 @@ pub struct PollHealth {
 impl PollHealth {
     /// A poll completed.
     pub fn completed(&mut self, boot_ms: i64, wall_ms: i64) -> Option<Fact> {
-        let news = self
-            .broke_at
-            .map(|broke_at| Fact::PollRecovered { after_ms: boot_ms - broke_at, failures: self.failures });
+        let news =
+            self.broke_at.map(|broke_at| Fact::PollRecovered { after_ms: boot_ms - broke_at, failures: self.failures });
         *self = PollHealth { completed_ms: Some(wall_ms), ..PollHealth::default() };
         news
     }
@@ -73,7 +72,8 @@ impl Strangers {
     /// Another update of a stranger in `chat`: how many went unrecorded, if this one is to be recorded.
     pub fn knock(&mut self, chat: i64, boot_ms: i64) -> Option<u32> {
         // Beyond the bound, all further chats share one place.
-        let place = if self.seen.len() < policy::STRANGERS_TRACKED_MAX || self.seen.contains_key(&chat) { chat } else { 0 };
+        let place =
+            if self.seen.len() < policy::STRANGERS_TRACKED_MAX || self.seen.contains_key(&chat) { chat } else { 0 };
         match self.seen.get_mut(&place) {
             Some((at, unrecorded)) if boot_ms - *at < policy::STRANGER_RECORD_GAP_MS => {
                 *unrecorded += 1;

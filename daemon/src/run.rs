@@ -4,22 +4,25 @@
 //! sent or started before its commit. Taking over after a crash is the same path with [`Input::Booted`] and what the
 //! machine says of every attempt: there is no other recovery.
 
-use crate::command::{Command, Mode, parse_argv};
+use crate::attempt::Identity;
+use crate::command::{COMMANDS, Command, Mode, parse_argv};
 use crate::config::Config;
-use crate::decide::{Draft, Moment, attempt, chat, decide, due, outflow};
+use crate::decide::{Draft, Moment, Said, attempt, chat, decide, due, outflow};
 use crate::event::{Event, Fact, Passed};
 use crate::exit::{ExitCode, Fatal};
 use crate::id::{Actor, AttemptKey};
-use crate::input::{Incoming, IncomingKind, Input};
+use crate::input::{Incoming, IncomingKind, Input, ReplyTo};
 use crate::perform::perform;
 use crate::plan::{Effect, Plan};
 use crate::policy;
 use crate::poll::{PollHealth, Strangers};
-use crate::ports::{Answer, Call, CallError, Called, ControlInput, LocalFuture, Notice, Noticed, Poll, Ports};
+use crate::ports::{
+    Answer, Call, CallError, Called, ControlInput, LocalFuture, Notice, Noticed, Poll, Ports, Telegram,
+};
 use crate::real::store::{Store, StoreError};
 use crate::view::View;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,8 +61,8 @@ struct Daemon {
     store: Store,
     /// Effects under way. Dropping the daemon drops them: there are no detached tasks.
     under_way: FuturesUnordered<LocalFuture<'static, Came>>,
-    /// Attempts with a watch under way.
-    watched: BTreeSet<AttemptKey>,
+    /// Attempts with a watch under way, and their shims.
+    watched: BTreeMap<AttemptKey, Identity>,
     /// Messages being sent, with their chats: one call a chat at a time.
     sending: BTreeMap<i64, i64>,
     /// Boot clock of the last call begun.
@@ -67,6 +70,8 @@ struct Daemon {
     polling: PollHealth,
     /// The next offset to be committed with the updates of the poll that just came in.
     cursor: Option<i64>,
+    /// The next poll is to begin, after a pause in ms, once what came in is committed.
+    next_poll: Option<i64>,
     strangers: Strangers,
     username: Option<String>,
     /// Per attempt: boot clock of the last progress shown, and a newer line that waits.
@@ -77,6 +82,9 @@ struct Daemon {
     look: Look,
     /// Boot clock at which something becomes due by itself.
     next_due: Option<i64>,
+    /// A turn whose commit failed: the record's tip if it is there after all, and what it came to.
+    unsure: Option<([u8; 32], Turned)>,
+    /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
 
@@ -102,17 +110,19 @@ impl Daemon {
         let daemon = Daemon {
             store,
             under_way: FuturesUnordered::new(),
-            watched: BTreeSet::new(),
+            watched: BTreeMap::new(),
             sending: BTreeMap::new(),
             last_call_ms: i64::MIN / 2,
             polling: PollHealth::default(),
             cursor: None,
+            next_poll: ports.telegram.as_ref().map(|_| 0),
             strangers: Strangers::default(),
             username,
             progress: BTreeMap::new(),
             disk_low: false,
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
+            unsure: None,
             checkpointed_at: 0,
             ports,
             config,
@@ -143,7 +153,7 @@ impl Daemon {
         self.checkpoint(policy::CHECKPOINT_EVENTS_MAX);
         self.ports.control.notify(Notice::Alive);
         let now = self.ports.time.now();
-        if self.next_due.is_some_and(|due| due <= now.boot_ms) {
+        if self.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
             self.look = Look { queue: true, outbox: true };
         }
         let mut inputs = Vec::with_capacity(came.len() + requests.len());
@@ -188,11 +198,10 @@ impl Daemon {
         match came {
             Came::Input(None) => {}
             Came::Input(Some(Input::Noticed { key, noticed: Noticed::Progress(line) })) => {
-                self.watched.remove(&key);
                 self.progress.entry(key).or_insert((i64::MIN / 2, None)).1 = Some(line);
-                inputs.push(Input::Found { key, observation: crate::attempt::Observation::Absent });
-                inputs.pop();
-                self.rewatch(key);
+                if let Some(identity) = self.watched.remove(&key) {
+                    self.do_effect(Effect::Watch { key, identity });
+                }
             }
             Came::Input(Some(input)) => {
                 if let Input::Noticed { key, .. } = &input {
@@ -210,7 +219,7 @@ impl Daemon {
                 let bot = self.bot();
                 self.cursor = updates.last().map(|last| i64::from(last.id.0) + 1);
                 inputs.extend(updates.iter().map(|update| Input::Update(Incoming::read(bot, update))));
-                self.poll_after(0);
+                self.next_poll = Some(0);
                 if self.username.is_none() {
                     self.ask_who_we_are();
                 }
@@ -219,7 +228,7 @@ impl Daemon {
                 let (news, pause) = self.polling.failed(&error, now.boot_ms, self.ports.time.entropy());
                 tracing::info!(%error, pause_ms = pause, "poll failed");
                 inputs.extend(news.map(Input::Seen));
-                self.poll_after(pause);
+                self.next_poll = Some(pause);
             }
             Came::Me(Ok(Called::Me { id, username })) => {
                 self.username = Some(username.clone());
@@ -274,18 +283,17 @@ impl Daemon {
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is told; the rest is kept.
     async fn weather(&mut self, mut held: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
         let why = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
-        let refuse = |input: &Input| match input {
-            Input::Local(request) => {
-                let data = serde_json::json!({ "error": why });
-                self.ports.control.answer(request.connection, Answer { ok: false, text: why.clone(), data });
-                false
-            }
-            _ => true,
+        let refuse = |input: &Input| {
+            let Input::Local(request) = input else { return true };
+            let data = serde_json::json!({ "error": why });
+            self.ports.control.answer(request.connection, Answer { ok: false, text: why.clone(), data });
+            false
         };
         held.retain(refuse);
         let now = self.ports.time.now().boot_ms;
         let entropy = self.ports.time.entropy();
-        let until = now + policy::backoff_ms(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS, tries, entropy);
+        let until =
+            now + policy::backoff_ms(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS, tries, entropy);
         loop {
             self.ports.control.notify(Notice::Alive);
             tokio::select! {
@@ -303,29 +311,32 @@ impl Daemon {
     fn turn(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         if trouble.is_some() {
             self.reopen()?;
-        }
-        let look = self.look;
-        self.store.begin()?;
-        let result = self.decide_all(inputs, trouble).and_then(|turned| {
-            if let (Some(bot), Some(cursor)) = (self.ports.telegram.as_ref().map(|t| t.bot_id()), self.cursor) {
-                self.store.set_cursor(bot, cursor)?;
-            }
-            self.store.commit()?;
-            Ok(turned)
-        });
-        match result {
-            Ok(turned) => {
+            if let Some((tip, turned)) = self.unsure.take()
+                && tip == self.store.tip()
+            {
+                // The commit that reported failure had succeeded.
                 self.cursor = None;
-                Ok(turned)
+                return Ok(turned);
             }
+        }
+        self.store.begin()?;
+        let result = self.decide_all(inputs, trouble);
+        let turned = match result {
+            Ok(turned) => turned,
             Err(error) => {
                 self.store.rollback();
-                self.sending.retain(|_, chat| *chat != UNCOMMITTED);
                 self.look = Look { queue: true, outbox: true };
-                let _ = look;
-                Err(error)
+                return Err(error);
             }
+        };
+        let tip = self.store.tip();
+        if let Err(error) = self.store.commit() {
+            self.look = Look { queue: true, outbox: true };
+            self.unsure = Some((tip, turned));
+            return Err(error);
         }
+        self.cursor = None;
+        Ok(turned)
     }
 
     /// A connection on which a write failed is not used again: what is on disk decides.
@@ -337,11 +348,7 @@ impl Daemon {
         Ok(())
     }
 
-    fn decide_all(
-        &mut self,
-        inputs: &[Input],
-        trouble: Option<&(i64, String, u32)>,
-    ) -> Result<Turned, StoreError> {
+    fn decide_all(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         let mut turned = Turned { effects: Vec::new(), events: Vec::new() };
         if let Some((since, error, _)) = trouble {
             let after_ms = self.ports.time.now().boot_ms - since;
@@ -352,6 +359,9 @@ impl Daemon {
             self.decide_one(input, &mut turned)?;
         }
         self.pump(&mut turned)?;
+        if let (Some(telegram), Some(cursor)) = (&self.ports.telegram, self.cursor) {
+            self.store.set_cursor(telegram.bot_id(), cursor)?;
+        }
         Ok(turned)
     }
 
@@ -367,10 +377,10 @@ impl Daemon {
         };
         match applied {
             Ok(()) => self.store.keep(savepoint),
-            Err(StoreError::Misfit(error)) => {
-                tracing::error!(?input, error, "an input could not be handled");
+            Err(StoreError::Misfit(error)) if self.store.epoch() > 0 => {
+                tracing::error!(error, "an input could not be handled");
                 self.store.take_back(savepoint)?;
-                let plan = failed_plan(input, &error);
+                let plan = failed(&self.config, &view, input, now, &error);
                 self.apply(plan, now, turned)
             }
             Err(error) => Err(error),
@@ -493,10 +503,11 @@ impl Daemon {
         }
         self.look = Look { queue: false, outbox: false };
         let busy: Vec<i64> = self.sending.values().copied().collect();
-        self.next_due = self.store.next_due(&busy)?.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
-        if self.ports.telegram.is_none() {
-            self.next_due = self.store.next_due(&busy)?;
-        }
+        // A message can't be due while no call can begin: the end of a call looks again.
+        let can_send = self.ports.telegram.is_some() && busy.len() < policy::SENDS_AT_ONCE;
+        let message = if can_send { self.store.next_message_due(&busy)? } else { None };
+        let message = message.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
+        self.next_due = [self.store.next_task_due(now.boot_ms)?, message].into_iter().flatten().min();
         Ok(())
     }
 
@@ -550,14 +561,15 @@ impl Daemon {
         Ok(low)
     }
 
-    /// Begins the next calls: the most urgent first, one a chat, spaced over all.
+    /// Begins the next call: the most urgent one, one a chat at a time, spaced over all.
     fn send(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
-        let room = policy::SENDS_AT_ONCE.saturating_sub(self.sending.len());
-        if room == 0 || now.boot_ms - self.last_call_ms < policy::SEND_GAP_MS {
+        let full = self.sending.len() >= policy::SENDS_AT_ONCE;
+        if full || now.boot_ms - self.last_call_ms < policy::SEND_GAP_MS {
             return Ok(());
         }
         let busy: Vec<i64> = self.sending.values().copied().collect();
-        for row in self.store.sendable(now.boot_ms, &busy, room)? {
+        if let Some(row) = self.store.sendable(now.boot_ms, &busy)? {
+            self.last_call_ms = now.boot_ms;
             let view = self.store.view()?;
             let task = row.task.map_or(Ok(None), |id| self.store.task(id))?;
             let config = self.config.clone();
@@ -573,21 +585,24 @@ impl Daemon {
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            match &effect {
-                Effect::Go { key, .. } | Effect::Watch { key, .. } => {
-                    if !self.watched.insert(*key) {
-                        continue;
-                    }
-                }
-                Effect::Call { message, chat, .. } => {
-                    self.sending.insert(*message, *chat);
-                    self.last_call_ms = self.ports.time.now().boot_ms;
-                }
-                _ => {}
-            }
-            if let Some(future) = perform(&self.ports, effect) {
-                self.under_way.push(Box::pin(future.map(Came::Input)));
-            }
+            self.do_effect(effect);
+        }
+        if let (Some(telegram), Some(pause_ms)) = (self.ports.telegram.clone(), self.next_poll.take()) {
+            self.poll(telegram, pause_ms);
+        }
+    }
+
+    fn do_effect(&mut self, effect: Effect) {
+        if let Effect::Go { key, identity } | Effect::Watch { key, identity } = &effect
+            && self.watched.insert(*key, identity.clone()).is_some()
+        {
+            return;
+        }
+        if let Effect::Call { message, chat, .. } = &effect {
+            self.sending.insert(*message, *chat);
+        }
+        if let Some(future) = perform(&self.ports, effect) {
+            self.under_way.push(Box::pin(future.map(Came::Input)));
         }
     }
 
@@ -595,22 +610,156 @@ impl Daemon {
         self.ports.telegram.as_ref().map_or(0, |t| t.bot_id())
     }
 
-    /// Begins the next long poll after a pause, with the offset that is committed by then.
-    fn poll_after(&mut self, pause_ms: i64) {
-        let _ = pause_ms;
+    /// Begins the next long poll after a pause, with the offset that is committed by now.
+    fn poll(&mut self, telegram: Rc<dyn Telegram>, pause_ms: i64) {
+        let offset = match self.store.cursor(telegram.bot_id()) {
+            Ok(next) => next.and_then(|next| i32::try_from(next).ok()),
+            Err(error) => {
+                // Without the committed offset no poll may begin; the next failed turn reopens the database.
+                tracing::warn!(%error, "could not read the poll cursor");
+                self.next_poll = Some(policy::POLL_RETRY_BASE_MS);
+                return;
+            }
+        };
+        let timeout = self.config.telegram.as_ref().map_or(policy::POLL_TIMEOUT_MS, |t| t.poll_timeout_ms);
+        let poll = Poll {
+            offset,
+            timeout: Duration::from_millis(timeout.cast_unsigned()),
+            give_up: Duration::from_millis((timeout + policy::POLL_SLACK_MS).cast_unsigned()),
+        };
+        let time = self.ports.time.clone();
+        self.under_way.push(Box::pin(async move {
+            if pause_ms > 0 {
+                time.sleep_until(time.now().boot_ms + pause_ms).await;
+            }
+            Came::Polled(telegram.poll(poll).await)
+        }));
     }
 
     fn ask_who_we_are(&mut self) {
         let Some(telegram) = self.ports.telegram.clone() else { return };
         let give_up = Duration::from_millis(policy::CALL_GIVE_UP_MS.cast_unsigned());
-        self.under_way.push(Box::pin(async move { Came::Me(telegram.call(Call::GetMe, give_up).await) }));
+        self.under_way.push(Box::pin(async move {
+            let menu = COMMANDS.iter().map(|s| (s.name.to_owned(), s.about.to_owned())).collect();
+            if let Err(error) = telegram.call(Call::SetCommands(menu), give_up).await {
+                tracing::info!(%error, "the command menu was not set");
+            }
+            Came::Me(telegram.call(Call::GetMe, give_up).await)
+        }));
     }
 
-    fn rewatch(&mut self, key: AttemptKey) {
-        let _ = key;
-    }
-
+    /// Empties the WAL once so many events were recorded since the last time.
     fn checkpoint(&mut self, events: i64) {
-        let _ = events;
+        if self.store.events() - self.checkpointed_at < events {
+            return;
+        }
+        self.checkpointed_at = self.store.events();
+        if let Err(error) = self.store.checkpoint() {
+            tracing::warn!(%error, "could not checkpoint the database");
+        }
     }
+}
+
+/// What a new daemon takes in first: that it took over, what the last one was sending, and what the machine says of every
+/// attempt that should be or seems to be alive.
+fn boot_inputs(ports: &Ports, store: &mut Store) -> Result<Vec<Input>, StoreError> {
+    let now = ports.time.now();
+    let away_ms = store.last_at()?.map(|at| (now.wall_ms - at).max(0));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut inputs = vec![Input::Booted { version, boot: ports.time.boot_id().to_owned(), away_ms }];
+    inputs.extend(store.interrupted_sends()?.into_iter().map(|row| Input::Interrupted { message: row.id }));
+    let mut keys: BTreeMap<AttemptKey, Option<Identity>> = BTreeMap::new();
+    match ports.runner.scan() {
+        Ok(found) => keys.extend(found.into_iter().map(|key| (key, None))),
+        Err(error) => tracing::error!(error, "could not list the attempts"),
+    }
+    for task in store.running()? {
+        let attempt = store.task(task.id)?.and_then(|t| t.attempt);
+        keys.insert(task.key(), attempt.and_then(|a| a.identity));
+    }
+    inputs.extend(keys.into_iter().map(|(key, identity)| {
+        let observation = ports.runner.observe(key, identity.as_ref());
+        Input::Found { key, observation }
+    }));
+    Ok(inputs)
+}
+
+/// What is done about an input that could not be decided or did not fit: it is on record, answered, and passed.
+fn failed(config: &Config, view: &View, input: &Input, now: Moment, error: &str) -> Plan {
+    let mut draft = Draft::new(config, view, now);
+    let sorry = Said::no("this failed inside mainstay: nothing was done, and it is on record (please report it)");
+    match input {
+        Input::Update(incoming) => {
+            let (chat, user) = incoming.place();
+            let fact = Fact::PassedOver {
+                why: Passed::Failed,
+                key: incoming.key(),
+                update: Some(incoming.update),
+                chat: Some(chat),
+                user,
+                unrecorded: 0,
+            };
+            draft.record(None, None, Actor::System, fact);
+            if view.stranger.is_none() {
+                draft.reply(ReplyTo::Chat { chat, thread: None, message: None }, sorry);
+            }
+        }
+        Input::Local(request) => {
+            let command = request.argv.first().cloned().unwrap_or_default();
+            let fact = Fact::Refused { command, why: error.to_owned(), already: false };
+            draft.record(None, None, Actor::Local(request.uid), fact);
+            draft.reply(ReplyTo::Local { connection: request.connection }, sorry);
+        }
+        Input::Booted { .. }
+        | Input::Interrupted { .. }
+        | Input::Me { .. }
+        | Input::Found { .. }
+        | Input::Started { .. }
+        | Input::Noticed { .. }
+        | Input::Destroyed { .. }
+        | Input::Called { .. }
+        | Input::LogRead { .. }
+        | Input::Seen(_)
+        | Input::Terminate => {
+            let what = format!("an input could not be handled: {error}");
+            draft.record(None, None, Actor::System, Fact::Violation { what });
+        }
+    }
+    draft.done()
+}
+
+/// One line for each event, once it is on record.
+fn log(events: &[(i64, Event)]) {
+    for (seq, event) in events {
+        tracing::info!(
+            target: "mainstay::record",
+            seq,
+            trace = event.trace,
+            task = event.task.map(|t| t.0),
+            attempt = event.attempt,
+            actor = %event.actor,
+            event = event.fact.kind(),
+            data = %event.fact.data(),
+        );
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// The exit code for trouble that ends the daemon.
+fn fatal(error: &StoreError) -> Fatal {
+    let (code, advice) = match error {
+        StoreError::Full => (ExitCode::DiskFull, "make room, then start again"),
+        StoreError::Transient(_) => (ExitCode::StateDirUnusable, "check the state directory's owner, mode and disk"),
+        StoreError::Damaged(_) => (
+            ExitCode::DatabaseDamaged,
+            "nothing was changed; keep a copy of the state directory, then restore a back-up",
+        ),
+        StoreError::Newer { .. } => (ExitCode::DatabaseNewer, "nothing was changed; start the newer version"),
+        StoreError::Fenced { .. } => (ExitCode::OwnershipLost, "nothing was written; the other daemon goes on"),
+        StoreError::Misfit(_) => (ExitCode::Internal, "this is a bug; please report it"),
+    };
+    Fatal::new(code, format!("failed to {error}: {advice}"))
 }

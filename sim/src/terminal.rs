@@ -53,14 +53,7 @@ impl Terminal {
     pub fn new(people: Vec<Person>, groups: Vec<Group>) -> Self {
         assert!(!people.is_empty(), "somebody has to sit at the terminal");
         let numbers = BTreeMap::new();
-        Self {
-            people,
-            groups,
-            current: 0,
-            place: None,
-            numbers,
-            seen: 0,
-        }
+        Self { people, groups, current: 0, place: None, numbers, seen: 0 }
     }
 
     /// What happened since this was last asked. A message that changed several times is told once, as it is now.
@@ -68,45 +61,23 @@ impl Terminal {
         let changes: Vec<Change> = world.changes().since(self.seen).cloned().collect();
         self.seen = world.changes().end();
         let mut told = BTreeSet::new();
-        changes
-            .iter()
-            .filter_map(|change| self.tell(world, change, &mut told))
-            .collect()
+        changes.iter().filter_map(|change| self.tell(world, change, &mut told)).collect()
     }
 
-    fn tell(
-        &mut self,
-        world: &World,
-        change: &Change,
-        told: &mut BTreeSet<(ChatId, MessageId)>,
-    ) -> Option<Output> {
+    fn tell(&mut self, world: &World, change: &Change, told: &mut BTreeSet<(ChatId, MessageId)>) -> Option<Output> {
         match change {
             Change::Sent(chat, id) => {
-                let seen = world
-                    .seen(*chat, *id)
-                    .filter(|_| told.insert((*chat, *id)))?;
+                let seen = world.seen(*chat, *id).filter(|_| told.insert((*chat, *id)))?;
                 Some(Output::Message(self.card(world, *chat, seen)))
             }
             Change::Edited(chat, id) => {
-                let seen = world
-                    .seen(*chat, *id)
-                    .filter(|_| told.insert((*chat, *id)))?;
+                let seen = world.seen(*chat, *id).filter(|_| told.insert((*chat, *id)))?;
                 Some(Output::Edited(self.card(world, *chat, seen)))
             }
-            Change::Deleted(chat, id) => Some(Output::Deleted {
-                chat: *chat,
-                message: *id,
-            }),
+            Change::Deleted(chat, id) => Some(Output::Deleted { chat: *chat, message: *id }),
             Change::Toast(press) => {
-                let Toast {
-                    user, text, alert, ..
-                } = world.toast(press)?;
-                Some(Output::Toast {
-                    press: press.clone(),
-                    user: self.name_of(user),
-                    text,
-                    alert,
-                })
+                let Toast { user, text, alert, .. } = world.toast(press)?;
+                Some(Output::Toast { press: press.clone(), user: self.name_of(user), text, alert })
             }
         }
     }
@@ -115,12 +86,7 @@ impl Terminal {
     fn screen(&mut self, world: &World) -> Output {
         let chat = self.chat();
         let messages = world.screen(chat).messages;
-        Output::Screen(
-            messages
-                .into_iter()
-                .map(|seen| self.card(world, chat, seen))
-                .collect(),
-        )
+        Output::Screen(messages.into_iter().map(|seen| self.card(world, chat, seen)).collect())
     }
 
     /// A message with its buttons numbered.
@@ -129,30 +95,15 @@ impl Terminal {
         for row in &seen.buttons {
             let mut buttons = Vec::new();
             for button in row {
-                let key = (
-                    chat,
-                    seen.id,
-                    button.data.clone().unwrap_or_else(|| button.label.clone()),
-                );
-                let next = u32::try_from(self.numbers.len())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1);
+                let key = (chat, seen.id, button.data.clone().unwrap_or_else(|| button.label.clone()));
+                let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX).saturating_add(1);
                 let number = *self.numbers.entry(key).or_insert(next);
-                buttons.push(Button {
-                    number,
-                    label: button.label.clone(),
-                });
+                buttons.push(Button { number, label: button.label.clone() });
             }
             rows.push(buttons);
         }
         let own = !seen.is_bot && seen.from == self.person().name;
-        Card {
-            chat,
-            chat_title: world.chat_title(chat),
-            own,
-            rows,
-            seen,
-        }
+        Card { chat, chat_title: world.chat_title(chat), own, rows, seen }
     }
 
     fn person(&self) -> &Person {

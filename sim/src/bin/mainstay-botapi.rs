@@ -29,20 +29,14 @@ fn run(flags: &ArgMatches) -> Result<(), String> {
     for person in &people {
         server.people(|world| world.acquaintance(person.id, &person.name));
     }
-    let groups: Vec<Group> = flags
-        .get_many("group")
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
+    let groups: Vec<Group> = flags.get_many("group").into_iter().flatten().cloned().collect();
     for group in &groups {
         server.people(|world| world.group_with_id(group.id, &group.title));
     }
     let screen = Screen::new(Terminal::new(people, groups), flags.get_flag("json"));
     screen.listening(&server);
     if let Some(file) = flags.get_one::<PathBuf>("port-file") {
-        write_whole(file, &format!("{}\n", server.address()))
-            .map_err(|e| format!("write {}: {e}", file.display()))?;
+        write_whole(file, &format!("{}\n", server.address())).map_err(|e| format!("write {}: {e}", file.display()))?;
     }
     let printer = {
         let (shared, screen) = (server.shared().clone(), screen.clone());
@@ -59,9 +53,7 @@ fn run(flags: &ArgMatches) -> Result<(), String> {
 fn start(flags: &ArgMatches) -> Result<Server, String> {
     let token = match flags.get_one::<PathBuf>("token-file") {
         None => DEMO_TOKEN.to_owned(),
-        Some(file) => {
-            std::fs::read_to_string(file).map_err(|e| format!("read {}: {e}", file.display()))?
-        }
+        Some(file) => std::fs::read_to_string(file).map_err(|e| format!("read {}: {e}", file.display()))?,
     };
     if BotId::of_token(token.trim()).is_none() {
         return Err("use the token: it is not a number, a colon, and letters or digits".to_owned());
@@ -71,19 +63,12 @@ fn start(flags: &ArgMatches) -> Result<Server, String> {
         world.limits = Limits::none();
     }
     world.add_bot(token.trim(), "Mainstay", "mainstay_bot");
-    let address = *flags
-        .get_one::<SocketAddr>("listen")
-        .expect("it has a default");
-    Server::start_at(world, address, Clock::system())
-        .map_err(|e| format!("listen on {address}: {e}"))
+    let address = *flags.get_one::<SocketAddr>("listen").expect("it has a default");
+    Server::start_at(world, address, Clock::system()).map_err(|e| format!("listen on {address}: {e}"))
 }
 
 fn people(flags: &ArgMatches) -> Vec<Person> {
-    flags
-        .get_many("user")
-        .expect("it has a default")
-        .cloned()
-        .collect()
+    flags.get_many("user").expect("it has a default").cloned().collect()
 }
 
 /// Does what each line says, until the input ends or says so.
@@ -127,11 +112,7 @@ struct Screen {
 impl Screen {
     fn new(terminal: Terminal, is_json: bool) -> Self {
         let is_coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self {
-            terminal: Arc::new(Mutex::new(terminal)),
-            is_json,
-            is_coloured,
-        }
+        Self { terminal: Arc::new(Mutex::new(terminal)), is_json, is_coloured }
     }
 
     fn terminal<T>(&self, act: impl FnOnce(&mut Terminal) -> T) -> T {
@@ -148,10 +129,7 @@ impl Screen {
 
     fn listening(&self, server: &Server) {
         if self.is_json {
-            self.print(&format!(
-                "{}\n",
-                serde_json::json!({ "event": "listening", "url": server.url() })
-            ));
+            self.print(&format!("{}\n", serde_json::json!({ "event": "listening", "url": server.url() })));
         } else {
             self.show(&[Output::Note(format!(
                 "a Bot API server is at {}; :help lists what can be typed",
@@ -187,41 +165,24 @@ fn write_whole(file: &Path, content: &str) -> io::Result<()> {
 
 fn person(text: &str) -> Result<Person, String> {
     let (id, name) = text.split_once(':').ok_or("expected ID:NAME")?;
-    let id: i64 = id
-        .parse()
-        .ok()
-        .filter(|id| *id > 0)
-        .ok_or("the id is not a positive number")?;
+    let id: i64 = id.parse().ok().filter(|id| *id > 0).ok_or("the id is not a positive number")?;
     if name.trim().is_empty() {
         return Err("the name is empty".to_owned());
     }
-    Ok(Person {
-        id: UserId(id),
-        name: name.trim().to_owned(),
-    })
+    Ok(Person { id: UserId(id), name: name.trim().to_owned() })
 }
 
 fn group(text: &str) -> Result<Group, String> {
     let (id, title) = text.split_once(':').ok_or("expected ID:TITLE")?;
-    let id: i64 = id
-        .parse()
-        .ok()
-        .filter(|id| *id < 0)
-        .ok_or("the id is not a negative number")?;
+    let id: i64 = id.parse().ok().filter(|id| *id < 0).ok_or("the id is not a negative number")?;
     if title.trim().is_empty() {
         return Err("the title is empty".to_owned());
     }
-    Ok(Group {
-        id: ChatId(id),
-        title: title.trim().to_owned(),
-    })
+    Ok(Group { id: ChatId(id), title: title.trim().to_owned() })
 }
 
 fn command() -> Command {
-    let lines: Vec<String> = COMMANDS
-        .iter()
-        .map(|(usage, what)| format!("  {usage:<36} {what}"))
-        .collect();
+    let lines: Vec<String> = COMMANDS.iter().map(|(usage, what)| format!("  {usage:<36} {what}")).collect();
     let examples = "Examples:\n  \
         mainstay-botapi --listen 127.0.0.1:8081 --user 7:Ann --user 8:Bob\n  \
         mainstay-botapi --json --port-file port --token-file token < named-pipe\n  \
@@ -259,7 +220,9 @@ fn command() -> Command {
                 .action(ArgAction::Append)
                 .allow_hyphen_values(true)
                 .value_parser(group)
-                .help("A group with everybody and the bot in it, such as -1001000000001:Ops. May be given several times"),
+                .help(
+                    "A group with everybody and the bot in it, such as -1001000000001:Ops. May be given several times",
+                ),
         )
         .arg(
             Arg::new("port-file")

@@ -122,10 +122,7 @@ impl Fault {
     /// The fault of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMED
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, fault)| fault)
+        Self::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, fault)| fault)
     }
 
     /// Whether it strikes before the request is looked at; the others let it take effect first.
@@ -167,20 +164,12 @@ impl FaultPlan {
 
     /// Puts a fault into force for some methods until it is healed.
     pub fn always(&mut self, methods: Methods, fault: Fault) -> RuleId {
-        self.add(Rule {
-            methods,
-            quota: Quota::UntilHealed,
-            fault,
-        })
+        self.add(Rule { methods, quota: Quota::UntilHealed, fault })
     }
 
     /// Puts a fault into force for the next request of some methods.
     pub fn once(&mut self, methods: Methods, fault: Fault) -> RuleId {
-        self.add(Rule {
-            methods,
-            quota: Quota::Times(1),
-            fault,
-        })
+        self.add(Rule { methods, quota: Quota::Times(1), fault })
     }
 
     /// Takes a rule back; whether it was still there.
@@ -205,10 +194,7 @@ impl FaultPlan {
             Quota::Until(end) => now < end,
             Quota::UntilHealed => true,
         });
-        let rule = self
-            .rules
-            .values_mut()
-            .find(|rule| rule.methods.cover(method))?;
+        let rule = self.rules.values_mut().find(|rule| rule.methods.cover(method))?;
         if let Quota::Times(left) = &mut rule.quota {
             *left -= 1;
         }
@@ -224,39 +210,18 @@ mod tests {
 
     fn strikes(quota: Quota, methods: Methods, requests: &[(Millis, Method)]) -> Vec<bool> {
         let mut plan = FaultPlan::default();
-        plan.add(Rule {
-            methods,
-            quota,
-            fault: Fault::Hang,
-        });
-        requests
-            .iter()
-            .map(|(at, method)| plan.strike(*at, Some(*method)).is_some())
-            .collect()
+        plan.add(Rule { methods, quota, fault: Fault::Hang });
+        requests.iter().map(|(at, method)| plan.strike(*at, Some(*method)).is_some()).collect()
     }
 
     #[test]
     fn rules_strike_the_methods_they_are_for_until_used_up() {
         let sends = [(NOW, Method::SendMessage); 3];
+        assert_eq!(strikes(Quota::Times(2), Methods::All, &sends), [true, true, false]);
+        assert_eq!(strikes(Quota::UntilHealed, Methods::Only(Method::GetMe), &sends), [false; 3]);
+        let mixed = [(NOW, Method::GetUpdates), (NOW, Method::SendMessage), (Millis(2_000), Method::SendMessage)];
         assert_eq!(
-            strikes(Quota::Times(2), Methods::All, &sends),
-            [true, true, false]
-        );
-        assert_eq!(
-            strikes(Quota::UntilHealed, Methods::Only(Method::GetMe), &sends),
-            [false; 3]
-        );
-        let mixed = [
-            (NOW, Method::GetUpdates),
-            (NOW, Method::SendMessage),
-            (Millis(2_000), Method::SendMessage),
-        ];
-        assert_eq!(
-            strikes(
-                Quota::Until(Millis(2_000)),
-                Methods::AllBut(Method::GetUpdates),
-                &mixed
-            ),
+            strikes(Quota::Until(Millis(2_000)), Methods::AllBut(Method::GetUpdates), &mixed),
             [false, true, false]
         );
     }

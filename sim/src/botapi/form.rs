@@ -22,15 +22,9 @@ impl Form {
         match kind {
             "application/json" if !body.is_empty() => match serde_json::from_slice(body).ok()? {
                 Value::Object(fields) => form.fields.extend(fields),
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::String(_)
-                | Value::Array(_) => return None,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return None,
             },
-            "application/x-www-form-urlencoded" => {
-                form.add_url_encoded(std::str::from_utf8(body).ok()?)
-            }
+            "application/x-www-form-urlencoded" => form.add_url_encoded(std::str::from_utf8(body).ok()?),
             "multipart/form-data" => form.add_multipart(boundary(content_type)?, body)?,
             _ => (),
         }
@@ -40,8 +34,7 @@ impl Form {
     fn add_url_encoded(&mut self, text: &str) {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            self.fields
-                .insert(url_decode(key), Value::String(url_decode(value)));
+            self.fields.insert(url_decode(key), Value::String(url_decode(value)));
         }
     }
 
@@ -71,23 +64,11 @@ impl Form {
         let name = parameter(disposition, "name")?;
         match parameter(disposition, "filename") {
             Some(file_name) => {
-                let mime = header("content-type")
-                    .unwrap_or("application/octet-stream")
-                    .to_owned();
-                self.files.insert(
-                    name,
-                    File {
-                        name: file_name,
-                        mime,
-                        bytes: bytes.to_vec(),
-                    },
-                );
+                let mime = header("content-type").unwrap_or("application/octet-stream").to_owned();
+                self.files.insert(name, File { name: file_name, mime, bytes: bytes.to_vec() });
             }
             None => {
-                self.fields.insert(
-                    name,
-                    Value::String(std::str::from_utf8(bytes).ok()?.to_owned()),
-                );
+                self.fields.insert(name, Value::String(std::str::from_utf8(bytes).ok()?.to_owned()));
             }
         }
         Some(())
@@ -114,13 +95,8 @@ fn parameter(header: &str, key: &str) -> Option<String> {
         if name.eq_ignore_ascii_case(key) {
             return Some(value.replace("%22", "\""));
         }
-        if name
-            .strip_suffix('*')
-            .is_some_and(|name| name.eq_ignore_ascii_case(key))
-        {
-            return value
-                .split_once("''")
-                .map(|(_, encoded)| url_decode(encoded));
+        if name.strip_suffix('*').is_some_and(|name| name.eq_ignore_ascii_case(key)) {
+            return value.split_once("''").map(|(_, encoded)| url_decode(encoded));
         }
         rest = after;
     }
@@ -150,9 +126,7 @@ fn url_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
         match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
             (b'%', Some(decoded_byte)) => {
                 decoded.push(decoded_byte);
@@ -178,40 +152,21 @@ mod tests {
             two\r\n--lines\r\n--x--\r\n";
         let form = Form::read("", "multipart/form-data; boundary=x", body).unwrap();
         assert_eq!(form.fields["chat_id"], "7");
-        let file = File {
-            name: "a b.txt".to_owned(),
-            mime: "text/plain".to_owned(),
-            bytes: b"two\r\n--lines".to_vec(),
-        };
+        let file =
+            File { name: "a b.txt".to_owned(), mime: "text/plain".to_owned(), bytes: b"two\r\n--lines".to_vec() };
         assert_eq!(form.files["document"], file);
     }
 
     #[test]
     fn file_names_survive_quotes_semicolons_and_other_alphabets() {
         let cases = [
-            (
-                "form-data; name=\"x\"; filename=\"a; b=c.txt\"",
-                "a; b=c.txt",
-            ),
-            (
-                r#"form-data; filename="say \"hi\".txt"; name="x""#,
-                "say \"hi\".txt",
-            ),
-            (
-                "form-data; name=\"x\"; filename*=utf-8''%C3%A4.txt",
-                "\u{e4}.txt",
-            ),
+            ("form-data; name=\"x\"; filename=\"a; b=c.txt\"", "a; b=c.txt"),
+            (r#"form-data; filename="say \"hi\".txt"; name="x""#, "say \"hi\".txt"),
+            ("form-data; name=\"x\"; filename*=utf-8''%C3%A4.txt", "\u{e4}.txt"),
         ];
         for (header, expected) in cases {
-            assert_eq!(
-                parameter(header, "filename").as_deref(),
-                Some(expected),
-                "{header}"
-            );
-            assert_eq!(
-                parameter(header, "name").as_deref(),
-                Some("x").filter(|_| header.contains(" name="))
-            );
+            assert_eq!(parameter(header, "filename").as_deref(), Some(expected), "{header}");
+            assert_eq!(parameter(header, "name").as_deref(), Some("x").filter(|_| header.contains(" name=")));
         }
     }
 
@@ -223,24 +178,13 @@ mod tests {
             ("multipart/form-data", "--x--"),
             ("multipart/form-data; boundary=x", "--x\r\nno end"),
         ] {
-            assert!(
-                Form::read("", kind, body.as_bytes()).is_none(),
-                "{kind} {body}"
-            );
+            assert!(Form::read("", kind, body.as_bytes()).is_none(), "{kind} {body}");
         }
     }
 
     #[test]
     fn query_strings_and_forms_are_decoded() {
-        let form = Form::read(
-            "a=1%2B1+is&b",
-            "application/x-www-form-urlencoded",
-            b"c=%E2%82%AC",
-        )
-        .unwrap();
-        assert_eq!(
-            Value::Object(form.fields),
-            serde_json::json!({ "a": "1+1 is", "b": "", "c": "\u{20ac}" })
-        );
+        let form = Form::read("a=1%2B1+is&b", "application/x-www-form-urlencoded", b"c=%E2%82%AC").unwrap();
+        assert_eq!(Value::Object(form.fields), serde_json::json!({ "a": "1+1 is", "b": "", "c": "\u{20ac}" }));
     }
 }

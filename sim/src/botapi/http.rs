@@ -63,9 +63,7 @@ impl Clock {
     #[must_use]
     pub fn system() -> Self {
         Self::new(|| {
-            let since = SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         })
     }
@@ -110,17 +108,9 @@ impl Shared {
     /// Blocks until there were more changes than these, and tells how many; none when the server has ended.
     #[must_use]
     pub fn wait_for_change(&self, seen: u64) -> Option<u64> {
-        let mut changes = self
-            .0
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
         while changes.0 <= seen && !changes.1 {
-            changes = self
-                .0
-                .changed_for_threads
-                .wait(changes)
-                .unwrap_or_else(PoisonError::into_inner);
+            changes = self.0.changed_for_threads.wait(changes).unwrap_or_else(PoisonError::into_inner);
         }
         (!changes.1).then_some(changes.0)
     }
@@ -132,20 +122,12 @@ impl Shared {
 
     pub(super) fn wake(&self) {
         self.0.changed.notify_waiters();
-        self.0
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0 += 1;
+        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
         self.0.changed_for_threads.notify_all();
     }
 
     pub(super) fn end(&self) {
-        self.0
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .1 = true;
+        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
         self.0.changed_for_threads.notify_all();
     }
 }
@@ -160,9 +142,7 @@ where
         Box::pin(answer(shared, clock, number, request))
     });
     // A `Date` header would be the machine's time in a simulation.
-    let mut connection = http1::Builder::new()
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(io), service);
+    let mut connection = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(io), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     match ended {
         Err(error) if error.is_user() => Ended::Reset(connection.into_parts().io.into_inner()),
@@ -243,40 +223,18 @@ async fn wait(shared: &Shared, clock: &Clock, mut verdict: Verdict) -> Verdict {
 /// Reads a request: `/bot<token>/<method>`.
 async fn read(connection: u64, request: HttpRequest<Incoming>) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
-    let path = head
-        .uri
-        .path()
-        .strip_prefix("/bot")
-        .ok_or_else(Refusal::not_found)?;
+    let path = head.uri.path().strip_prefix("/bot").ok_or_else(Refusal::not_found)?;
     let (token, method) = path.split_once('/').ok_or_else(Refusal::not_found)?;
     // Clients may escape the token's colon.
     let token = token.replace("%3A", ":").replace("%3a", ":");
-    let content_type = head
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let body = Limited::new(body, LARGEST_REQUEST)
-        .collect()
-        .await
-        .map_err(|_| Refusal::too_large())?
-        .to_bytes();
+    let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let body = Limited::new(body, LARGEST_REQUEST).collect().await.map_err(|_| Refusal::too_large())?.to_bytes();
     let form = Form::read(head.uri.query().unwrap_or_default(), content_type, &body);
     let form = form.ok_or_else(|| Refusal::bad_request("can't parse the request body"))?;
-    Ok(Request {
-        token,
-        method: method.to_owned(),
-        body: form.fields.into(),
-        files: form.files,
-        connection,
-    })
+    Ok(Request { token, method: method.to_owned(), body: form.fields.into(), files: form.files, connection })
 }
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
-    let response = Response::builder()
-        .status(answer.status)
-        .header(CONTENT_TYPE, answer.content_type);
-    response
-        .body(Full::new(Bytes::from(answer.body)))
-        .expect("statuses and content types are our own")
+    let response = Response::builder().status(answer.status).header(CONTENT_TYPE, answer.content_type);
+    response.body(Full::new(Bytes::from(answer.body))).expect("statuses and content types are our own")
 }

@@ -38,11 +38,7 @@ impl BotId {
         let is_plausible = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         let digits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
         let letters = !secret.is_empty() && secret.bytes().all(is_plausible);
-        if digits && letters {
-            id.parse().ok().map(Self)
-        } else {
-            None
-        }
+        if digits && letters { id.parse().ok().map(Self) } else { None }
     }
 }
 

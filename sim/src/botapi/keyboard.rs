@@ -30,18 +30,12 @@ impl Keyboard {
         let Some(rows) = markup.get("inline_keyboard") else {
             return Ok(Self::default());
         };
-        let malformed = || {
-            Refusal::bad_request(
-                "can't parse inline keyboard button: expected an Array of Arrays of buttons",
-            )
-        };
+        let malformed =
+            || Refusal::bad_request("can't parse inline keyboard button: expected an Array of Arrays of buttons");
         let mut keyboard = Self::default();
         for row in rows.as_array().ok_or_else(malformed)? {
             let buttons = row.as_array().ok_or_else(malformed)?;
-            let buttons = buttons
-                .iter()
-                .map(Button::of_value)
-                .collect::<Result<Vec<_>, _>>()?;
+            let buttons = buttons.iter().map(Button::of_value).collect::<Result<Vec<_>, _>>()?;
             if !buttons.is_empty() {
                 keyboard.rows.push(buttons);
             }
@@ -61,11 +55,8 @@ impl Keyboard {
         if self.rows.is_empty() {
             return None;
         }
-        let rows: Vec<Vec<&Value>> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|button| &button.raw).collect())
-            .collect();
+        let rows: Vec<Vec<&Value>> =
+            self.rows.iter().map(|row| row.iter().map(|button| &button.raw).collect()).collect();
         Some(json!({ "inline_keyboard": rows }))
     }
 }
@@ -74,9 +65,7 @@ impl Button {
     fn of_value(raw: &Value) -> Result<Self, Refusal> {
         let label = raw.get("text").and_then(Value::as_str).unwrap_or_default();
         if label.is_empty() {
-            return Err(Refusal::bad_request(
-                "can't parse inline keyboard button: field \"text\" must be non-empty",
-            ));
+            return Err(Refusal::bad_request("can't parse inline keyboard button: field \"text\" must be non-empty"));
         }
         let data = raw.get("callback_data").and_then(Value::as_str);
         if data.is_some_and(|data| !(1..=64).contains(&data.len())) {
@@ -87,10 +76,6 @@ impl Button {
                 "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
             ));
         }
-        Ok(Self {
-            label: label.to_owned(),
-            data: data.map(str::to_owned),
-            raw: raw.clone(),
-        })
+        Ok(Self { label: label.to_owned(), data: data.map(str::to_owned), raw: raw.clone() })
     }
 }

@@ -53,18 +53,9 @@ impl Limits {
     #[must_use]
     pub const fn telegram() -> Self {
         Self {
-            chat: Some(Window {
-                at_most: 5,
-                within: Millis::from_secs(5),
-            }),
-            group: Some(Window {
-                at_most: 20,
-                within: Millis::from_secs(60),
-            }),
-            bot: Some(Window {
-                at_most: 30,
-                within: Millis::from_secs(1),
-            }),
+            chat: Some(Window { at_most: 5, within: Millis::from_secs(5) }),
+            group: Some(Window { at_most: 20, within: Millis::from_secs(60) }),
+            bot: Some(Window { at_most: 30, within: Millis::from_secs(1) }),
             penalty: Millis::from_secs(1),
             press_answer: Millis::from_secs(150),
         }
@@ -73,29 +64,19 @@ impl Limits {
     /// No flood control, for tests of other things.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            chat: None,
-            group: None,
-            bot: None,
-            ..Self::telegram()
-        }
+        Self { chat: None, group: None, bot: None, ..Self::telegram() }
     }
 }
 
 impl Window {
     /// How long until one more fits. Forgets what is too old to matter.
     fn wait(self, now: Millis, times: &mut VecDeque<Millis>) -> Millis {
-        while times
-            .front()
-            .is_some_and(|at| now.since(*at) >= self.within)
-        {
+        while times.front().is_some_and(|at| now.since(*at) >= self.within) {
             times.pop_front();
         }
         match times.len().checked_sub(self.at_most) {
             None => Millis(0),
-            Some(surplus) => times
-                .get(surplus)
-                .map_or(self.within, |at| at.plus(self.within).since(now)),
+            Some(surplus) => times.get(surplus).map_or(self.within, |at| at.plus(self.within).since(now)),
         }
     }
 }
@@ -105,13 +86,7 @@ fn wait_for(window: Option<Window>, now: Millis, times: &mut VecDeque<Millis>) -
 }
 
 /// Lets a call through and counts it, or refuses it and says for how long.
-pub(super) fn admit(
-    world: &mut World,
-    now: Millis,
-    bot: BotId,
-    chat: ChatId,
-    traffic: Traffic,
-) -> Result<(), Refusal> {
+pub(super) fn admit(world: &mut World, now: Millis, bot: BotId, chat: ChatId, traffic: Traffic) -> Result<(), Refusal> {
     let limits = world.limits;
     let over_all = match traffic {
         Traffic::Send => wait_for(limits.bot, now, &mut world.bot_mut(bot).sent.sends),
@@ -130,11 +105,7 @@ pub(super) fn admit(
         Traffic::Send => wait_for(limits.chat, now, &mut chat.sent.sends),
         Traffic::Edit => Millis(0),
     };
-    let in_group = if is_group {
-        wait_for(limits.group, now, &mut chat.sent.both)
-    } else {
-        Millis(0)
-    };
+    let in_group = if is_group { wait_for(limits.group, now, &mut chat.sent.both) } else { Millis(0) };
     let wait = over_all.max(in_chat).max(in_group);
     if wait > Millis(0) {
         chat.sent.refused_until = now.plus(wait);

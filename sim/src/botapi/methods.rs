@@ -68,8 +68,6 @@ impl Method {
     /// The method of this name, without regard to case: clients differ in how they write it.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|method| method.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|method| method.name().eq_ignore_ascii_case(name))
     }
 }

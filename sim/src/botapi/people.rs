@@ -40,13 +40,7 @@ impl std::error::Error for NoSuchButton {}
 impl People<'_> {
     /// A person whom no bot may write to yet.
     pub fn user(&mut self, id: UserId, name: &str) -> UserId {
-        self.world.users.insert(
-            id,
-            User {
-                id,
-                name: name.to_owned(),
-            },
-        );
+        self.world.users.insert(id, User { id, name: name.to_owned() });
         id
     }
 
@@ -55,11 +49,7 @@ impl People<'_> {
         let id = ChatId(user.0);
         let name = self.world.user(user).name.clone();
         let bots: Vec<BotId> = self.world.bots.keys().copied().collect();
-        let chat = self
-            .world
-            .chats
-            .entry(id)
-            .or_insert_with(|| Chat::new(id, ChatKind::Private, &name));
+        let chat = self.world.chats.entry(id).or_insert_with(|| Chat::new(id, ChatKind::Private, &name));
         for bot in bots {
             chat.bots.entry(bot).or_insert(Standing::Member);
         }
@@ -85,12 +75,7 @@ impl People<'_> {
     /// A supergroup with an id of one's own choice, for ids that a client can't make sense of.
     pub fn group_with_id(&mut self, id: ChatId, title: &str) -> ChatId {
         let mut chat = Chat::new(id, ChatKind::Supergroup, title);
-        chat.bots = self
-            .world
-            .bots
-            .keys()
-            .map(|bot| (*bot, Standing::Member))
-            .collect();
+        chat.bots = self.world.bots.keys().map(|bot| (*bot, Standing::Member)).collect();
         self.world.chats.insert(id, chat);
         id
     }
@@ -103,9 +88,7 @@ impl People<'_> {
     /// A stranger makes a group and adds a bot to it.
     pub fn foreign_group(&mut self, stranger: UserId, title: &str, bot: BotId) -> ChatId {
         let id = self.world.new_chat_id(ChatKind::Group);
-        self.world
-            .chats
-            .insert(id, Chat::new(id, ChatKind::Group, title));
+        self.world.chats.insert(id, Chat::new(id, ChatKind::Group, title));
         self.bot_stands(bot, id, Some(stranger), Standing::Member);
         id
     }
@@ -113,12 +96,7 @@ impl People<'_> {
     fn public_chat(&mut self, kind: ChatKind, title: &str) -> ChatId {
         let id = self.world.new_chat_id(kind);
         let mut chat = Chat::new(id, kind, title);
-        chat.bots = self
-            .world
-            .bots
-            .keys()
-            .map(|bot| (*bot, Standing::Member))
-            .collect();
+        chat.bots = self.world.bots.keys().map(|bot| (*bot, Standing::Member)).collect();
         self.world.chats.insert(id, chat);
         id
     }
@@ -141,15 +119,9 @@ impl People<'_> {
         let title = self.world.chat(chat).title.clone();
         let new = self.public_chat(ChatKind::Supergroup, &title);
         self.world.chat_mut(new).bots = self.world.chat(chat).bots.clone();
-        self.write(
-            chat,
-            Message::new(self.now, Author::Chat, Content::MigratedTo(new)),
-        );
+        self.write(chat, Message::new(self.now, Author::Chat, Content::MigratedTo(new)));
         self.world.chat_mut(chat).migrated_to = Some(new);
-        self.write(
-            new,
-            Message::new(self.now, Author::Chat, Content::MigratedFrom(chat)),
-        );
+        self.write(new, Message::new(self.now, Author::Chat, Content::MigratedFrom(chat)));
         new
     }
 
@@ -181,19 +153,8 @@ impl People<'_> {
     }
 
     /// Changes how a bot stands in a chat, and tells it. Without a person it is the bot's own doing.
-    pub(super) fn bot_stands(
-        &mut self,
-        bot: BotId,
-        chat: ChatId,
-        by: Option<UserId>,
-        standing: Standing,
-    ) {
-        let old = self
-            .world
-            .chat_mut(chat)
-            .bots
-            .insert(bot, standing)
-            .unwrap_or(Standing::Left);
+    pub(super) fn bot_stands(&mut self, bot: BotId, chat: ChatId, by: Option<UserId>, standing: Standing) {
+        let old = self.world.chat_mut(chat).bots.insert(bot, standing).unwrap_or(Standing::Left);
         let body = json!({
             "chat": self.world.chat_json(chat),
             "from": by.map_or_else(|| self.world.bot_json(bot), |user| self.world.user_json(user)),
@@ -209,9 +170,6 @@ impl People<'_> {
             Standing::Member => Content::BotJoined(bot),
             Standing::Banned | Standing::Left => Content::BotLeft(bot),
         };
-        self.write(
-            chat,
-            Message::new(self.now, by.map_or(Author::Bot(bot), Author::User), content),
-        );
+        self.write(chat, Message::new(self.now, by.map_or(Author::Bot(bot), Author::User), content));
     }
 }

@@ -147,24 +147,13 @@ impl Queue {
 
     /// Creates an update about something that happened at `date`; none if the bot doesn't want the kind, if it is too old
     /// to be kept, or too large.
-    pub(super) fn push(
-        &mut self,
-        now: Millis,
-        date: Millis,
-        kind: UpdateKind,
-        body: Value,
-    ) -> Option<UpdateId> {
+    pub(super) fn push(&mut self, now: Millis, date: Millis, kind: UpdateKind, body: Value) -> Option<UpdateId> {
         let wanted = match (&self.allowed, &kind) {
             (Allowed::Default, _) | (_, UpdateKind::Other(_)) => true,
             (Allowed::Only(kinds), kind) => kinds.contains(kind.name()),
         };
         let expires = date.plus(kind.kept());
-        let update = Update {
-            id: UpdateId(self.tail),
-            kind,
-            body,
-            expires,
-        };
+        let update = Update { id: UpdateId(self.tail), kind, body, expires };
         if !wanted || expires <= now || update.json().to_string().len() > LARGEST_UPDATE {
             return None;
         }
@@ -176,12 +165,7 @@ impl Queue {
 
     /// Makes a confirmed or pending update go out once more with the next answer, whatever the offset says.
     pub(super) fn repeat(&mut self, id: UpdateId) -> bool {
-        let found = self
-            .past
-            .iter()
-            .rev()
-            .find(|update| update.id == id)
-            .cloned();
+        let found = self.past.iter().rev().find(|update| update.id == id).cloned();
         let is_found = found.is_some();
         self.again.extend(found);
         is_found
@@ -220,49 +204,26 @@ impl Queue {
     fn batch(&mut self, limit: usize) -> Vec<Value> {
         let mut size = 0;
         let repeats = limit.min(self.again.len());
-        let repeated: Vec<Value> = self
-            .again
-            .drain(..repeats)
-            .map(|update| update.json())
-            .collect();
+        let repeated: Vec<Value> = self.again.drain(..repeats).map(|update| update.json()).collect();
         let fresh = self.pending.iter().map(Update::json);
         let fits = |update: &Value| {
             size += update.to_string().len();
             size <= LARGEST_BATCH
         };
-        repeated
-            .into_iter()
-            .chain(fresh)
-            .take(limit)
-            .take_while(fits)
-            .collect()
+        repeated.into_iter().chain(fresh).take(limit).take_while(fits).collect()
     }
 
     fn allow(&mut self, kinds: Option<Value>) {
         let Some(Value::Array(kinds)) = kinds else {
             return;
         };
-        let kinds: BTreeSet<String> = kinds
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        self.allowed = if kinds.is_empty() {
-            Allowed::Default
-        } else {
-            Allowed::Only(kinds)
-        };
+        let kinds: BTreeSet<String> = kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        self.allowed = if kinds.is_empty() { Allowed::Default } else { Allowed::Only(kinds) };
     }
 }
 
 /// Answers a poll or lets it wait.
-pub(super) fn get_updates(
-    world: &mut World,
-    now: Millis,
-    bot: BotId,
-    args: &Args<'_>,
-    record: u64,
-) -> Polled {
+pub(super) fn get_updates(world: &mut World, now: Millis, bot: BotId, args: &Args<'_>, record: u64) -> Polled {
     match start_poll(world, now, bot, args) {
         Err(refusal) => Polled::Answer(Err(refusal)),
         Ok((offset, limit, timeout)) => {
@@ -276,15 +237,7 @@ pub(super) fn get_updates(
             let ticket = Ticket(world.tickets);
             world.tickets += 1;
             let until = now.plus(timeout);
-            let waiting = Waiting {
-                bot,
-                until,
-                offset,
-                limit,
-                record,
-                fault: None,
-                terminated: false,
-            };
+            let waiting = Waiting { bot, until, offset, limit, record, fault: None, terminated: false };
             world.polls.insert(ticket, waiting);
             // Only here, where the new poll has to wait too, does the older one get its 409.
             if let Some(older) = world.bot_mut(bot).waiting.replace(ticket)
@@ -298,12 +251,7 @@ pub(super) fn get_updates(
 }
 
 /// Reads the parameters of a poll, with what the server makes of them: offset, limit and timeout.
-fn start_poll(
-    world: &mut World,
-    now: Millis,
-    bot: BotId,
-    args: &Args<'_>,
-) -> Result<(i64, usize, Millis), Refusal> {
+fn start_poll(world: &mut World, now: Millis, bot: BotId, args: &Args<'_>) -> Result<(i64, usize, Millis), Refusal> {
     let bot = world.bot_mut(bot);
     if bot.webhook.is_some() {
         let what = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
@@ -314,11 +262,7 @@ fn start_poll(
     let seconds = args.int("timeout").unwrap_or(0).clamp(0, LONGEST_POLL);
     let mut timeout = Millis::from_secs(seconds.unsigned_abs());
     bot.queue.allow(args.structure("allowed_updates")?);
-    if let Some((_, at)) = bot
-        .queue
-        .previous
-        .filter(|(previous, _)| *previous == offset)
-    {
+    if let Some((_, at)) = bot.queue.previous.filter(|(previous, _)| *previous == offset) {
         if now.since(at) < SAME_OFFSET_WAIT {
             timeout = timeout.max(SAME_OFFSET_WAIT);
         }

@@ -62,10 +62,7 @@ impl World {
         let mut json = self.bare_message_json(chat, message);
         let reply = message.reply_to.and_then(|reply| self.message(chat, reply));
         if let (Some(reply), Some(fields)) = (reply, json.as_object_mut()) {
-            fields.insert(
-                "reply_to_message".to_owned(),
-                self.bare_message_json(chat, reply),
-            );
+            fields.insert("reply_to_message".to_owned(), self.bare_message_json(chat, reply));
         }
         json
     }
@@ -113,20 +110,14 @@ impl World {
     fn content_json(&self, content: &Content) -> Vec<(&'static str, Value)> {
         match content {
             Content::Text(text) => text_json(text, "text", "entities"),
-            Content::Document {
-                file_id,
-                file,
-                caption,
-            } => {
+            Content::Document { file_id, file, caption } => {
                 let document = json!({
                     "file_name": file.name, "mime_type": file.mime, "file_id": file_id,
                     "file_unique_id": format!("unique-{file_id}"), "file_size": file.bytes.len(),
                 });
                 let mut fields = vec![("document", document)];
                 fields.extend(
-                    text_json(caption, "caption", "caption_entities")
-                        .into_iter()
-                        .filter(|_| !caption.text.is_empty()),
+                    text_json(caption, "caption", "caption_entities").into_iter().filter(|_| !caption.text.is_empty()),
                 );
                 fields
             }

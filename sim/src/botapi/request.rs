@@ -80,11 +80,7 @@ pub(super) type Reply = Result<Value, Refusal>;
 
 impl Refusal {
     fn new(code: u16, description: impl Into<String>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            parameters: None,
-        }
+        Self { code, description: description.into(), parameters: None }
     }
 
     pub(super) fn bad_request(what: impl AsRef<str>) -> Self {
@@ -108,9 +104,7 @@ impl Refusal {
     }
 
     pub(super) fn other_poll() -> Self {
-        Self::conflict(
-            "terminated by other getUpdates request; make sure that only one bot instance is running",
-        )
+        Self::conflict("terminated by other getUpdates request; make sure that only one bot instance is running")
     }
 
     pub(super) fn too_large() -> Self {
@@ -148,12 +142,7 @@ impl Answer {
                 (refusal.code, body)
             }
         };
-        Self {
-            status,
-            content_type: "application/json",
-            body: body.to_string(),
-            delay: Millis(0),
-        }
+        Self { status, content_type: "application/json", body: body.to_string(), delay: Millis(0) }
     }
 
     /// What a gateway in front of the server says when the server does not.
@@ -168,12 +157,7 @@ impl Answer {
             "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n\
              <hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n"
         );
-        Self {
-            status,
-            content_type: "text/html",
-            body,
-            delay: Millis(0),
-        }
+        Self { status, content_type: "text/html", body, delay: Millis(0) }
     }
 }
 
@@ -208,9 +192,7 @@ impl Args<'_> {
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) => match serde_json::from_str(text) {
                 Ok(value) => Ok(Some(value)),
-                Err(_) => Err(Refusal::bad_request(format!(
-                    "can't parse {key} JSON object"
-                ))),
+                Err(_) => Err(Refusal::bad_request(format!("can't parse {key} JSON object"))),
             },
             Some(value) => Ok(Some(value.clone())),
         }

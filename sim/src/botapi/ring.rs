@@ -15,11 +15,7 @@ impl<T> Ring<T> {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         assert!(limit > 0, "a list that keeps nothing numbers nothing");
-        Self {
-            first: 0,
-            limit,
-            items: VecDeque::new(),
-        }
+        Self { first: 0, limit, items: VecDeque::new() }
     }
 
     /// Adds an item and tells its number.
@@ -46,9 +42,7 @@ impl<T> Ring<T> {
     /// The items from this number on, as far as they are still kept.
     pub fn since(&self, number: u64) -> impl Iterator<Item = &T> {
         let skip = number.saturating_sub(self.first);
-        self.items
-            .iter()
-            .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        self.items.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
@@ -64,10 +58,7 @@ mod tests {
     #[test]
     fn numbers_survive_the_forgetting_of_older_items() {
         let mut ring = Ring::new(2);
-        let numbers: Vec<u64> = ["a", "b", "c"]
-            .into_iter()
-            .map(|item| ring.push(item))
-            .collect();
+        let numbers: Vec<u64> = ["a", "b", "c"].into_iter().map(|item| ring.push(item)).collect();
         assert_eq!(numbers, [0, 1, 2]);
         assert_eq!(ring.since(0).collect::<Vec<_>>(), [&"b", &"c"]);
         assert_eq!(ring.since(2).collect::<Vec<_>>(), [&"c"]);

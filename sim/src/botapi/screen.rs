@@ -77,10 +77,7 @@ impl Seen {
     /// The labels of its buttons, row by row.
     #[must_use]
     pub fn labels(&self) -> Vec<Vec<&str>> {
-        self.buttons
-            .iter()
-            .map(|row| row.iter().map(|button| button.label.as_str()).collect())
-            .collect()
+        self.buttons.iter().map(|row| row.iter().map(|button| button.label.as_str()).collect()).collect()
     }
 }
 
@@ -88,56 +85,36 @@ impl World {
     /// What a person sees of a chat now; nothing of one that doesn't exist.
     #[must_use]
     pub fn screen(&self, chat: ChatId) -> Screen {
-        let messages = self
-            .chats
-            .get(&chat)
-            .into_iter()
-            .flat_map(|known| known.messages.values());
+        let messages = self.chats.get(&chat).into_iter().flat_map(|known| known.messages.values());
         Screen {
-            messages: messages
-                .filter(|message| !message.deleted)
-                .map(|message| self.see(chat, message))
-                .collect(),
+            messages: messages.filter(|message| !message.deleted).map(|message| self.see(chat, message)).collect(),
         }
     }
 
     /// What a chat is called: in a private one, the person. Empty for one that doesn't exist.
     #[must_use]
     pub fn chat_title(&self, chat: ChatId) -> String {
-        self.chats
-            .get(&chat)
-            .map(|chat| chat.title.clone())
-            .unwrap_or_default()
+        self.chats.get(&chat).map(|chat| chat.title.clone()).unwrap_or_default()
     }
 
     /// A message as a person sees it now, if it is there.
     #[must_use]
     pub fn seen(&self, chat: ChatId, message: MessageId) -> Option<Seen> {
-        self.message(chat, message)
-            .map(|message| self.see(chat, message))
+        self.message(chat, message).map(|message| self.see(chat, message))
     }
 
     /// What a message said before each of its edits, oldest first, with the time of the edit. Also for deleted ones.
     #[must_use]
     pub fn earlier_texts(&self, chat: ChatId, message: MessageId) -> Vec<(Millis, String)> {
-        let message = self
-            .chats
-            .get(&chat)
-            .and_then(|chat| chat.messages.get(&message));
+        let message = self.chats.get(&chat).and_then(|chat| chat.messages.get(&message));
         let history = message.into_iter().flat_map(|message| &message.history);
-        history
-            .map(|(at, content)| (*at, self.text_of(content)))
-            .collect()
+        history.map(|(at, content)| (*at, self.text_of(content))).collect()
     }
 
     /// The answers to presses so far, in the order of the answers.
     #[must_use]
     pub fn toasts(&self) -> Vec<Toast> {
-        let mut toasts: Vec<Toast> = self
-            .presses
-            .iter()
-            .filter_map(|(id, press)| toast_of(id, press))
-            .collect();
+        let mut toasts: Vec<Toast> = self.presses.iter().filter_map(|(id, press)| toast_of(id, press)).collect();
         toasts.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.press.cmp(&b.press)));
         toasts
     }
@@ -162,21 +139,14 @@ impl World {
             | Content::MigratedTo(_)
             | Content::MigratedFrom(_) => None,
         };
-        let button = |button: &super::keyboard::Button| SeenButton {
-            label: button.label.clone(),
-            data: button.data.clone(),
-        };
+        let button =
+            |button: &super::keyboard::Button| SeenButton { label: button.label.clone(), data: button.data.clone() };
         Seen {
             id: message.id,
             from,
             is_bot,
             text: self.text_of(&message.content),
-            buttons: message
-                .keyboard
-                .rows
-                .iter()
-                .map(|row| row.iter().map(button).collect())
-                .collect(),
+            buttons: message.keyboard.rows.iter().map(|row| row.iter().map(button).collect()).collect(),
             silent: message.silent,
             edits: message.history.len(),
             document,
@@ -191,20 +161,12 @@ impl World {
             Content::Document { caption, .. } => caption.text.clone(),
             Content::BotJoined(bot) => format!("{} joined the group", self.bot(*bot).name),
             Content::BotLeft(bot) => format!("{} left the group", self.bot(*bot).name),
-            Content::MigratedTo(_) | Content::MigratedFrom(_) => {
-                "the group became a supergroup".to_owned()
-            }
+            Content::MigratedTo(_) | Content::MigratedFrom(_) => "the group became a supergroup".to_owned(),
         }
     }
 }
 
 fn toast_of(id: &PressId, press: &Press) -> Option<Toast> {
     let shown = press.answer.clone()?;
-    Some(Toast {
-        press: id.clone(),
-        user: press.user,
-        at: shown.at,
-        text: shown.text,
-        alert: shown.alert,
-    })
+    Some(Toast { press: id.clone(), user: press.user, at: shown.at, text: shown.text, alert: shown.alert })
 }

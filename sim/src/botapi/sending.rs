@@ -17,12 +17,7 @@ const DOCUMENT_BYTES: usize = 50 * 1024 * 1024;
 
 pub(super) fn send_message(world: &mut World, now: Millis, bot: BotId, args: &Args<'_>) -> Reply {
     let chat = reachable_chat(world, bot, args)?;
-    let text = Text::of_request(
-        args,
-        ("text", "entities"),
-        TEXT_UNITS,
-        "message is too long",
-    )?;
+    let text = Text::of_request(args, ("text", "entities"), TEXT_UNITS, "message is too long")?;
     if text.text.is_empty() {
         return Err(Refusal::bad_request("message text is empty"));
     }
@@ -35,40 +30,16 @@ pub(super) fn send_document(world: &mut World, now: Millis, bot: BotId, args: &A
     let keys = ("caption", "caption_entities");
     let caption = Text::of_request(args, keys, CAPTION_UNITS, "message caption is too long")?;
     world.files.insert(file_id.clone(), file.clone());
-    send(
-        world,
-        now,
-        bot,
-        chat,
-        Content::Document {
-            file_id,
-            file,
-            caption,
-        },
-        args,
-    )
+    send(world, now, bot, chat, Content::Document { file_id, file, caption }, args)
 }
 
-fn send(
-    world: &mut World,
-    now: Millis,
-    bot: BotId,
-    chat: ChatId,
-    content: Content,
-    args: &Args<'_>,
-) -> Reply {
+fn send(world: &mut World, now: Millis, bot: BotId, chat: ChatId, content: Content, args: &Args<'_>) -> Reply {
     let keyboard = Keyboard::of_request(args)?;
     let thread = thread(world, chat, args)?;
     let reply_to = reply_target(world, chat, args)?;
     admit(world, now, bot, chat, Traffic::Send)?;
     let silent = args.flag("disable_notification");
-    let message = Message {
-        keyboard,
-        thread,
-        reply_to,
-        silent,
-        ..Message::new(now, Author::Bot(bot), content)
-    };
+    let message = Message { keyboard, thread, reply_to, silent, ..Message::new(now, Author::Bot(bot), content) };
     let id = world.store(chat, message);
     Ok(world.message_json(chat, id))
 }
@@ -80,12 +51,8 @@ pub(super) fn edit_text(world: &mut World, now: Millis, bot: BotId, args: &Args<
         return Err(Refusal::bad_request("message text is empty"));
     }
     match world.message(chat, id).map(|message| &message.content) {
-        Some(Content::Text(_)) => {
-            edit(world, now, bot, (chat, id), Some(Content::Text(text)), args)
-        }
-        None | Some(_) => Err(Refusal::bad_request(
-            "there is no text in the message to edit",
-        )),
+        Some(Content::Text(_)) => edit(world, now, bot, (chat, id), Some(Content::Text(text)), args),
+        None | Some(_) => Err(Refusal::bad_request("there is no text in the message to edit")),
     }
 }
 
@@ -104,12 +71,8 @@ fn edit(
     args: &Args<'_>,
 ) -> Reply {
     let keyboard = Keyboard::of_request(args)?;
-    let message = world
-        .message(chat, id)
-        .ok_or_else(|| Refusal::bad_request("message to edit not found"))?;
-    let same_content = content
-        .as_ref()
-        .is_none_or(|content| *content == message.content);
+    let message = world.message(chat, id).ok_or_else(|| Refusal::bad_request("message to edit not found"))?;
+    let same_content = content.as_ref().is_none_or(|content| *content == message.content);
     if same_content && keyboard == message.keyboard {
         return Err(Refusal::bad_request(
             "message is not modified: specified new message content and reply markup are exactly the same as a current \
@@ -147,29 +110,17 @@ pub(super) fn delete_message(world: &mut World, bot: BotId, args: &Args<'_>) -> 
 pub(super) fn answer_press(world: &mut World, now: Millis, bot: BotId, args: &Args<'_>) -> Reply {
     let id = PressId(args.text("callback_query_id").unwrap_or_default());
     let text = args.text("text").filter(|text| !text.is_empty());
-    if text
-        .as_ref()
-        .is_some_and(|text| utf16_len(text) > TOAST_UNITS)
-    {
+    if text.as_ref().is_some_and(|text| utf16_len(text) > TOAST_UNITS) {
         return Err(Refusal::bad_request("MESSAGE_TOO_LONG"));
     }
     let window = world.limits.press_answer;
-    let press = world
-        .presses
-        .get_mut(&id)
-        .filter(|press| press.bot == bot && now.since(press.issued) < window);
+    let press = world.presses.get_mut(&id).filter(|press| press.bot == bot && now.since(press.issued) < window);
     let Some(press) = press else {
-        return Err(Refusal::bad_request(
-            "query is too old and response timeout expired or query ID is invalid",
-        ));
+        return Err(Refusal::bad_request("query is too old and response timeout expired or query ID is invalid"));
     };
     // A second answer is accepted and shows nothing.
     if press.answer.is_none() {
-        press.answer = Some(Shown {
-            at: now,
-            text,
-            alert: args.flag("show_alert"),
-        });
+        press.answer = Some(Shown { at: now, text, alert: args.flag("show_alert") });
         world.changes.push(Change::Toast(id));
     }
     Ok(json!(true))
@@ -178,22 +129,15 @@ pub(super) fn answer_press(world: &mut World, now: Millis, bot: BotId, args: &Ar
 pub(super) fn leave_chat(world: &mut World, now: Millis, bot: BotId, args: &Args<'_>) -> Reply {
     let chat = reachable_chat(world, bot, args)?;
     if world.chat(chat).kind == ChatKind::Private {
-        return Err(Refusal::bad_request(
-            "chat member status can't be changed in private chats",
-        ));
+        return Err(Refusal::bad_request("chat member status can't be changed in private chats"));
     }
-    world
-        .people(now)
-        .bot_stands(bot, chat, None, Standing::Left);
+    world.people(now).bot_stands(bot, chat, None, Standing::Left);
     Ok(json!(true))
 }
 
 /// The chat that a request is for, if the bot can write there.
 fn reachable_chat(world: &World, bot: BotId, args: &Args<'_>) -> Result<ChatId, Refusal> {
-    let id = ChatId(
-        args.int("chat_id")
-            .ok_or_else(|| Refusal::bad_request("chat not found"))?,
-    );
+    let id = ChatId(args.int("chat_id").ok_or_else(|| Refusal::bad_request("chat not found"))?);
     let Some(chat) = world.chats.get(&id) else {
         let known = world.users.keys().any(|user| user.0 == id.0);
         return Err(if known {
@@ -217,19 +161,14 @@ fn reachable_chat(world: &World, bot: BotId, args: &Args<'_>) -> Result<ChatId, 
         (Some(Standing::Banned | Standing::Left), ChatKind::Private) => {
             Err(Refusal::forbidden("bot was blocked by the user"))
         }
-        (Some(Standing::Banned), _) => Err(Refusal::forbidden(format!(
-            "bot was kicked from the {place}"
-        ))),
-        (Some(Standing::Left), _) => Err(Refusal::forbidden(format!(
-            "bot is not a member of the {place}"
-        ))),
+        (Some(Standing::Banned), _) => Err(Refusal::forbidden(format!("bot was kicked from the {place}"))),
+        (Some(Standing::Left), _) => Err(Refusal::forbidden(format!("bot is not a member of the {place}"))),
     }
 }
 
 fn message_id(args: &Args<'_>) -> Result<MessageId, Refusal> {
     let id = args.int("message_id").filter(|id| *id > 0);
-    id.map(MessageId)
-        .ok_or_else(|| Refusal::bad_request("message identifier is not specified"))
+    id.map(MessageId).ok_or_else(|| Refusal::bad_request("message identifier is not specified"))
 }
 
 /// The message that an edit is for, if it is the bot's own.
@@ -238,9 +177,7 @@ fn editable(world: &World, bot: BotId, args: &Args<'_>) -> Result<(ChatId, Messa
     let id = message_id(args)?;
     match world.message(chat, id) {
         None => Err(Refusal::bad_request("message to edit not found")),
-        Some(message) if message.author != Author::Bot(bot) => {
-            Err(Refusal::bad_request("message can't be edited"))
-        }
+        Some(message) if message.author != Author::Bot(bot) => Err(Refusal::bad_request("message can't be edited")),
         Some(_) => Ok((chat, id)),
     }
 }
@@ -249,30 +186,18 @@ fn thread(world: &World, chat: ChatId, args: &Args<'_>) -> Result<Option<i64>, R
     match args.int("message_thread_id") {
         None | Some(0) => Ok(None),
         // Topic 1, "General", is refused like one that does not exist.
-        Some(thread) if thread != 1 && world.chat(chat).topics.contains(&thread) => {
-            Ok(Some(thread))
-        }
+        Some(thread) if thread != 1 && world.chat(chat).topics.contains(&thread) => Ok(Some(thread)),
         Some(_) => Err(Refusal::bad_request("message thread not found")),
     }
 }
 
-fn reply_target(
-    world: &World,
-    chat: ChatId,
-    args: &Args<'_>,
-) -> Result<Option<MessageId>, Refusal> {
+fn reply_target(world: &World, chat: ChatId, args: &Args<'_>) -> Result<Option<MessageId>, Refusal> {
     let Some(parameters) = args.structure("reply_parameters")? else {
         return Ok(None);
     };
-    let id = parameters
-        .get("message_id")
-        .and_then(Value::as_i64)
-        .map(MessageId);
+    let id = parameters.get("message_id").and_then(Value::as_i64).map(MessageId);
     let found = id.filter(|id| world.message(chat, *id).is_some());
-    let lenient = parameters
-        .get("allow_sending_without_reply")
-        .and_then(Value::as_bool)
-        == Some(true);
+    let lenient = parameters.get("allow_sending_without_reply").and_then(Value::as_bool) == Some(true);
     if found.is_none() && !lenient {
         return Err(Refusal::bad_request("message to be replied not found"));
     }
@@ -287,9 +212,7 @@ fn document(world: &mut World, args: &Args<'_>) -> Result<(String, File), Refusa
     }
     let part = reference.strip_prefix("attach://").unwrap_or("document");
     let Some(file) = args.files.get(part).cloned() else {
-        return Err(Refusal::bad_request(
-            "wrong file identifier/HTTP URL specified",
-        ));
+        return Err(Refusal::bad_request("wrong file identifier/HTTP URL specified"));
     };
     match file.bytes.len() {
         0 => Err(Refusal::bad_request("file must be non-empty")),

@@ -29,18 +29,11 @@ pub fn handle(world: &mut World, now: Millis, request: Request) -> Verdict {
 /// # Panics
 /// If it has had its verdict, or was abandoned.
 pub fn resume(world: &mut World, now: Millis, ticket: Ticket) -> Verdict {
-    let mut waiting = world
-        .polls
-        .get(&ticket)
-        .cloned()
-        .expect("a poll is asked for until it has its verdict");
+    let mut waiting = world.polls.get(&ticket).cloned().expect("a poll is asked for until it has its verdict");
     if waiting.fault.is_none() {
         waiting.fault = world.faults.strike(now, Some(Method::GetUpdates));
     }
-    if let Some(fault) = waiting
-        .fault
-        .filter(|fault| fault.is_before_effect() || *fault == Fault::HalfOpen)
-    {
+    if let Some(fault) = waiting.fault.filter(|fault| fault.is_before_effect() || *fault == Fault::HalfOpen) {
         forget(world, ticket);
         return strike(world, waiting.record, fault, None);
     }
@@ -67,10 +60,7 @@ pub fn abandon(world: &mut World, ticket: Ticket) {
 }
 
 fn forget(world: &mut World, ticket: Ticket) {
-    let waiting = world
-        .polls
-        .remove(&ticket)
-        .expect("only polls that wait are forgotten");
+    let waiting = world.polls.remove(&ticket).expect("only polls that wait are forgotten");
     let bot = world.bot_mut(waiting.bot);
     if bot.waiting == Some(ticket) {
         bot.waiting = None;
@@ -79,10 +69,7 @@ fn forget(world: &mut World, ticket: Ticket) {
 
 /// Lets a poll wait, with the fault that will strike its answer. A half-open one waits for nothing.
 fn wait(world: &mut World, ticket: Ticket, until: Millis, fault: Option<Fault>) -> Verdict {
-    let waiting = world
-        .polls
-        .get_mut(&ticket)
-        .expect("it has just begun to wait");
+    let waiting = world.polls.get_mut(&ticket).expect("it has just begun to wait");
     waiting.fault = fault;
     let record = waiting.record;
     match fault {
@@ -97,47 +84,20 @@ fn wait(world: &mut World, ticket: Ticket, until: Millis, fault: Option<Fault>) 
 fn conclude(world: &mut World, record: u64, fault: Option<Fault>, reply: &Reply) -> Verdict {
     let answer = Answer::json(reply);
     let Some(fault) = fault else {
-        let description = reply
-            .as_ref()
-            .err()
-            .map(|refusal| refusal.description.clone());
-        note(
-            world,
-            record,
-            Outcome::Answered {
-                status: answer.status,
-                description,
-            },
-        );
+        let description = reply.as_ref().err().map(|refusal| refusal.description.clone());
+        note(world, record, Outcome::Answered { status: answer.status, description });
         return Verdict::Answer(answer);
     };
     let took_effect = Some(answer.status);
     match fault {
         Fault::Slow(delay) => {
-            note(
-                world,
-                record,
-                Outcome::Struck {
-                    fault: fault.name(),
-                    took_effect,
-                },
-            );
+            note(world, record, Outcome::Struck { fault: fault.name(), took_effect });
             Verdict::Answer(Answer { delay, ..answer })
         }
         Fault::BadJson => {
-            note(
-                world,
-                record,
-                Outcome::Struck {
-                    fault: fault.name(),
-                    took_effect,
-                },
-            );
+            note(world, record, Outcome::Struck { fault: fault.name(), took_effect });
             let half = answer.body.chars().count() / 2;
-            Verdict::Answer(Answer {
-                body: answer.body.chars().take(half).collect(),
-                ..answer
-            })
+            Verdict::Answer(Answer { body: answer.body.chars().take(half).collect(), ..answer })
         }
         Fault::Hang
         | Fault::HalfOpen
@@ -151,23 +111,12 @@ fn conclude(world: &mut World, record: u64, fault: Option<Fault>, reply: &Reply)
 
 /// Notes a fault and gives what it makes of the answer.
 fn strike(world: &mut World, record: u64, fault: Fault, took_effect: Option<u16>) -> Verdict {
-    note(
-        world,
-        record,
-        Outcome::Struck {
-            fault: fault.name(),
-            took_effect,
-        },
-    );
+    note(world, record, Outcome::Struck { fault: fault.name(), took_effect });
     match fault {
         Fault::Hang | Fault::HalfOpen => Verdict::Hang,
         Fault::Reset(Effect::Missing | Effect::Taken) => Verdict::Reset,
-        Fault::Html(status, Effect::Missing | Effect::Taken) => {
-            Verdict::Answer(Answer::html(status))
-        }
-        Fault::RetryAfter(seconds) => {
-            Verdict::Answer(Answer::json(&Err(Refusal::too_many(seconds.into()))))
-        }
+        Fault::Html(status, Effect::Missing | Effect::Taken) => Verdict::Answer(Answer::html(status)),
+        Fault::RetryAfter(seconds) => Verdict::Answer(Answer::json(&Err(Refusal::too_many(seconds.into())))),
         Fault::Unauthorized => Verdict::Answer(Answer::json(&Err(Refusal::unauthorized()))),
         Fault::Conflict => Verdict::Answer(Answer::json(&Err(Refusal::other_poll()))),
         Fault::Slow(_) | Fault::BadJson => unreachable!("these two change an answer that is there"),
@@ -188,10 +137,7 @@ fn serve(world: &mut World, now: Millis, request: &Request, record: u64) -> Poll
     if let Some(record) = world.log.get_mut(record) {
         record.bot = Some(bot);
     }
-    let args = Args {
-        body: &request.body,
-        files: &request.files,
-    };
+    let args = Args { body: &request.body, files: &request.files };
     let reply = match Method::parse(&request.method) {
         None => Err(Refusal::not_found()),
         Some(Method::GetUpdates) => return get_updates(world, now, bot, &args, record),
@@ -204,14 +150,9 @@ fn serve(world: &mut World, now: Millis, request: &Request, record: u64) -> Poll
         Some(Method::AnswerCallbackQuery) => sending::answer_press(world, now, bot, &args),
         Some(Method::LeaveChat) => sending::leave_chat(world, now, bot, &args),
         Some(Method::SetMyCommands) => set_commands(world, bot, &args),
-        Some(Method::GetMyCommands) => commands_key(&args).map(|key| {
-            world
-                .bot(bot)
-                .commands
-                .get(&key)
-                .cloned()
-                .unwrap_or_else(|| json!([]))
-        }),
+        Some(Method::GetMyCommands) => {
+            commands_key(&args).map(|key| world.bot(bot).commands.get(&key).cloned().unwrap_or_else(|| json!([])))
+        }
         Some(Method::DeleteWebhook) => {
             world.bot_mut(bot).webhook = None;
             Ok(json!(true))
@@ -234,17 +175,13 @@ fn set_commands(world: &mut World, bot: BotId, args: &Args<'_>) -> Reply {
         Some(Value::Array(commands)) if commands.len() <= 100 => commands,
         Some(Value::Array(_)) => return Err(Refusal::bad_request("BOT_COMMANDS_TOO_MUCH")),
         None | Some(_) => {
-            return Err(Refusal::bad_request(
-                "can't parse commands: expected an Array of BotCommand",
-            ));
+            return Err(Refusal::bad_request("can't parse commands: expected an Array of BotCommand"));
         }
     };
     for command in &commands {
         let field = |key: &str| command.get(key).and_then(Value::as_str).unwrap_or_default();
         let name = field("command").trim_start_matches('/');
-        let plain = name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !plain || !(1..=32).contains(&name.len()) {
             return Err(Refusal::bad_request("BOT_COMMAND_INVALID"));
         }
@@ -253,20 +190,12 @@ fn set_commands(world: &mut World, bot: BotId, args: &Args<'_>) -> Reply {
         }
     }
     let key = commands_key(args)?;
-    world
-        .bot_mut(bot)
-        .commands
-        .insert(key, Value::Array(commands));
+    world.bot_mut(bot).commands.insert(key, Value::Array(commands));
     Ok(json!(true))
 }
 
 /// Commands are kept by scope and language.
 fn commands_key(args: &Args<'_>) -> Result<String, Refusal> {
-    let scope = args
-        .structure("scope")?
-        .unwrap_or_else(|| json!({ "type": "default" }));
-    Ok(format!(
-        "{scope} {}",
-        args.text("language_code").unwrap_or_default()
-    ))
+    let scope = args.structure("scope")?.unwrap_or_else(|| json!({ "type": "default" }));
+    Ok(format!("{scope} {}", args.text("language_code").unwrap_or_default()))
 }

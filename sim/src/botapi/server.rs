@@ -44,11 +44,7 @@ impl Server {
     /// # Errors
     /// If there is no thread or no port to be had.
     pub fn start(world: World) -> io::Result<Self> {
-        Self::start_at(
-            world,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            Clock::system(),
-        )
+        Self::start_at(world, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Clock::system())
     }
 
     /// Starts a server at an address, with a clock of one's own; port 0 takes a free one.
@@ -61,26 +57,16 @@ impl Server {
         let address = listener.local_addr()?;
         let shared = Shared::new(world);
         let (orders, inbox) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (theirs, their_clock) = (shared.clone(), clock.clone());
-        let thread = std::thread::Builder::new()
-            .name("botapi".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        run(address, listener, inbox, theirs, their_clock).await;
-                    }
-                });
-            })?;
-        Ok(Self {
-            address,
-            shared,
-            clock,
-            orders,
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("botapi".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                if let Ok(listener) = TcpListener::from_std(listener) {
+                    run(address, listener, inbox, theirs, their_clock).await;
+                }
+            });
+        })?;
+        Ok(Self { address, shared, clock, orders, thread: Some(thread) })
     }
 
     /// Where it listens, as the base of the API's addresses: `http://127.0.0.1:4711`.
@@ -98,10 +84,7 @@ impl Server {
     /// Its world, locked until the guard is dropped.
     #[must_use]
     pub fn world(&self) -> Guard<'_> {
-        Guard {
-            server: self,
-            world: Some(self.shared.lock()),
-        }
+        Guard { server: self, world: Some(self.shared.lock()) }
     }
 
     /// Does something as its people, now.
@@ -138,15 +121,10 @@ impl Server {
         self.order(Order::Up)
     }
 
-    fn order(
-        &self,
-        order: impl FnOnce(blocking::Sender<io::Result<()>>) -> Order,
-    ) -> io::Result<()> {
+    fn order(&self, order: impl FnOnce(blocking::Sender<io::Result<()>>) -> Order) -> io::Result<()> {
         let (done, answer) = blocking::channel();
         let gone = |_| io::Error::other("the server's thread has ended");
-        self.orders
-            .send(order(done))
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        self.orders.send(order(done)).map_err(|error| io::Error::other(error.to_string()))?;
         answer.recv().map_err(gone)?
     }
 }
@@ -176,17 +154,13 @@ impl Deref for Guard<'_> {
     type Target = World;
 
     fn deref(&self) -> &World {
-        self.world
-            .as_ref()
-            .expect("the lock is given back only when the guard is dropped")
+        self.world.as_ref().expect("the lock is given back only when the guard is dropped")
     }
 }
 
 impl DerefMut for Guard<'_> {
     fn deref_mut(&mut self) -> &mut World {
-        self.world
-            .as_mut()
-            .expect("the lock is given back only when the guard is dropped")
+        self.world.as_mut().expect("the lock is given back only when the guard is dropped")
     }
 }
 

@@ -118,11 +118,7 @@ pub(super) enum Author {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Content {
     Text(Text),
-    Document {
-        file_id: String,
-        file: File,
-        caption: Text,
-    },
+    Document { file_id: String, file: File, caption: Text },
     BotJoined(BotId),
     BotLeft(BotId),
     MigratedTo(ChatId),
@@ -180,8 +176,7 @@ impl World {
     /// # Panics
     /// If the token does not look like one, or the bot is there already.
     pub fn add_bot(&mut self, token: &str, name: &str, username: &str) -> BotId {
-        let id = BotId::of_token(token)
-            .expect("a token is a number, a colon, and letters, digits, `-` or `_`");
+        let id = BotId::of_token(token).expect("a token is a number, a colon, and letters, digits, `-` or `_`");
         let queue = Queue::new(self.random());
         let bot = Bot {
             id,
@@ -194,10 +189,7 @@ impl World {
             commands: BTreeMap::new(),
             sent: Recent::default(),
         };
-        assert!(
-            self.bots.insert(id, bot).is_none(),
-            "each bot is added once"
-        );
+        assert!(self.bots.insert(id, bot).is_none(), "each bot is added once");
         id
     }
 
@@ -265,19 +257,11 @@ impl World {
     }
 
     pub(super) fn message(&self, chat: ChatId, id: MessageId) -> Option<&Message> {
-        self.chats
-            .get(&chat)?
-            .messages
-            .get(&id)
-            .filter(|message| !message.deleted)
+        self.chats.get(&chat)?.messages.get(&id).filter(|message| !message.deleted)
     }
 
     pub(super) fn message_mut(&mut self, chat: ChatId, id: MessageId) -> Option<&mut Message> {
-        self.chats
-            .get_mut(&chat)?
-            .messages
-            .get_mut(&id)
-            .filter(|message| !message.deleted)
+        self.chats.get_mut(&chat)?.messages.get_mut(&id).filter(|message| !message.deleted)
     }
 
     /// The id for the next group, supergroup or channel. Real ones differ in their ranges in the same way.
@@ -302,9 +286,7 @@ impl World {
                 self.chat(chat).next_message
             }
         });
-        self.chat_mut(chat)
-            .messages
-            .insert(id, Message { id, ..message });
+        self.chat_mut(chat).messages.insert(id, Message { id, ..message });
         self.changes.push(Change::Sent(chat, id));
         id
     }

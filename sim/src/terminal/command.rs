@@ -28,28 +28,16 @@ pub enum Order {
 pub const COMMANDS: [(&str, &str); 16] = [
     ("TEXT", "say it as the current person, in the current chat"),
     (":press N", "press the button with this number"),
-    (
-        ":forge DATA",
-        "claim that the bot's last message has a button with this data, and press it",
-    ),
+    (":forge DATA", "claim that the bot's last message has a button with this data, and press it"),
     (":edit TEXT", "change what you said last"),
-    (
-        ":repeat",
-        "let the server deliver what you said last once more",
-    ),
+    (":repeat", "let the server deliver what you said last once more"),
     (":as NAME", "be another person"),
-    (
-        ":in GROUP, :in",
-        "write in a group, or in your own chat with the bot again",
-    ),
+    (":in GROUP, :in", "write in a group, or in your own chat with the bot again"),
     (":screen", "show the chat as it is now"),
     (":block", "block the bot"),
     (":unblock", "take the block back"),
     (":fault", "list the faults"),
-    (
-        ":fault NAME [METHOD|!METHOD] [xN]",
-        "let requests go wrong: all, those of a method, all others; N times",
-    ),
+    (":fault NAME [METHOD|!METHOD] [xN]", "let requests go wrong: all, those of a method, all others; N times"),
     (":heal", "take all faults back"),
     (":down, :up", "refuse connections, take them again"),
     (":help", "show this"),
@@ -70,27 +58,15 @@ impl Terminal {
             Some(command) => {
                 let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
                 if let Some(order) = order(name) {
-                    return Reaction {
-                        output: vec![],
-                        order: Some(order),
-                    };
+                    return Reaction { output: vec![], order: Some(order) };
                 }
                 self.command(world, now, name, rest.trim())
             }
         };
-        Reaction {
-            output: output.unwrap_or_else(|error| vec![Output::Error(error)]),
-            order: None,
-        }
+        Reaction { output: output.unwrap_or_else(|error| vec![Output::Error(error)]), order: None }
     }
 
-    fn command(
-        &mut self,
-        world: &mut World,
-        now: Millis,
-        name: &str,
-        rest: &str,
-    ) -> Result<Vec<Output>, String> {
+    fn command(&mut self, world: &mut World, now: Millis, name: &str, rest: &str) -> Result<Vec<Output>, String> {
         let (person, chat) = (self.person().id, self.chat());
         match name {
             "press" => self.press(world, now, rest).map(|()| vec![]),
@@ -119,9 +95,7 @@ impl Terminal {
             }
             "unblock" => {
                 world.people(now).unblock(person);
-                Ok(vec![Output::Note(
-                    "the bot is not blocked any more".to_owned(),
-                )])
+                Ok(vec![Output::Note("the bot is not blocked any more".to_owned())])
             }
             "fault" => fault(world, rest).map(|note| vec![note]),
             "heal" => {
@@ -129,56 +103,28 @@ impl Terminal {
                 Ok(vec![Output::Note("no faults any more".to_owned())])
             }
             "help" => {
-                let lines: Vec<String> = COMMANDS
-                    .iter()
-                    .map(|(usage, what)| format!("{usage:<36} {what}"))
-                    .collect();
+                let lines: Vec<String> = COMMANDS.iter().map(|(usage, what)| format!("{usage:<36} {what}")).collect();
                 Ok(vec![Output::Note(lines.join("\n"))])
             }
-            other => Err(format!(
-                "there is no command \":{other}\"; \":help\" lists them"
-            )),
+            other => Err(format!("there is no command \":{other}\"; \":help\" lists them")),
         }
     }
 
     fn press(&self, world: &mut World, now: Millis, number: &str) -> Result<(), String> {
-        let shown = number
-            .parse()
-            .ok()
-            .and_then(|number: u32| self.numbers.iter().find(|(_, n)| **n == number));
-        let ((chat, message, button), _) =
-            shown.ok_or_else(|| format!("no button has the number \"{number}\""))?;
+        let shown = number.parse().ok().and_then(|number: u32| self.numbers.iter().find(|(_, n)| **n == number));
+        let ((chat, message, button), _) = shown.ok_or_else(|| format!("no button has the number \"{number}\""))?;
         // Nobody can press in a chat between somebody else and the bot.
         if chat.0 > 0 && *chat != self.private_chat() {
-            return Err(format!(
-                "button {number} is in the chat of {}",
-                world.chat_title(*chat)
-            ));
+            return Err(format!("button {number} is in the chat of {}", world.chat_title(*chat)));
         }
-        let pressed = world
-            .people(now)
-            .press(self.person().id, *chat, *message, button);
-        pressed
-            .map(|_| ())
-            .map_err(|_| format!("button {number} is gone"))
+        let pressed = world.people(now).press(self.person().id, *chat, *message, button);
+        pressed.map(|_| ()).map_err(|_| format!("button {number} is gone"))
     }
 
     fn become_person(&mut self, name: &str) -> Result<Output, String> {
-        let names: Vec<&str> = self
-            .people
-            .iter()
-            .map(|person| person.name.as_str())
-            .collect();
-        let found = self
-            .people
-            .iter()
-            .position(|person| person.name.eq_ignore_ascii_case(name));
-        self.current = found.ok_or_else(|| {
-            format!(
-                "nobody here is called \"{name}\", only {}",
-                names.join(", ")
-            )
-        })?;
+        let names: Vec<&str> = self.people.iter().map(|person| person.name.as_str()).collect();
+        let found = self.people.iter().position(|person| person.name.eq_ignore_ascii_case(name));
+        self.current = found.ok_or_else(|| format!("nobody here is called \"{name}\", only {}", names.join(", ")))?;
         Ok(Output::Note(format!("you are {} now", self.person().name)))
     }
 
@@ -187,21 +133,9 @@ impl Terminal {
             self.place = None;
             return Ok(Output::Note("you write to the bot alone now".to_owned()));
         }
-        let titles: Vec<&str> = self
-            .groups
-            .iter()
-            .map(|group| group.title.as_str())
-            .collect();
-        let found = self
-            .groups
-            .iter()
-            .find(|group| group.title.eq_ignore_ascii_case(title));
-        let group = found.ok_or_else(|| {
-            format!(
-                "no group is called \"{title}\", only: {}",
-                titles.join(", ")
-            )
-        })?;
+        let titles: Vec<&str> = self.groups.iter().map(|group| group.title.as_str()).collect();
+        let found = self.groups.iter().find(|group| group.title.eq_ignore_ascii_case(title));
+        let group = found.ok_or_else(|| format!("no group is called \"{title}\", only: {}", titles.join(", ")))?;
         self.place = Some(group.id);
         Ok(Output::Note(format!("you write in {} now", group.title)))
     }
@@ -209,11 +143,8 @@ impl Terminal {
     fn last_own(&self, world: &World) -> Result<MessageId, String> {
         let chat: ChatId = self.chat();
         let messages = world.screen(chat).messages;
-        let last = messages
-            .iter()
-            .rev()
-            .find(|seen| !seen.is_bot && seen.from == self.person().name)
-            .map(|seen| seen.id);
+        let last =
+            messages.iter().rev().find(|seen| !seen.is_bot && seen.from == self.person().name).map(|seen| seen.id);
         last.ok_or_else(|| "you have not said anything yet".to_owned())
     }
 }
@@ -235,13 +166,8 @@ fn fault(world: &mut World, rest: &str) -> Result<Output, String> {
         return Ok(Output::Note(format!("faults: {}", names.join(", "))));
     };
     let fault = Fault::named(name);
-    let fault =
-        fault.ok_or_else(|| format!("there is no fault \"{name}\", only {}", names.join(", ")))?;
-    let mut rule = Rule {
-        methods: Methods::All,
-        quota: Quota::UntilHealed,
-        fault,
-    };
+    let fault = fault.ok_or_else(|| format!("there is no fault \"{name}\", only {}", names.join(", ")))?;
+    let mut rule = Rule { methods: Methods::All, quota: Quota::UntilHealed, fault };
     for word in words {
         match word.strip_prefix('x').map(str::parse) {
             Some(Ok(times)) => rule.quota = Quota::Times(times),
@@ -255,9 +181,7 @@ fn fault(world: &mut World, rest: &str) -> Result<Output, String> {
 fn methods(word: &str) -> Result<Methods, String> {
     let unknown = || format!("there is no method \"{word}\"");
     match word.strip_prefix('!') {
-        Some(spared) => Method::parse(spared)
-            .map(Methods::AllBut)
-            .ok_or_else(unknown),
+        Some(spared) => Method::parse(spared).map(Methods::AllBut).ok_or_else(unknown),
         None => Method::parse(word).map(Methods::Only).ok_or_else(unknown),
     }
 }

@@ -71,69 +71,35 @@ const RESET: &str = "\u{1b}[0m";
 #[must_use]
 pub fn text(output: &Output, coloured: bool) -> String {
     let paint = |colour: &str, text: &str| {
-        if coloured {
-            format!("{colour}{text}{RESET}")
-        } else {
-            text.to_owned()
-        }
+        if coloured { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     };
     match output {
         Output::Message(card) if card.own => String::new(),
         Output::Message(card) => card_text(card, "", &paint),
         Output::Edited(card) => card_text(card, ", edited", &paint),
-        Output::Deleted { message, .. } => {
-            paint(DIM, &format!("  message #{message} was deleted\n"))
-        }
+        Output::Deleted { message, .. } => paint(DIM, &format!("  message #{message} was deleted\n")),
         Output::Toast { text: None, .. } => String::new(),
-        Output::Toast {
-            user,
-            text: Some(text),
-            alert,
-            ..
-        } => {
+        Output::Toast { user, text: Some(text), alert, .. } => {
             let kind = if *alert { "alert" } else { "toast" };
             paint(CYAN, &format!("  {kind} for {user}: {}\n", printable(text)))
         }
-        Output::Screen(cards) => cards
-            .iter()
-            .map(|card| card_text(card, "", &paint))
-            .collect(),
-        Output::Note(note) => note
-            .lines()
-            .map(|line| paint(DIM, &format!("  {line}\n")))
-            .collect(),
+        Output::Screen(cards) => cards.iter().map(|card| card_text(card, "", &paint)).collect(),
+        Output::Note(note) => note.lines().map(|line| paint(DIM, &format!("  {line}\n"))).collect(),
         Output::Error(error) => paint(RED, &format!("  {error}\n")),
     }
 }
 
 fn card_text(card: &Card, what: &str, paint: &impl Fn(&str, &str) -> String) -> String {
     let silent = if card.seen.silent { ", silent" } else { "" };
-    let to = if card.seen.is_bot {
-        format!(" to {}", card.chat_title)
-    } else {
-        String::new()
-    };
+    let to = if card.seen.is_bot { format!(" to {}", card.chat_title) } else { String::new() };
     let id = paint(DIM, &format!("#{}{what}{silent}", card.seen.id));
-    let mut lines = vec![format!(
-        "{} {id}",
-        paint(BOLD, &format!("{}{to}", card.seen.from))
-    )];
-    lines.extend(
-        card.seen
-            .document
-            .iter()
-            .map(|name| format!("(file: {})", printable(name))),
-    );
+    let mut lines = vec![format!("{} {id}", paint(BOLD, &format!("{}{to}", card.seen.from)))];
+    lines.extend(card.seen.document.iter().map(|name| format!("(file: {})", printable(name))));
     lines.extend(card.seen.text.lines().map(printable));
     for row in &card.rows {
         let buttons: Vec<String> = row
             .iter()
-            .map(|button| {
-                paint(
-                    CYAN,
-                    &format!("[{} {}]", button.number, printable(&button.label)),
-                )
-            })
+            .map(|button| paint(CYAN, &format!("[{} {}]", button.number, printable(&button.label))))
             .collect();
         lines.push(buttons.join(" "));
     }
@@ -143,24 +109,12 @@ fn card_text(card: &Card, what: &str, paint: &impl Fn(&str, &str) -> String) -> 
         n if n == last => "\u{2514}",
         _ => "\u{2502}",
     };
-    lines
-        .iter()
-        .enumerate()
-        .map(|(n, line)| format!("  {} {line}\n", edge(n)))
-        .collect()
+    lines.iter().enumerate().map(|(n, line)| format!("  {} {line}\n", edge(n))).collect()
 }
 
 /// What a bot sends may come from anywhere: nothing in it may steer the terminal.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// For scripts: one line each, with an `event` that says what it is.
@@ -172,19 +126,11 @@ pub fn json(output: &Output) -> Value {
         Output::Deleted { chat, message } => {
             value!({ "event": "deleted", "chat": chat, "message_id": message })
         }
-        Output::Toast {
-            press,
-            user,
-            text,
-            alert,
-        } => {
+        Output::Toast { press, user, text, alert } => {
             value!({ "event": "toast", "press": press, "user": user, "text": text, "alert": alert })
         }
         Output::Screen(cards) => {
-            let messages: Vec<Value> = cards
-                .iter()
-                .map(|card| card_json("message", card))
-                .collect();
+            let messages: Vec<Value> = cards.iter().map(|card| card_json("message", card)).collect();
             value!({ "event": "screen", "messages": messages })
         }
         Output::Note(note) => value!({ "event": "note", "text": note }),
@@ -195,11 +141,7 @@ pub fn json(output: &Output) -> Value {
 fn card_json(event: &str, card: &Card) -> Value {
     let seen = &card.seen;
     let button = |button: &Button| value!({ "n": button.number, "label": button.label });
-    let rows: Vec<Vec<Value>> = card
-        .rows
-        .iter()
-        .map(|row| row.iter().map(button).collect())
-        .collect();
+    let rows: Vec<Vec<Value>> = card.rows.iter().map(|row| row.iter().map(button).collect()).collect();
     value!({
         "event": event, "chat": card.chat, "chat_title": card.chat_title, "message_id": seen.id, "from": seen.from,
         "is_bot": seen.is_bot, "text": seen.text, "buttons": rows, "silent": seen.silent, "edits": seen.edits,

@@ -63,11 +63,7 @@ async fn a_reset_gives_the_connection_back_to_whoever_knows_how_to_reset_it() {
     let (shared, clock) = (shared(), clock());
     let conversation = async {
         assert!(ask(&mut client, "getMe").await.contains("mainstay_bot"));
-        shared.change(|world| {
-            world
-                .faults
-                .once(Methods::All, Fault::Reset(Effect::Missing))
-        });
+        shared.change(|world| world.faults.once(Methods::All, Fault::Reset(Effect::Missing)));
         ask(&mut client, "getMe").await
     };
     let serve = async {

@@ -24,11 +24,7 @@ impl Program {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            input: child.stdin.take(),
-            child,
-            output,
-        }
+        Self { input: child.stdin.take(), child, output }
     }
 
     fn say(&mut self, line: &str) {
@@ -46,15 +42,7 @@ async fn a_script_talks_to_a_bot_through_the_program() {
     let (token, port) = (folder.path().join("token"), folder.path().join("port"));
     std::fs::write(&token, "42:secret\n").unwrap();
     let (token, port_file) = (token.to_str().unwrap(), port.to_str().unwrap());
-    let mut program = Program::start(&[
-        "--json",
-        "--token-file",
-        token,
-        "--port-file",
-        port_file,
-        "--user",
-        "7:Ann",
-    ]);
+    let mut program = Program::start(&["--json", "--token-file", token, "--port-file", port_file, "--user", "7:Ann"]);
 
     let listening = program.next();
     let url = listening["url"].as_str().unwrap();
@@ -63,25 +51,14 @@ async fn a_script_talks_to_a_bot_through_the_program() {
     assert_eq!(program.next()["text"], "/newtask");
     let updates = bot.get_updates().await.unwrap();
     let next = i32::try_from(updates[0].id.0 + 1).unwrap();
-    assert_eq!(
-        format!("http://{}", std::fs::read_to_string(&port).unwrap().trim()),
-        url
-    );
+    assert_eq!(format!("http://{}", std::fs::read_to_string(&port).unwrap().trim()), url);
 
     let markup = InlineKeyboardMarkup::new([[InlineKeyboardButton::callback("Approve", "nonce")]]);
-    bot.send_message(ChatId(7), "waits")
-        .reply_markup(markup)
-        .await
-        .unwrap();
-    assert_eq!(
-        program.next()["buttons"],
-        json!([[{ "n": 1, "label": "Approve" }]])
-    );
+    bot.send_message(ChatId(7), "waits").reply_markup(markup).await.unwrap();
+    assert_eq!(program.next()["buttons"], json!([[{ "n": 1, "label": "Approve" }]]));
     program.say(":press 1");
     let updates = bot.get_updates().offset(next).timeout(10).await.unwrap();
-    let UpdateKind::CallbackQuery(query) = &updates[0].kind else {
-        panic!("a press was expected")
-    };
+    let UpdateKind::CallbackQuery(query) = &updates[0].kind else { panic!("a press was expected") };
     bot.answer_callback_query(query.id.clone()).await.unwrap();
     assert_eq!(program.next()["event"], "toast");
 
@@ -95,15 +72,7 @@ fn a_token_that_is_none_is_said_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "hunter2").unwrap();
-    let program = Command::new(env!("CARGO_BIN_EXE_mainstay-botapi"))
-        .arg("--token-file")
-        .arg(&token)
-        .output()
-        .unwrap();
+    let program = Command::new(env!("CARGO_BIN_EXE_mainstay-botapi")).arg("--token-file").arg(&token).output().unwrap();
     let error = String::from_utf8(program.stderr).unwrap();
-    assert!(
-        !program.status.success()
-            && error.contains("failed to use the token")
-            && !error.contains("hunter2")
-    );
+    assert!(!program.status.success() && error.contains("failed to use the token") && !error.contains("hunter2"));
 }

@@ -12,6 +12,8 @@ use rusqlite::{OptionalExtension, Params, params};
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Rows of a list that is meant to be read by a person.
 const LISTED_MAX: u32 = 50;
+/// Cards shown anew after a longer absence: more would only be a flood.
+const REISSUED_MAX: u32 = 20;
 
 /// Which events `logs` shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -326,26 +328,23 @@ impl Store {
         self.one("SELECT username FROM cursors WHERE bot = ?1 AND username <> ''", [bot], |r| Ok(r.get(0)?))
     }
 
-    /// Messages that may be sent now, the most urgent first, at most one a chat, none to the chats in `busy`.
+    /// The most urgent message that may be sent now, not to the chats in `busy`.
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn sendable(&self, boot_ms: i64, busy: &[i64], limit: usize) -> Result<Vec<OutboxRow>> {
+    pub fn sendable(&self, boot_ms: i64, busy: &[i64]) -> Result<Option<OutboxRow>> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT {OUTBOX} FROM outbox WHERE state = 'pending' AND due <= ?1
              AND NOT EXISTS (SELECT 1 FROM chats WHERE chats.chat = outbox.chat AND chats.next > ?1)
              ORDER BY class, id"
         ))?;
         let mut rows = statement.query([boot_ms])?;
-        let mut found: Vec<OutboxRow> = Vec::new();
-        while found.len() < limit {
-            let Some(row) = rows.next()? else { break };
-            let chat: i64 = row.get(2)?;
-            if !busy.contains(&chat) && found.iter().all(|f| f.chat != chat) {
-                found.push(outbox(row)?);
+        while let Some(row) = rows.next()? {
+            if !busy.contains(&row.get(2)?) {
+                return outbox(row).map(Some);
             }
         }
-        Ok(found)
+        Ok(None)
     }
 
     /// Messages whose request was being written when the last daemon died.
@@ -372,35 +371,52 @@ impl Store {
         self.one("SELECT at FROM events ORDER BY seq DESC LIMIT 1", [], |r| Ok(r.get(0)?))
     }
 
-    /// When, by the boot clock, something becomes due by itself: the soonest deadline of any waiting task, retry, start,
-    /// stop or message. None when nothing waits for time.
+    /// When, by the boot clock, a task becomes due by itself: an expiry, a retry, a put-off start, a stop's alarm.
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn next_due(&self, busy: &[i64]) -> Result<Option<i64>> {
-        let soonest: Option<i64> = self.one(
-            "SELECT min(t) FROM (
-               SELECT min(until) AS t FROM tasks INDEXED BY tasks_waiting
-                 WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
-               UNION ALL SELECT min(not_before) FROM tasks INDEXED BY tasks_queued WHERE state = 'QUEUED' AND not_before > 0
-               UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm)) FROM tasks t
-                 JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
-            [],
-            |r| Ok(r.get::<_, Option<i64>>(0)?),
-        )?.flatten();
-        let mut statement = self.db.prepare_cached(
+    pub fn next_task_due(&self, boot_ms: i64) -> Result<Option<i64>> {
+        // A retry whose time has come waits for a slot, not for time.
+        Ok(self
+            .one(
+                "SELECT min(t) FROM (
+                   SELECT min(until) AS t FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
+                   UNION ALL SELECT min(not_before) FROM tasks WHERE state = 'QUEUED' AND not_before > ?1
+                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm)) FROM tasks t
+                     JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
+                [boot_ms],
+                |r| Ok(r.get::<_, Option<i64>>(0)?),
+            )?
+            .flatten())
+    }
+
+    /// When, by the boot clock, the next message may be sent to a chat that is not in `busy`.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn next_message_due(&self, busy: &[i64]) -> Result<Option<i64>> {
+        let chats = self.many(
             "SELECT outbox.chat, min(max(due, coalesce(next, 0))) FROM outbox LEFT JOIN chats USING (chat)
              WHERE state = 'pending' GROUP BY outbox.chat",
+            [],
+            |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)),
         )?;
-        let mut rows = statement.query([])?;
-        let mut due = soonest;
-        while let Some(row) = rows.next()? {
-            let (chat, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if !busy.contains(&chat) {
-                due = Some(due.map_or(at, |d| d.min(at)));
-            }
-        }
-        Ok(due)
+        Ok(chats.into_iter().filter(|(chat, _)| !busy.contains(chat)).map(|(_, due)| due).min())
+    }
+
+    /// The newest tasks that wait for a press in a chat.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn waiting_for_people(&self) -> Result<Vec<TaskRow>> {
+        self.many(
+            &format!(
+                "SELECT {TASK} FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') AND chat IS NOT NULL
+                 ORDER BY id DESC LIMIT ?1"
+            ),
+            [REISSUED_MAX],
+            task,
+        )
     }
 
     fn one<T>(

@@ -82,7 +82,6 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Connection,
     epoch: i64,
-    boot: String,
     /// Hash of the last event.
     tip: [u8; 32],
     next_event: i64,
@@ -94,8 +93,11 @@ pub struct Store {
 
 struct Turn {
     wrote: bool,
-    before: ([u8; 32], i64, i64, i64),
+    before: Counters,
 }
+
+/// What a rollback takes back in memory.
+type Counters = ([u8; 32], i64, i64, i64, i64);
 
 impl Store {
     /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
@@ -108,16 +110,7 @@ impl Store {
         db.set_prepared_statement_cache_capacity(128);
         check_header(&db)?;
         migrate(&db)?;
-        let mut store = Store {
-            db,
-            epoch: 0,
-            boot: String::new(),
-            tip: [0; 32],
-            next_event: 1,
-            next_task: 1,
-            next_message: 1,
-            turn: None,
-        };
+        let mut store = Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, turn: None };
         store.read_counters()?;
         store.check_tail()?;
         Ok(store)
@@ -129,16 +122,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_to_read(db: Connection) -> Result<Store> {
         check_header(&db)?;
-        let mut store = Store {
-            db,
-            epoch: 0,
-            boot: String::new(),
-            tip: [0; 32],
-            next_event: 1,
-            next_task: 1,
-            next_message: 1,
-            turn: None,
-        };
+        let mut store = Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, turn: None };
         store.read_counters()?;
         Ok(store)
     }
@@ -197,12 +181,12 @@ impl Store {
         }
     }
 
-    fn counters(&self) -> ([u8; 32], i64, i64, i64) {
-        (self.tip, self.next_event, self.next_task, self.next_message)
+    fn counters(&self) -> Counters {
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch)
     }
 
-    fn restore(&mut self, before: ([u8; 32], i64, i64, i64)) {
-        (self.tip, self.next_event, self.next_task, self.next_message) = before;
+    fn restore(&mut self, before: Counters) {
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch) = before;
     }
 
     /// Marks a point in the turn to which one input's events can be taken back.
@@ -238,9 +222,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`] when another daemon took over, [`StoreError::Misfit`] when it does not fit the tables.
     pub fn apply(&mut self, at: i64, event: &Event) -> Result<i64> {
-        if let Fact::Booted { boot, .. } = &event.fact {
+        if let Fact::Booted { .. } = &event.fact {
             self.epoch = 1 + self.newest_epoch()?;
-            self.boot.clone_from(boot);
         } else if !self.turn.as_ref().is_some_and(|t| t.wrote) {
             let found = self.newest_epoch()?;
             if found != self.epoch {
@@ -260,7 +243,7 @@ impl Store {
     }
 
     fn record(&mut self, at: i64, event: &Event) -> Result<i64> {
-        let data = fact_data(&event.fact);
+        let data = event.fact.data();
         let (seq, epoch) = (self.next_event, self.epoch);
         let actor = event.actor.to_string();
         let row = ChainRow {
@@ -284,6 +267,29 @@ impl Store {
         self.tip = hash;
         self.next_event += 1;
         Ok(seq)
+    }
+
+    /// Goes on under an epoch that was taken before the database was opened again.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another daemon took over meanwhile.
+    pub fn keep_epoch(&mut self, ours: i64) -> Result<()> {
+        let found = self.newest_epoch()?;
+        if found != ours {
+            return Err(StoreError::Fenced { found, ours });
+        }
+        self.epoch = ours;
+        Ok(())
+    }
+
+    /// Hash of the last event: two records with the same tip are the same record.
+    pub fn tip(&self) -> [u8; 32] {
+        self.tip
+    }
+
+    /// Events on record.
+    pub fn events(&self) -> i64 {
+        self.next_event - 1
     }
 
     /// This daemon's epoch; 0 before it took one.
@@ -365,7 +371,7 @@ fn text<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a str> {
 /// Where one input's events began.
 #[must_use]
 pub struct Savepoint {
-    before: ([u8; 32], i64, i64, i64),
+    before: Counters,
 }
 
 /// What the chain covers of an event.
@@ -395,14 +401,6 @@ impl ChainRow<'_> {
         }
         hasher.finalize().into()
     }
-}
-
-/// A fact's data as stored: the object alone, its kind stands in a column of its own.
-fn fact_data(fact: &Fact) -> String {
-    let whole = serde_json::to_string(fact).expect("facts are plain data");
-    let before = r#"{"kind":"","data":"#.len() + fact.kind().len();
-    debug_assert!(whole[..before].ends_with(r#","data":"#), "the kind's name is not what serde writes: {whole}");
-    whole[before..whole.len() - 1].to_owned()
 }
 
 fn fact_from(kind: &str, data: &str) -> Result<Fact> {

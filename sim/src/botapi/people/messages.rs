@@ -18,114 +18,44 @@ impl People<'_> {
 
     /// Somebody wrote earlier, and it arrives now. What is older than a day never arrives.
     pub fn say_at(&mut self, user: UserId, chat: ChatId, text: &str, date: Millis) -> MessageId {
-        self.write(
-            chat,
-            Message::new(
-                date,
-                Author::User(user),
-                Content::Text(Text::of_person(text)),
-            ),
-        )
+        self.write(chat, Message::new(date, Author::User(user), Content::Text(Text::of_person(text))))
     }
 
     /// Somebody writes in a topic.
-    pub fn say_in_topic(
-        &mut self,
-        user: UserId,
-        chat: ChatId,
-        topic: i64,
-        text: &str,
-    ) -> MessageId {
-        let message = Message::new(
-            self.now,
-            Author::User(user),
-            Content::Text(Text::of_person(text)),
-        );
-        self.write(
-            chat,
-            Message {
-                thread: Some(topic),
-                ..message
-            },
-        )
+    pub fn say_in_topic(&mut self, user: UserId, chat: ChatId, topic: i64, text: &str) -> MessageId {
+        let message = Message::new(self.now, Author::User(user), Content::Text(Text::of_person(text)));
+        self.write(chat, Message { thread: Some(topic), ..message })
     }
 
     /// Somebody lets a bot write in their name.
     pub fn say_via_bot(&mut self, user: UserId, chat: ChatId, text: &str, bot: BotId) -> MessageId {
-        let message = Message::new(
-            self.now,
-            Author::User(user),
-            Content::Text(Text::of_person(text)),
-        );
-        self.write(
-            chat,
-            Message {
-                via_bot: Some(bot),
-                ..message
-            },
-        )
+        let message = Message::new(self.now, Author::User(user), Content::Text(Text::of_person(text)));
+        self.write(chat, Message { via_bot: Some(bot), ..message })
     }
 
     /// Somebody answers a message.
     pub fn reply(&mut self, user: UserId, chat: ChatId, to: MessageId, text: &str) -> MessageId {
-        let message = Message::new(
-            self.now,
-            Author::User(user),
-            Content::Text(Text::of_person(text)),
-        );
-        self.write(
-            chat,
-            Message {
-                reply_to: Some(to),
-                ..message
-            },
-        )
+        let message = Message::new(self.now, Author::User(user), Content::Text(Text::of_person(text)));
+        self.write(chat, Message { reply_to: Some(to), ..message })
     }
 
     /// An administrator writes in the group's own name; in a channel, a post.
     pub fn say_as_chat(&mut self, chat: ChatId, text: &str) -> MessageId {
-        self.write(
-            chat,
-            Message::new(self.now, Author::Chat, Content::Text(Text::of_person(text))),
-        )
+        self.write(chat, Message::new(self.now, Author::Chat, Content::Text(Text::of_person(text))))
     }
 
     /// Somebody forwards a message.
-    pub fn forward(
-        &mut self,
-        user: UserId,
-        to: ChatId,
-        from: ChatId,
-        message: MessageId,
-    ) -> MessageId {
-        let original = self
-            .world
-            .message(from, message)
-            .expect("there is such a message")
-            .clone();
-        let origin = Origin {
-            author: original.author,
-            chat: from,
-            message,
-            date: original.date,
-        };
+    pub fn forward(&mut self, user: UserId, to: ChatId, from: ChatId, message: MessageId) -> MessageId {
+        let original = self.world.message(from, message).expect("there is such a message").clone();
+        let origin = Origin { author: original.author, chat: from, message, date: original.date };
         let forwarded = Message::new(self.now, Author::User(user), original.content);
-        self.write(
-            to,
-            Message {
-                forwarded: Some(origin),
-                ..forwarded
-            },
-        )
+        self.write(to, Message { forwarded: Some(origin), ..forwarded })
     }
 
     /// Somebody changes what they wrote.
     pub fn edit(&mut self, chat: ChatId, message: MessageId, text: &str) {
         let now = self.now;
-        let edited = self
-            .world
-            .message_mut(chat, message)
-            .expect("there is such a message");
+        let edited = self.world.message_mut(chat, message).expect("there is such a message");
         let before = std::mem::replace(&mut edited.content, Content::Text(Text::of_person(text)));
         edited.history.push((now, before));
         let date = edited.date;
@@ -139,10 +69,7 @@ impl People<'_> {
 
     /// Somebody deletes a message. Bots aren't told.
     pub fn delete(&mut self, chat: ChatId, message: MessageId) {
-        self.world
-            .message_mut(chat, message)
-            .expect("there is such a message")
-            .deleted = true;
+        self.world.message_mut(chat, message).expect("there is such a message").deleted = true;
         self.world.changes.push(Change::Deleted(chat, message));
     }
 
@@ -174,17 +101,8 @@ impl People<'_> {
         }
     }
 
-    pub(super) fn update(
-        &mut self,
-        bot: BotId,
-        date: Millis,
-        kind: UpdateKind,
-        body: Value,
-    ) -> Option<UpdateId> {
-        self.world
-            .bot_mut(bot)
-            .queue
-            .push(self.now, date, kind, body)
+    pub(super) fn update(&mut self, bot: BotId, date: Millis, kind: UpdateKind, body: Value) -> Option<UpdateId> {
+        self.world.bot_mut(bot).queue.push(self.now, date, kind, body)
     }
 }
 
@@ -201,9 +119,7 @@ impl People<'_> {
         message: MessageId,
         button: &str,
     ) -> Result<PressId, NoSuchButton> {
-        let missing = || NoSuchButton {
-            wanted: button.to_owned(),
-        };
+        let missing = || NoSuchButton { wanted: button.to_owned() };
         let shown = self.world.message(chat, message).ok_or_else(missing)?;
         let data = shown
             .keyboard
@@ -215,39 +131,18 @@ impl People<'_> {
     }
 
     /// Somebody's client claims that a button was pressed: any data, any message, there or not.
-    pub fn forge_press(
-        &mut self,
-        user: UserId,
-        chat: ChatId,
-        message: MessageId,
-        data: &str,
-    ) -> PressId {
-        let author = self
-            .world
-            .message(chat, message)
-            .map(|message| message.author);
+    pub fn forge_press(&mut self, user: UserId, chat: ChatId, message: MessageId, data: &str) -> PressId {
+        let author = self.world.message(chat, message).map(|message| message.author);
         let bot = match author {
             Some(Author::Bot(bot)) => bot,
-            None | Some(Author::User(_) | Author::Chat) => *self
-                .world
-                .chat(chat)
-                .bots
-                .keys()
-                .next()
-                .expect("there is a bot in the chat"),
+            None | Some(Author::User(_) | Author::Chat) => {
+                *self.world.chat(chat).bots.keys().next().expect("there is a bot in the chat")
+            }
         };
         // Real ids carry the person in their upper half.
         let low = self.world.random() >> 32;
         let id = PressId(((user.0.unsigned_abs() << 32) | low).to_string());
-        self.world.presses.insert(
-            id.clone(),
-            Press {
-                bot,
-                user,
-                issued: self.now,
-                answer: None,
-            },
-        );
+        self.world.presses.insert(id.clone(), Press { bot, user, issued: self.now, answer: None });
         let body = json!({
             "id": id,
             "from": self.world.user_json(user),

@@ -17,11 +17,7 @@ impl People<'_> {
 
     /// The server delivers a message once more, in an update of its own.
     pub fn repeat_message(&mut self, chat: ChatId, message: MessageId) {
-        let date = self
-            .world
-            .message(chat, message)
-            .expect("there is such a message")
-            .date;
+        let date = self.world.message(chat, message).expect("there is such a message").date;
         self.tell_of_message(chat, message, date);
     }
 
@@ -44,21 +40,9 @@ impl People<'_> {
     /// The commands in a bot's menu, as `/name - description`, for everybody and in no special language.
     #[must_use]
     pub fn menu(&self, bot: BotId) -> Vec<String> {
-        let field =
-            |command: &Value, key: &str| command[key].as_str().unwrap_or_default().to_owned();
-        let commands = self
-            .world
-            .bot(bot)
-            .commands
-            .get("{\"type\":\"default\"} ")
-            .and_then(Value::as_array);
-        let line = |command: &Value| {
-            format!(
-                "/{} - {}",
-                field(command, "command"),
-                field(command, "description")
-            )
-        };
+        let field = |command: &Value, key: &str| command[key].as_str().unwrap_or_default().to_owned();
+        let commands = self.world.bot(bot).commands.get("{\"type\":\"default\"} ").and_then(Value::as_array);
+        let line = |command: &Value| format!("/{} - {}", field(command, "command"), field(command, "description"));
         commands.into_iter().flatten().map(line).collect()
     }
 

@@ -1,9 +1,6 @@
 //! The facts of the real server, each as a test, against the pure server: time is a number here.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what cannot be unwrapped is the test's failure"
-)]
+#![expect(clippy::unwrap_used, reason = "what cannot be unwrapped is the test's failure")]
 
 mod faults;
 mod people;
@@ -34,10 +31,7 @@ impl Bench {
         let mut world = World::new(1);
         world.limits = Limits::none();
         world.add_bot(TOKEN, "Mainstay", "mainstay_bot");
-        let mut bench = Self {
-            world,
-            now: Millis::from_secs(1_700_000_000),
-        };
+        let mut bench = Self { world, now: Millis::from_secs(1_700_000_000) };
         bench.people().acquaintance(ANN, "Ann");
         bench.people().user(BOB, "Bob");
         bench
@@ -56,13 +50,8 @@ impl Bench {
     }
 
     fn ask_as(&mut self, token: &str, method: &str, body: Value) -> Verdict {
-        let request = Request {
-            token: token.to_owned(),
-            method: method.to_owned(),
-            body,
-            files: BTreeMap::new(),
-            connection: 1,
-        };
+        let request =
+            Request { token: token.to_owned(), method: method.to_owned(), body, files: BTreeMap::new(), connection: 1 };
         handle(&mut self.world, self.now, request)
     }
 
@@ -97,18 +86,12 @@ impl Bench {
     /// Polls without waiting; the updates.
     fn updates(&mut self) -> Vec<Value> {
         self.pass(Millis::from_secs(10));
-        self.call("getUpdates", json!({}))
-            .as_array()
-            .unwrap()
-            .clone()
+        self.call("getUpdates", json!({})).as_array().unwrap().clone()
     }
 
     /// Starts a poll that has to wait.
     fn long_poll(&mut self, offset: i64, seconds: u64) -> (Ticket, Millis) {
-        let verdict = self.ask(
-            "getUpdates",
-            json!({ "offset": offset, "timeout": seconds }),
-        );
+        let verdict = self.ask("getUpdates", json!({ "offset": offset, "timeout": seconds }));
         let Verdict::Wait { ticket, until } = verdict else {
             panic!("a poll without updates waits, this one got {verdict:?}");
         };
@@ -117,9 +100,7 @@ impl Bench {
 }
 
 fn parts(verdict: &Verdict) -> (u16, Value) {
-    let Verdict::Answer(answer) = verdict else {
-        panic!("an answer was expected, not {verdict:?}")
-    };
+    let Verdict::Answer(answer) = verdict else { panic!("an answer was expected, not {verdict:?}") };
     (answer.status, serde_json::from_str(&answer.body).unwrap())
 }
 
@@ -130,37 +111,19 @@ fn result(verdict: &Verdict) -> Value {
 }
 
 fn ids(updates: &Value) -> Vec<i64> {
-    updates
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|update| update["update_id"].as_i64().unwrap())
-        .collect()
+    updates.as_array().unwrap().iter().map(|update| update["update_id"].as_i64().unwrap()).collect()
 }
 
 fn keyboard(buttons: &[(&str, &str)]) -> Value {
-    let row: Vec<Value> = buttons
-        .iter()
-        .map(|(text, data)| json!({ "text": text, "callback_data": data }))
-        .collect();
+    let row: Vec<Value> = buttons.iter().map(|(text, data)| json!({ "text": text, "callback_data": data })).collect();
     json!({ "inline_keyboard": [row] })
 }
 
 #[test]
 fn tokens_decide_between_unauthorized_and_not_found() {
     let mut bench = Bench::new();
-    for (token, expected) in [
-        ("42:wrong", 401),
-        ("43:secret", 401),
-        ("nonsense", 404),
-        ("42:", 404),
-        (TOKEN, 200),
-    ] {
-        assert_eq!(
-            parts(&bench.ask_as(token, "getMe", json!({}))).0,
-            expected,
-            "{token}"
-        );
+    for (token, expected) in [("42:wrong", 401), ("43:secret", 401), ("nonsense", 404), ("42:", 404), (TOKEN, 200)] {
+        assert_eq!(parts(&bench.ask_as(token, "getMe", json!({}))).0, expected, "{token}");
     }
     bench.world.replace_token(BOT, "42:new");
     assert_eq!(bench.refused("getMe", json!({})), "401 Unauthorized");
@@ -189,23 +152,10 @@ fn the_books_have_every_request_and_never_the_token() {
     let mut bench = Bench::new();
     bench.send(CHAT, "hello");
     bench.refused("sendMessage", json!({ "chat_id": 99, "text": "hello" }));
-    let outcomes: Vec<&Outcome> = bench
-        .world
-        .log()
-        .iter()
-        .map(|record| &record.outcome)
-        .collect();
+    let outcomes: Vec<&Outcome> = bench.world.log().iter().map(|record| &record.outcome).collect();
     let description = Some("Bad Request: chat not found".to_owned());
-    let expected = [
-        Outcome::Answered {
-            status: 200,
-            description: None,
-        },
-        Outcome::Answered {
-            status: 400,
-            description,
-        },
-    ];
+    let expected =
+        [Outcome::Answered { status: 200, description: None }, Outcome::Answered { status: 400, description }];
     assert_eq!(outcomes, expected.iter().collect::<Vec<_>>());
     assert!(!format!("{:?}", bench.world.log()).contains("secret"));
 }

@@ -6,20 +6,14 @@ use super::*;
 
 /// The pending updates as the daemon's own types read them.
 fn typed(bench: &mut Bench) -> Vec<Update> {
-    bench
-        .updates()
-        .into_iter()
-        .map(|update| serde_json::from_str(&update.to_string()).unwrap())
-        .collect()
+    bench.updates().into_iter().map(|update| serde_json::from_str(&update.to_string()).unwrap()).collect()
 }
 
 #[test]
 fn everything_people_do_parses_as_the_kind_it_is() {
     let mut bench = Bench::new();
-    let card = bench.call(
-        "sendMessage",
-        json!({ "chat_id": 7, "text": "card", "reply_markup": keyboard(&[("Go", "g")]) }),
-    );
+    let card =
+        bench.call("sendMessage", json!({ "chat_id": 7, "text": "card", "reply_markup": keyboard(&[("Go", "g")]) }));
     let card = MessageId(card["message_id"].as_i64().unwrap());
     let group = bench.people().supergroup("Ops");
     let channel = bench.people().channel("News");
@@ -38,10 +32,7 @@ fn everything_people_do_parses_as_the_kind_it_is() {
     people.unblock(ANN);
     people.foreign_group(BOB, "Strangers", BOT);
     people.unknown_update(BOT, "telepathy", json!({ "thought": 1 }));
-    let kinds: Vec<&str> = typed(&mut bench)
-        .iter()
-        .map(|update| name(&update.kind))
-        .collect();
+    let kinds: Vec<&str> = typed(&mut bench).iter().map(|update| name(&update.kind)).collect();
     let expected = [
         "message",
         "edited",
@@ -61,10 +52,7 @@ fn everything_people_do_parses_as_the_kind_it_is() {
     assert_eq!(kinds, expected);
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the enum is teloxide's; what we never make is the failure"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is teloxide's; what we never make is the failure")]
 fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Message(message) if message.forward_origin().is_some() => "forwarded",
@@ -85,10 +73,8 @@ fn name(kind: &Kind) -> &'static str {
 fn a_press_carries_who_pressed_and_not_who_wrote() {
     let mut bench = Bench::new();
     let group = bench.people().group("Ops");
-    let sent = bench.call(
-        "sendMessage",
-        json!({ "chat_id": group, "text": "card", "reply_markup": keyboard(&[("Go", "g")]) }),
-    );
+    let sent = bench
+        .call("sendMessage", json!({ "chat_id": group, "text": "card", "reply_markup": keyboard(&[("Go", "g")]) }));
     let card = MessageId(sent["message_id"].as_i64().unwrap());
     for button in ["Go", "g"] {
         bench.people().press(BOB, group, card, button).unwrap();
@@ -96,20 +82,11 @@ fn a_press_carries_who_pressed_and_not_who_wrote() {
     let updates = bench.updates();
     let press = &updates[0]["callback_query"];
     assert_eq!(
-        (
-            &press["from"]["id"],
-            &press["data"],
-            &press["message"]["from"]["id"]
-        ),
+        (&press["from"]["id"], &press["data"], &press["message"]["from"]["id"]),
         (&json!(8), &json!("g"), &json!(42))
     );
     assert_ne!(press["id"], updates[1]["callback_query"]["id"]);
-    assert_eq!(
-        bench.people().press(BOB, group, card, "Stop"),
-        Err(NoSuchButton {
-            wanted: "Stop".to_owned()
-        })
-    );
+    assert_eq!(bench.people().press(BOB, group, card, "Stop"), Err(NoSuchButton { wanted: "Stop".to_owned() }));
 }
 
 #[test]
@@ -119,19 +96,10 @@ fn blocked_and_kicked_bots_are_refused_and_told_and_let_in_again() {
     bench.people().block(ANN);
     bench.people().kick(BOB, group);
     let send = |chat: ChatId| json!({ "chat_id": chat, "text": "x" });
-    assert_eq!(
-        bench.refused("sendMessage", send(CHAT)),
-        "403 Forbidden: bot was blocked by the user"
-    );
-    assert_eq!(
-        bench.refused("sendMessage", send(group)),
-        "403 Forbidden: bot was kicked from the group chat"
-    );
-    let statuses: Vec<Value> = bench
-        .updates()
-        .iter()
-        .map(|update| update["my_chat_member"]["new_chat_member"]["status"].clone())
-        .collect();
+    assert_eq!(bench.refused("sendMessage", send(CHAT)), "403 Forbidden: bot was blocked by the user");
+    assert_eq!(bench.refused("sendMessage", send(group)), "403 Forbidden: bot was kicked from the group chat");
+    let statuses: Vec<Value> =
+        bench.updates().iter().map(|update| update["my_chat_member"]["new_chat_member"]["status"].clone()).collect();
     assert_eq!(statuses, ["kicked", "kicked"]);
     bench.people().unblock(ANN);
     bench.people().add(BOB, group);
@@ -149,10 +117,7 @@ fn a_bot_that_leaves_a_foreign_group_hears_no_more_of_it() {
     bench.people().say(BOB, group, "come back");
     assert_eq!(bench.people().pending_updates(BOT), before);
     let refused = bench.refused("sendMessage", json!({ "chat_id": group, "text": "x" }));
-    assert_eq!(
-        refused,
-        "403 Forbidden: bot is not a member of the group chat"
-    );
+    assert_eq!(refused, "403 Forbidden: bot is not a member of the group chat");
 }
 
 #[test]
@@ -162,14 +127,8 @@ fn a_migrated_group_says_where_it_went_and_counts_its_messages_anew() {
     bench.send(old, "before");
     let new = bench.people().migrate(old);
     let (status, answer) = parts(&bench.ask("sendMessage", json!({ "chat_id": old, "text": "x" })));
-    assert_eq!(
-        (status, &answer["parameters"]["migrate_to_chat_id"]),
-        (400, &json!(new))
-    );
-    assert_eq!(
-        answer["description"],
-        "Bad Request: group chat was upgraded to a supergroup chat"
-    );
+    assert_eq!((status, &answer["parameters"]["migrate_to_chat_id"]), (400, &json!(new)));
+    assert_eq!(answer["description"], "Bad Request: group chat was upgraded to a supergroup chat");
     let updates = typed(&mut bench);
     let migrations: Vec<bool> = updates
         .iter()
@@ -186,19 +145,10 @@ fn topics_are_written_to_until_they_are_deleted_and_general_never() {
     bench.send(forum, "first");
     let topic = bench.people().open_topic(forum);
     let to = |thread: i64| json!({ "chat_id": forum, "text": "x", "message_thread_id": thread });
-    assert_eq!(
-        bench.call("sendMessage", to(topic))["message_thread_id"],
-        topic
-    );
-    assert_eq!(
-        bench.refused("sendMessage", to(1)),
-        "400 Bad Request: message thread not found"
-    );
+    assert_eq!(bench.call("sendMessage", to(topic))["message_thread_id"], topic);
+    assert_eq!(bench.refused("sendMessage", to(1)), "400 Bad Request: message thread not found");
     bench.people().delete_topic(forum, topic);
-    assert_eq!(
-        bench.refused("sendMessage", to(topic)),
-        "400 Bad Request: message thread not found"
-    );
+    assert_eq!(bench.refused("sendMessage", to(topic)), "400 Bad Request: message thread not found");
 }
 
 #[test]
@@ -206,20 +156,12 @@ fn changes_tell_what_a_person_could_have_seen_happen() {
     let mut bench = Bench::new();
     let id = bench.send(CHAT, "card");
     let press = bench.people().forge_press(ANN, CHAT, id, "x");
-    bench.call(
-        "editMessageText",
-        json!({ "chat_id": 7, "message_id": id, "text": "done" }),
-    );
+    bench.call("editMessageText", json!({ "chat_id": 7, "message_id": id, "text": "done" }));
     bench.call("answerCallbackQuery", json!({ "callback_query_id": press }));
     bench.call("deleteMessage", json!({ "chat_id": 7, "message_id": id }));
     let changes: Vec<Change> = bench.world.changes().iter().cloned().collect();
     assert_eq!(
         changes,
-        [
-            Change::Sent(CHAT, id),
-            Change::Edited(CHAT, id),
-            Change::Toast(press),
-            Change::Deleted(CHAT, id)
-        ]
+        [Change::Sent(CHAT, id), Change::Edited(CHAT, id), Change::Toast(press), Change::Deleted(CHAT, id)]
     );
 }

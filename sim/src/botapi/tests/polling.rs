@@ -17,10 +17,7 @@ fn the_first_update_id_is_drawn_from_the_documented_range() {
     for seed in 0..50 {
         let mut world = World::new(seed);
         let bot = world.add_bot(TOKEN, "Mainstay", "mainstay_bot");
-        let id = world
-            .people(Millis(0))
-            .unknown_update(bot, "x", json!(1))
-            .unwrap();
+        let id = world.people(Millis(0)).unknown_update(bot, "x", json!(1)).unwrap();
         assert!(FIRST_UPDATE_IDS.contains(&id.0), "{id}");
     }
 }
@@ -48,11 +45,7 @@ fn an_offset_too_far_off_is_ignored_and_answered_from_the_head() {
     let all = |first: i64| vec![first, first + 1, first + 2];
     let tail = 3;
     // Relative to the first id: (offset, what is left).
-    for (offset, is_ignored) in [
-        (tail + 11, true),
-        (tail + 10, false),
-        (tail - 2_000_001, true),
-    ] {
+    for (offset, is_ignored) in [(tail + 11, true), (tail + 10, false), (tail - 2_000_001, true)] {
         let (mut bench, first) = three_messages();
         let expected = if is_ignored { all(first) } else { vec![] };
         assert_eq!(bench.poll(first + offset), expected, "{offset}");
@@ -104,15 +97,9 @@ fn the_same_offset_again_at_once_gets_one_update_only() {
     let (mut bench, first) = three_messages();
     assert_eq!(bench.poll(first).len(), 3);
     bench.pass(Millis(499));
-    assert_eq!(
-        ids(&bench.call("getUpdates", json!({ "offset": first }))).len(),
-        1
-    );
+    assert_eq!(ids(&bench.call("getUpdates", json!({ "offset": first }))).len(), 1);
     bench.pass(Millis(500));
-    assert_eq!(
-        ids(&bench.call("getUpdates", json!({ "offset": first }))).len(),
-        3
-    );
+    assert_eq!(ids(&bench.call("getUpdates", json!({ "offset": first }))).len(), 3);
 }
 
 #[test]
@@ -154,10 +141,7 @@ fn an_abandoned_poll_is_in_nobodys_way() {
     abandon(&mut bench.world, gone);
     let (newer, _) = bench.long_poll(0, 30);
     assert!(matches!(bench.resume(newer), Verdict::Wait { .. }));
-    assert_eq!(
-        bench.world.log().iter().next().unwrap().outcome,
-        Outcome::Abandoned
-    );
+    assert_eq!(bench.world.log().iter().next().unwrap().outcome, Outcome::Abandoned);
 }
 
 #[test]
@@ -165,9 +149,7 @@ fn a_webhook_is_a_conflict_until_it_is_deleted() {
     let mut bench = Bench::new();
     bench.world.set_webhook(BOT, Some("https://example.com"));
     assert!(
-        bench
-            .refused("getUpdates", json!({}))
-            .starts_with("409 Conflict: can't use getUpdates method while webhook")
+        bench.refused("getUpdates", json!({})).starts_with("409 Conflict: can't use getUpdates method while webhook")
     );
     bench.call("deleteWebhook", json!({}));
     assert_eq!(bench.call("getUpdates", json!({})), json!([]));
@@ -178,19 +160,10 @@ fn allowed_updates_stick_and_act_when_an_update_is_created() {
     let mut bench = Bench::new();
     let message = bench.send(CHAT, "card");
     bench.people().forge_press(ANN, CHAT, message, "before");
-    bench.call(
-        "getUpdates",
-        json!({ "offset": -1, "allowed_updates": ["message"] }),
-    );
-    bench
-        .people()
-        .forge_press(ANN, CHAT, message, "never created");
+    bench.call("getUpdates", json!({ "offset": -1, "allowed_updates": ["message"] }));
+    bench.people().forge_press(ANN, CHAT, message, "never created");
     bench.people().say(ANN, CHAT, "hello");
-    let kinds: Vec<bool> = bench
-        .updates()
-        .iter()
-        .map(|update| update.get("callback_query").is_some())
-        .collect();
+    let kinds: Vec<bool> = bench.updates().iter().map(|update| update.get("callback_query").is_some()).collect();
     assert_eq!(kinds, [true, false]);
     // An empty list takes the restriction back; a form writes it as a string.
     bench.call("getUpdates", json!({ "allowed_updates": "[]" }));
@@ -205,9 +178,7 @@ fn messages_are_kept_for_a_day_from_their_date_and_presses_for_150_seconds() {
     bench.people().say(ANN, CHAT, "now");
     let hours = |hours: u64| Millis::from_secs(hours * 3600);
     let earlier = Millis(bench.now.0 - hours(23).0);
-    bench
-        .people()
-        .say_at(ANN, CHAT, "sent 23 hours ago", earlier);
+    bench.people().say_at(ANN, CHAT, "sent 23 hours ago", earlier);
     let too_early = Millis(bench.now.0 - hours(24).0);
     bench.people().say_at(ANN, CHAT, "never arrives", too_early);
     bench.people().forge_press(ANN, CHAT, card, "x");
@@ -245,11 +216,6 @@ fn a_message_can_come_again_in_an_update_of_its_own() {
 #[test]
 fn an_update_that_is_too_large_is_dropped_by_the_server() {
     let mut bench = Bench::new();
-    assert_eq!(
-        bench
-            .people()
-            .unknown_update(BOT, "x", json!("y".repeat(65_536))),
-        None
-    );
+    assert_eq!(bench.people().unknown_update(BOT, "x", json!("y".repeat(65_536))), None);
     assert_eq!(bench.people().pending_updates(BOT), 0);
 }
