@@ -1,10 +1,11 @@
 //! Carries out committed effects: one exhaustive match, each arm one call of a port. Decides nothing; what came of an
 //! effect goes round again as an [`Input`].
 
-use crate::input::Input;
+use crate::id::AttemptKey;
+use crate::input::{Input, ReplyTo};
 use crate::plan::Effect;
 use crate::policy;
-use crate::ports::{LocalFuture, Ports, Stream};
+use crate::ports::{LocalFuture, Ports, Runner, Stream};
 use std::time::Duration;
 
 /// Longest output read for `/log`, bytes of each stream.
@@ -78,18 +79,23 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
             None
         }
         Effect::ReadLog { key, lines, to } => {
-            let read = |stream| runner.tail(key, stream, lines as usize, LOG_READ_BYTES_MAX);
-            let result =
-                read(Stream::Stdout).and_then(|out| Ok((out, read(Stream::Stderr)?))).map(|(out, err)| {
-                    match (out.is_empty(), err.is_empty()) {
-                        (_, true) => out,
-                        (true, false) => err,
-                        (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
-                    }
-                });
-            Some(Box::pin(async move { Some(Input::LogRead { key, to, result }) }))
+            let read = read_log(&*runner, key, lines, to);
+            Some(Box::pin(async move { Some(read) }))
         }
     }
+}
+
+/// Reads the end of both output streams of an attempt.
+pub fn read_log(runner: &dyn Runner, key: AttemptKey, lines: u32, to: ReplyTo) -> Input {
+    let read = |stream| runner.tail(key, stream, lines as usize, LOG_READ_BYTES_MAX);
+    let result = read(Stream::Stdout).and_then(|out| Ok((out, read(Stream::Stderr)?))).map(|(out, err)| {
+        match (out.is_empty(), err.is_empty()) {
+            (_, true) => out,
+            (true, false) => err,
+            (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
+        }
+    });
+    Input::LogRead { key, to, result }
 }
 
 fn give_up() -> Duration {

@@ -748,8 +748,8 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-/// The exit code for trouble that ends the daemon.
-fn fatal(error: &StoreError) -> Fatal {
+/// The exit code for storage trouble that ends a process, with what to do.
+pub fn fatal(error: &StoreError) -> Fatal {
     let (code, advice) = match error {
         StoreError::Full => (ExitCode::DiskFull, "make room, then start again"),
         StoreError::Transient(_) => (ExitCode::StateDirUnusable, "check the state directory's owner, mode and disk"),

@@ -49,10 +49,10 @@ fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
 /// # Errors
 /// As [`Store::open`]; transient when it does not exist.
 pub fn inspect(path: &Path) -> super::Result<Store> {
-    let wal = path.with_extension("db-wal");
-    let quiet = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
+    let empty = |extension: &str| std::fs::metadata(path.with_extension(extension)).map_or(true, |m| m.len() == 0);
+    let quiet = empty("db-wal") && empty("db-shm");
     let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    // Without a WAL there is nothing to recover: `immutable` then also leaves no -shm file behind.
+    // Without a WAL nobody has it open and there is nothing to recover: `immutable` then leaves no -shm file behind.
     let uri = if quiet { format!("file:{name}?immutable=1") } else { format!("file:{name}?mode=ro") };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
