@@ -1,0 +1,169 @@
+//! An attempt's folder: what lies in it, and what can be read from it. It is the one thing that the daemon, the shim, and
+//! a later daemon share.
+//!
+//! | name | written by | meaning |
+//! | --- | --- | --- |
+//! | `spec.json`, `prompt` | daemon | what to run |
+//! | `lock` | shim | locked as long as the shim lives |
+//! | `identity.json` | shim | who it is, before it is ready |
+//! | `go` | shim | there before the task's first instruction; never synced, so it speaks for this boot only |
+//! | `stdout.log`, `stderr.log`, `.1` | shim | output |
+//! | `progress`, `artifacts/`, `work/` | task | |
+//! | `receipt.json` | shim | how it ended; there completely or not at all, durable |
+//! | `shim.log` | shim | its own troubles |
+
+use crate::attempt::{Identity, Receipt};
+use crate::id::AttemptKey;
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+pub(super) const SPEC: &str = "spec.json";
+pub(super) const PROMPT: &str = "prompt";
+pub(super) const GO: &str = "go";
+pub(super) const PROGRESS: &str = "progress";
+pub(super) const ARTIFACTS: &str = "artifacts";
+pub(super) const WORK: &str = "work";
+pub(super) const SHIM_LOG: &str = "shim.log";
+const LOCK: &str = "lock";
+const IDENTITY: &str = "identity.json";
+const RECEIPT: &str = "receipt.json";
+const RECEIPT_NEW: &str = "receipt.tmp";
+
+/// Bytes reserved for the receipt before the task starts. Its only text of free length, the reason why a program could not
+/// be started, is cut to a quarter of it.
+const RECEIPT_BYTES: u64 = 4096;
+
+/// What a shim leaves about itself, and says when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShimRecord {
+    /// Who it is.
+    pub(super) identity: Identity,
+    /// The cgroup that its task starts in, if there is one.
+    pub(super) cgroup: Option<PathBuf>,
+}
+
+/// Whether a receipt can be believed.
+pub(super) enum ReceiptState {
+    /// There is none.
+    Missing,
+    /// There is a file, but it is no receipt of this attempt; why.
+    Unusable(String),
+    /// How it ended.
+    There(Box<Receipt>),
+}
+
+/// Makes a file that must not be there yet.
+pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
+}
+
+/// Takes the lock for as long as the file lives. Waits: an observer may be holding it for a moment.
+pub(super) fn lock(folder: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
+/// Whether a shim holds the lock.
+pub(super) fn is_locked(folder: &Path) -> bool {
+    // Shared, so that two observers don't mistake each other for a shim.
+    File::open(folder.join(LOCK))
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK))
+}
+
+/// Leaves the shim's record.
+pub(super) fn write_record(folder: &Path, record: &ShimRecord) -> io::Result<()> {
+    let path = folder.join(IDENTITY);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&serde_json::to_vec(record)?)
+}
+
+/// The shim's record, if it came to write one.
+pub(super) fn read_record(folder: &Path) -> Option<ShimRecord> {
+    serde_json::from_slice(&fs::read(folder.join(IDENTITY)).ok()?).ok()
+}
+
+/// The receipt in `folder`, checked against the attempt and, where it can be read, its spec.
+pub(super) fn read_receipt(folder: &Path, key: AttemptKey) -> ReceiptState {
+    #[derive(Deserialize)]
+    struct Nonce {
+        nonce: String,
+    }
+    let bytes = match fs::read(folder.join(RECEIPT)) {
+        Ok(bytes) => bytes,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return ReceiptState::Missing;
+        }
+        Err(e) => return ReceiptState::Unusable(format!("receipt.json can't be read: {e}")),
+    };
+    let receipt: Receipt = match serde_json::from_slice(&bytes) {
+        Ok(receipt) => receipt,
+        Err(e) => return ReceiptState::Unusable(format!("receipt.json is no receipt ({} bytes): {e}", bytes.len())),
+    };
+    if receipt.key != key {
+        return ReceiptState::Unusable(format!("receipt.json is of attempt {}", receipt.key));
+    }
+    let spec: Option<Nonce> = fs::read(folder.join(SPEC)).ok().and_then(|b| serde_json::from_slice(&b).ok());
+    match spec {
+        Some(spec) if spec.nonce != receipt.nonce => {
+            ReceiptState::Unusable("receipt.json belongs to another start of this attempt".to_owned())
+        }
+        Some(_) | None => ReceiptState::There(Box::new(receipt)),
+    }
+}
+
+/// The place of a receipt, reserved before there is anything to write, so that a full disk can't swallow an outcome.
+pub(super) struct ReceiptSlot {
+    folder: PathBuf,
+    file: File,
+}
+
+impl ReceiptSlot {
+    /// Reserves it.
+    pub(super) fn reserve(folder: &Path) -> io::Result<ReceiptSlot> {
+        let path = folder.join(RECEIPT_NEW);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        match fallocate(&file, FallocateFlags::empty(), 0, RECEIPT_BYTES) {
+            // A file system that can't reserve: what was written now can be written over later.
+            Err(rustix::io::Errno::OPNOTSUPP) => file.write_all_at(&[b' '; RECEIPT_BYTES as usize], 0)?,
+            other => other?,
+        }
+        Ok(ReceiptSlot { folder: folder.to_owned(), file })
+    }
+
+    /// Writes the receipt and makes it durable, with the folder's own entry. Can be called again after an error.
+    pub(super) fn fill(&self, receipt: &Receipt) -> io::Result<()> {
+        let bytes = serde_json::to_vec(receipt)?;
+        self.file.write_all_at(&bytes, 0)?;
+        self.file.set_len(bytes.len() as u64)?;
+        self.file.sync_all()?;
+        let done = self.folder.join(RECEIPT);
+        match fs::rename(self.folder.join(RECEIPT_NEW), &done) {
+            // The first try came as far as the rename: the file under the new name is the one we hold.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && done.exists() => {}
+            other => other?,
+        }
+        sync_entries(&self.folder)
+    }
+}
+
+/// Cuts the text of a receipt to what is reserved for it.
+pub(super) fn cut_reason(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(RECEIPT_BYTES as usize / 16).collect()
+}
+
+/// Makes the entries in the folder, and its own entry above, durable.
+pub(super) fn sync_entries(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    File::open(folder.join(".."))?.sync_all()
+}
+
+/// Makes what was to be run, and that it was to be run, durable.
+pub(super) fn sync_start(folder: &Path) -> io::Result<()> {
+    File::open(folder.join(SPEC))?.sync_all()?;
+    sync_entries(folder)
+}

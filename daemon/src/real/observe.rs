@@ -1,0 +1,103 @@
+//! What can be known of an attempt from its folder, its lock, and its shim's identity.
+//!
+//! The rule behind the table in the body: "not started" is said only where it can be proven, because it is followed by a
+//! start; whatever can't be proven is `Vanished`, and is followed by a person or by a kind that may run twice.
+
+use super::folder::{self, ReceiptState};
+use super::logfile;
+use super::process;
+use crate::attempt::{Identity, Observation};
+use crate::id::AttemptKey;
+use crate::ports::Stream;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// Bytes of the shim's own log in the evidence.
+const EVIDENCE_TAIL_BYTES: usize = 400;
+
+/// Looks at attempt `key`, which lies in `live` or, ended, in `archive`.
+pub(super) fn observe(
+    key: AttemptKey,
+    live: &Path,
+    archive: &Path,
+    recorded: Option<&Identity>,
+    boot: &str,
+) -> Observation {
+    // The receipt comes before the lock, because a shim lives on for a moment after writing it, and again after the lock,
+    // because it may have been written in between.
+    if let ReceiptState::There(receipt) = folder::read_receipt(live, key) {
+        return Observation::Ended(receipt);
+    }
+    if folder::is_locked(live) {
+        if let Some(identity) = folder::read_record(live).map(|r| r.identity).or_else(|| recorded.cloned()) {
+            return Observation::Alive(identity);
+        }
+        // Locked, but it has not said who it is: so it has not been told to go either.
+        return Observation::NotStarted;
+    }
+    match folder::read_receipt(live, key) {
+        ReceiptState::There(receipt) => Observation::Ended(receipt),
+        ReceiptState::Unusable(why) => Observation::Vanished(evidence(live, recorded, boot, &why)),
+        ReceiptState::Missing if !live.is_dir() => without_folder(key, archive, recorded, boot),
+        ReceiptState::Missing => without_receipt(live, recorded, boot),
+    }
+}
+
+fn without_folder(key: AttemptKey, archive: &Path, recorded: Option<&Identity>, boot: &str) -> Observation {
+    match folder::read_receipt(archive, key) {
+        ReceiptState::There(receipt) => Observation::Ended(receipt),
+        ReceiptState::Unusable(why) => Observation::Vanished(evidence(archive, recorded, boot, &why)),
+        ReceiptState::Missing if archive.is_dir() => {
+            Observation::Vanished(evidence(archive, recorded, boot, "archived without a receipt"))
+        }
+        ReceiptState::Missing => match recorded {
+            // Its folder had not reached the disk when the machine went down, but it may have been told to go.
+            Some(identity) if identity.boot != boot => {
+                Observation::Vanished(format!("no folder; its shim ran in boot {}, this is {boot}", identity.boot))
+            }
+            Some(_) | None => Observation::Absent,
+        },
+    }
+}
+
+fn without_receipt(live: &Path, recorded: Option<&Identity>, boot: &str) -> Observation {
+    if live.join(folder::GO).exists() {
+        return Observation::Vanished(evidence(live, recorded, boot, "it was told to go and left no receipt"));
+    }
+    match recorded {
+        // The marker is not synced: of another boot, its absence says nothing.
+        Some(identity) if identity.boot != boot => Observation::Vanished(evidence(
+            live,
+            recorded,
+            boot,
+            "the machine went down, and it may have been told to go",
+        )),
+        // "Go" is said only after the identity was committed, and within one boot the marker comes before the task.
+        Some(_) | None => Observation::NotStarted,
+    }
+}
+
+/// What a person needs to judge what happened.
+fn evidence(folder: &Path, recorded: Option<&Identity>, boot: &str, why: &str) -> String {
+    let mut text = why.to_owned();
+    let record = folder::read_record(folder);
+    if let Some(shim) = record.as_ref().map(|r| &r.identity).or(recorded) {
+        let fate = match process::stat(shim.pid) {
+            _ if shim.boot != boot => format!("ran in boot {}, this is {boot}", shim.boot),
+            Some(now) if now.start == shim.start && !now.dead => "is alive but does not hold the lock".to_owned(),
+            Some(_) | None => "is gone".to_owned(),
+        };
+        let _ = write!(text, "; shim {} {fate}", shim.pid);
+    }
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let name = logfile::name(stream);
+        let size = fs::metadata(folder.join(name)).map_or(0, |m| m.len());
+        let _ = write!(text, "; {name}: {size} bytes");
+    }
+    let said = logfile::last_bytes(&folder.join(folder::SHIM_LOG), EVIDENCE_TAIL_BYTES).unwrap_or_default();
+    if !said.is_empty() {
+        let _ = write!(text, "; its shim said: {}", String::from_utf8_lossy(&said).trim());
+    }
+    text
+}
