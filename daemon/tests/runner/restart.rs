@@ -1,0 +1,223 @@
+//! Daemons come and go, shims are killed: what the next daemon finds, and that no task ever runs twice.
+
+use crate::support::{Machine, block_on, both_ways, end, key, launch, marked, progress, receipt, run, runs, script};
+use mainstay::attempt::{End, EndCause, Identity, Observation};
+use mainstay::ports::{Runner, Spec, StartFailed};
+use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const UP_AND_STAY: &str = "echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000";
+
+async fn a_dropped_daemon_starts_nothing(machine: &Machine) {
+    let first = machine.runner();
+    let identity = first.start(script(1, "echo ran")).await.expect("ready");
+    drop(first);
+    let second = machine.runner();
+    assert_eq!(end(&second, key(1), &identity).await, Observation::NotStarted);
+    second.clear(key(1)).expect("cleared");
+    assert_eq!(run(&second, script(1, "exit 4")).await.end, End::Exited(4));
+}
+
+async fn a_running_task_is_adopted(machine: &Machine) {
+    let first = machine.runner();
+    let identity = launch(&first, script(1, UP_AND_STAY)).await;
+    assert_eq!(progress(&first, key(1), &identity).await, "up");
+    drop(first);
+    let second = machine.runner();
+    assert_eq!(second.observe(key(1), Some(&identity)), Observation::Alive(identity.clone()));
+    assert_eq!(progress(&second, key(1), &identity).await, "up", "the newest line is news to a new daemon");
+    assert!(matches!(second.start(script(1, "echo twice")).await, Err(StartFailed::Exists)));
+    assert!(second.stop(key(1), &identity));
+    let receipt = receipt(&second, key(1), &identity).await;
+    assert_eq!((receipt.end, receipt.cause), (End::Signaled(15), EndCause::Stopped));
+}
+
+async fn an_end_without_a_watcher_is_found(machine: &Machine) {
+    let first = machine.runner();
+    let identity = launch(&first, script(1, "exit 9")).await;
+    drop(first);
+    let second = machine.runner();
+    assert_eq!(receipt(&second, key(1), &identity).await.end, End::Exited(9));
+    // And once more, when there is no shim to wait for at all.
+    assert_eq!(receipt(&second, key(1), &identity).await.end, End::Exited(9));
+}
+
+async fn a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody(machine: &Machine) {
+    let runner = machine.runner();
+    let script = script(
+        1,
+        "cd $MAINSTAY_ARTIFACTS_DIR; mkfifo up
+         echo 'echo $$ >>pids; echo >up; exec sleep 1000' >hold
+         setsid sh hold & read x <up
+         env -i /bin/sh hold & read x <up
+         (trap '' TERM; setsid sh hold &) ; read x <up
+         echo $$ >>pids; echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000",
+    );
+    let nonce = script.nonce.clone();
+    let identity = launch(&runner, script).await;
+    progress(&runner, key(1), &identity).await;
+    kill(identity.pid);
+    let Observation::Vanished(evidence) = end(&runner, key(1), &identity).await else { panic!("not vanished") };
+    assert!(evidence.contains("stdout.log") && evidence.contains(&identity.pid.to_string()), "{evidence}");
+    assert!(runner.clear(key(1)).is_err(), "it has run");
+    // A restarted daemon has to find them as well.
+    let next = machine.runner();
+    assert!(next.destroy(key(1), nonce.clone()).await >= 4);
+    let pids = std::fs::read_to_string(machine.attempt(key(1)).join("artifacts/pids")).expect("pids");
+    let left: Vec<_> = pids.lines().filter(|p| runs(p)).map(str::to_owned).chain(marked(&nonce)).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(next.destroy(key(1), nonce).await, 0);
+    next.archive(key(1)).expect("archived");
+    assert!(matches!(next.observe(key(1), Some(&identity)), Observation::Vanished(_)));
+}
+
+async fn another_boot_proves_nothing(machine: &Machine) {
+    let runner = machine.runner();
+    let identity = runner.start(script(1, "echo ran")).await.expect("ready");
+    runner.stop(key(1), &identity);
+    assert_eq!(end(&runner, key(1), &identity).await, Observation::NotStarted);
+    let before = Identity { boot: "the boot before".to_owned(), ..identity };
+    // Its marker, and even its folder, may have been lost with the page cache.
+    assert!(matches!(runner.observe(key(1), Some(&before)), Observation::Vanished(_)));
+    runner.clear(key(1)).expect("cleared");
+    assert!(matches!(runner.observe(key(1), Some(&before)), Observation::Vanished(_)));
+    // "Go" is never said before the identity is committed.
+    assert_eq!(runner.observe(key(1), None), Observation::Absent);
+}
+
+async fn a_damaged_receipt_is_no_receipt(machine: &Machine) {
+    let runner = machine.runner();
+    let identity = launch(&runner, script(1, "exit 0")).await;
+    let whole = receipt(&runner, key(1), &identity).await;
+    let path = machine.attempt(key(1)).join("receipt.json");
+    let bytes = std::fs::read(&path).expect("receipt");
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..cut]).expect("cut");
+        assert!(matches!(runner.observe(key(1), Some(&identity)), Observation::Vanished(_)), "{cut} bytes");
+    }
+    let other = String::from_utf8(bytes).expect("text").replace(&whole.nonce, "another nonce");
+    std::fs::write(&path, other).expect("replaced");
+    assert!(matches!(runner.observe(key(1), Some(&identity)), Observation::Vanished(_)));
+}
+
+mod ways {
+    crate::restart::both_ways! {
+        a_dropped_daemon_starts_nothing
+        a_running_task_is_adopted
+        an_end_without_a_watcher_is_found
+        a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody
+        another_boot_proves_nothing
+        a_damaged_receipt_is_no_receipt
+        killed_daemons_at_any_moment_run_the_task_exactly_once
+    }
+}
+
+/// The environment variable that makes this test binary a daemon to be killed.
+const DAEMON_FOLDER: &str = "RUNNER_TEST_DAEMON_FOLDER";
+
+fn ledger_spec(folder: &Path) -> Spec {
+    let mut spec = script(1, &format!("echo ran >>{}; exit 6", folder.join("ledger").display()));
+    spec.nonce = format!("ledger-{}", folder.display());
+    spec
+}
+
+/// Not a test by itself: a daemon with one task, killed from outside at some moment. `committed` stands for the database.
+#[test]
+fn as_a_daemon_to_be_killed() {
+    let Some(folder) = std::env::var_os(DAEMON_FOLDER) else { return };
+    let folder = Path::new(&folder);
+    let cgroups = if folder.join("no-cgroups").exists() { Cgroups::Never } else { Cgroups::IfPossible };
+    let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
+    let runner = LocalRunner::new(&folder.join("attempts"), &folder.join("archive"), shim, cgroups).expect("runner");
+    block_on(async {
+        println!("\nalive");
+        let spec = ledger_spec(folder);
+        let key = spec.key;
+        let identity = runner.start(spec).await.expect("ready");
+        println!("\nready");
+        let commit = folder.join("commit.tmp");
+        std::fs::write(&commit, serde_json::to_vec(&identity).expect("json")).expect("write");
+        std::fs::rename(commit, folder.join("committed")).expect("commit");
+        assert!(runner.go(key));
+        println!("\ngone");
+        std::future::pending::<()>().await;
+    });
+}
+
+/// Kills a daemon after each of its steps and at many moments in between; then recovers as the design's table says.
+async fn killed_daemons_at_any_moment_run_the_task_exactly_once(machine: &Machine) {
+    let mut seen = std::collections::BTreeMap::<&str, u32>::new();
+    for round in 0..40u32 {
+        let folder = machine.path(&format!("round-{round}"));
+        std::fs::create_dir(&folder).expect("folder");
+        if !machine.runner().uses_cgroups() {
+            std::fs::write(folder.join("no-cgroups"), "").expect("flag");
+        }
+        // Four kinds of moments: after a step that it told us of, and some spins of the processor later.
+        let step = ["alive", "alive", "ready", "gone"][round as usize % 4];
+        kill_a_daemon_after(&folder, step, round / 4 * 40_000);
+
+        let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
+        let cgroups = if machine.runner().uses_cgroups() { Cgroups::IfPossible } else { Cgroups::Never };
+        let runner =
+            LocalRunner::new(&folder.join("attempts"), &folder.join("archive"), shim, cgroups).expect("runner");
+        *seen.entry(recover(&runner, &folder).await).or_default() += 1;
+        assert_eq!(std::fs::read_to_string(folder.join("ledger")).expect("ledger"), "ran\n", "round {round}");
+    }
+    println!("found by the next daemon: {seen:?}");
+}
+
+fn kill_a_daemon_after(folder: &Path, step: &str, spins: u32) {
+    let mut daemon = Command::new(std::env::current_exe().expect("this binary"))
+        .args(["--exact", "restart::as_a_daemon_to_be_killed", "--nocapture"])
+        .env(DAEMON_FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("daemon");
+    let lines = BufReader::new(daemon.stdout.take().expect("its output")).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == step), "daemon never came to {step}");
+    for _ in 0..spins {
+        std::hint::spin_loop();
+    }
+    daemon.kill().expect("killed");
+    daemon.wait().expect("buried");
+}
+
+/// Recovery by the table of the design, until there is a receipt. Says what was found first.
+async fn recover(runner: &LocalRunner, folder: &Path) -> &'static str {
+    let mut first = None;
+    loop {
+        let recorded: Option<Identity> =
+            std::fs::read(folder.join("committed")).ok().map(|b| serde_json::from_slice(&b).expect("identity"));
+        let found = match runner.observe(key(1), recorded.as_ref()) {
+            Observation::Absent => {
+                let identity = launch(runner, ledger_spec(folder)).await;
+                end(runner, key(1), &identity).await;
+                "absent"
+            }
+            Observation::NotStarted => {
+                // Refused as long as the orphaned shim is on its way out.
+                let _ = runner.clear(key(1));
+                "not started"
+            }
+            Observation::Alive(identity) => {
+                end(runner, key(1), &identity).await;
+                "alive"
+            }
+            Observation::Ended(receipt) => {
+                assert_eq!(receipt.end, End::Exited(6));
+                return first.unwrap_or("ended");
+            }
+            Observation::Vanished(evidence) => panic!("outcome lost: {evidence}"),
+        };
+        first.get_or_insert(found);
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+}
