@@ -4,13 +4,14 @@
 //! | name | written by | meaning |
 //! | --- | --- | --- |
 //! | `spec.json`, `prompt` | daemon | what to run |
-//! | `lock` | shim | locked as long as the shim lives |
-//! | `identity.json` | shim | who it is, before it is ready |
-//! | `go` | shim | there before the task's first instruction; never synced, so it speaks for this boot only |
-//! | `stdout.log`, `stderr.log`, `.1` | shim | output |
+//! | `lock` | shim | locked as long as the shim lives; says who it is, before it is ready; then, before the task's first instruction, that it was told to go. Never synced, so its silence speaks for this boot only |
+//! | `stdout.log`, `stderr.log`, `.1` | shim | output, if any |
 //! | `progress`, `artifacts/`, `work/` | task | |
 //! | `receipt.json` | shim | how it ended; there completely or not at all, durable |
 //! | `shim.log` | shim | its own troubles |
+//!
+//! Few files, because making one costs a task that does nothing more than anything else: on ext4 milliseconds, when many
+//! were deleted in the last minutes.
 
 use crate::attempt::{Identity, Receipt};
 use crate::id::AttemptKey;
@@ -23,13 +24,13 @@ use std::path::{Path, PathBuf};
 
 pub(super) const SPEC: &str = "spec.json";
 pub(super) const PROMPT: &str = "prompt";
-pub(super) const GO: &str = "go";
 pub(super) const PROGRESS: &str = "progress";
 pub(super) const ARTIFACTS: &str = "artifacts";
 pub(super) const WORK: &str = "work";
 pub(super) const SHIM_LOG: &str = "shim.log";
 const LOCK: &str = "lock";
-const IDENTITY: &str = "identity.json";
+/// The line in the lock file that comes before the task.
+const GO: &str = "go";
 const RECEIPT: &str = "receipt.json";
 const RECEIPT_NEW: &str = "receipt.tmp";
 
@@ -61,11 +62,29 @@ pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
 }
 
-/// Takes the lock for as long as the file lives. Waits: an observer may be holding it for a moment.
-pub(super) fn lock(folder: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
-    flock(&file, FlockOperation::LockExclusive)?;
-    Ok(file)
+/// The lock, held for as long as this lives.
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Takes it. Waits: an observer may be holding it for a moment.
+    pub(super) fn take(folder: &Path) -> io::Result<Lock> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(LOCK))?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(Lock(file))
+    }
+
+    /// Says who holds it.
+    pub(super) fn record(&mut self, record: &ShimRecord) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.0.set_len(0)?;
+        self.0.write_all(&line)
+    }
+
+    /// Says that the task may have run from now on.
+    pub(super) fn record_go(&mut self) -> io::Result<()> {
+        self.0.write_all(format!("{GO}\n").as_bytes())
+    }
 }
 
 /// Whether a shim holds the lock.
@@ -75,16 +94,15 @@ pub(super) fn is_locked(folder: &Path) -> bool {
         .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK))
 }
 
-/// Leaves the shim's record.
-pub(super) fn write_record(folder: &Path, record: &ShimRecord) -> io::Result<()> {
-    let path = folder.join(IDENTITY);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(&serde_json::to_vec(record)?)
+/// The shim's record, if it came to leave one.
+pub(super) fn read_record(folder: &Path) -> Option<ShimRecord> {
+    let text = fs::read_to_string(folder.join(LOCK)).ok()?;
+    serde_json::from_str(text.lines().next()?).ok()
 }
 
-/// The shim's record, if it came to write one.
-pub(super) fn read_record(folder: &Path) -> Option<ShimRecord> {
-    serde_json::from_slice(&fs::read(folder.join(IDENTITY)).ok()?).ok()
+/// Whether the task may have run, as far as this boot can tell.
+pub(super) fn was_told_to_go(folder: &Path) -> bool {
+    fs::read_to_string(folder.join(LOCK)).is_ok_and(|text| text.lines().skip(1).any(|line| line == GO))
 }
 
 /// The receipt in `folder`, checked against the attempt and, where it can be read, its spec.

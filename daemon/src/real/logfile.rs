@@ -35,11 +35,11 @@ pub(super) fn name(stream: Stream) -> &'static str {
 }
 
 impl LogFile {
-    /// A new, empty log in `folder`.
-    pub(super) fn create(folder: &Path, stream: Stream, max_bytes: u64) -> io::Result<LogFile> {
+    /// A new log in `folder`; its file is made when there is something to write.
+    pub(super) fn new(folder: &Path, stream: Stream, max_bytes: u64) -> LogFile {
         let path = folder.join(name(stream));
-        Ok(LogFile {
-            current: Some(open(&path)?),
+        LogFile {
+            current: None,
             before: older(&path),
             path,
             length: 0,
@@ -48,7 +48,7 @@ impl LogFile {
             hasher: Sha256::new(),
             bytes: 0,
             dropped: 0,
-        })
+        }
     }
 
     /// Takes what the task wrote.
@@ -83,7 +83,7 @@ impl LogFile {
         }
     }
 
-    /// Makes the current file the one before; the old one before is gone.
+    /// Makes the current file the one before, if there is one; the old one before is gone.
     fn rotate(&mut self) {
         if fs::rename(&self.path, &self.before).is_ok() {
             self.dropped += self.before_length;
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_newest_part_is_kept_and_the_rest_is_counted() {
         let folder = tempfile::tempdir().expect("folder");
-        let mut log = LogFile::create(folder.path(), Stream::Stdout, 2048).expect("log");
+        let mut log = LogFile::new(folder.path(), Stream::Stdout, 2048);
         let all: Vec<u8> = (0..5000u32).map(|i| b'a' + (i % 26) as u8).collect();
         all.chunks(333).for_each(|chunk| log.write(chunk));
         let digest = log.digest();

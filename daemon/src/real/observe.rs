@@ -62,18 +62,18 @@ fn without_folder(key: AttemptKey, archive: &Path, recorded: Option<&Identity>, 
 }
 
 fn without_receipt(live: &Path, recorded: Option<&Identity>, boot: &str) -> Observation {
-    if live.join(folder::GO).exists() {
+    if folder::was_told_to_go(live) {
         return Observation::Vanished(evidence(live, recorded, boot, "it was told to go and left no receipt"));
     }
     match recorded {
-        // The marker is not synced: of another boot, its absence says nothing.
+        // The line is not synced: of another boot, its absence says nothing.
         Some(identity) if identity.boot != boot => Observation::Vanished(evidence(
             live,
             recorded,
             boot,
             "the machine went down, and it may have been told to go",
         )),
-        // "Go" is said only after the identity was committed, and within one boot the marker comes before the task.
+        // "Go" is said only after the identity was committed, and within one boot the line in the lock file comes before the task.
         Some(_) | None => Observation::NotStarted,
     }
 }

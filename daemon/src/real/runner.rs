@@ -4,9 +4,9 @@
 //! Nothing here decides what an observation means for a task.
 
 use super::cgroup::{self, Group};
-use super::folder::{self, GO, PROMPT, SHIM_LOG, SPEC};
+use super::folder::{self, PROMPT, SHIM_LOG, SPEC};
 use super::process::{self, Marks, Pin};
-use super::watch::{self, Ending, Line, Progress};
+use super::watch::{self, Ending, Line, ProgressWatch};
 use super::{logfile, observe};
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
@@ -71,6 +71,8 @@ pub struct LocalRunner {
     cgroups: Option<(PathBuf, String)>,
     /// Shims started by this instance and not yet buried.
     own: RefCell<BTreeMap<AttemptKey, Own>>,
+    /// Where progress is made.
+    progress: ProgressWatch,
     /// What `watch` reported last.
     reported: RefCell<BTreeMap<AttemptKey, Line>>,
 }
@@ -102,6 +104,7 @@ impl LocalRunner {
             boot: process::boot_id()?,
             cgroups: (cgroups == Cgroups::IfPossible).then(cgroup::find_base).flatten().map(|base| (base, instance)),
             own: RefCell::default(),
+            progress: ProgressWatch::default(),
             reported: RefCell::default(),
         })
     }
@@ -214,7 +217,7 @@ impl LocalRunner {
         let ending = Pin::shim(&identity, &self.boot).and_then(|pin| Ending::of(pin).ok());
         if let Some(ending) = ending {
             // The watch comes before the look, so that nothing falls in between.
-            let progress = Progress::watch(&folder);
+            let progress = self.progress.watch(&folder);
             loop {
                 if let Some(text) = self.unreported(key, &folder) {
                     return Noticed::Progress(text);
@@ -318,7 +321,7 @@ impl Runner for LocalRunner {
         if folder::is_locked(&folder) {
             return Err(format!("clear attempt {key}: its shim is alive"));
         }
-        if folder.join(GO).exists() {
+        if folder::was_told_to_go(&folder) {
             return Err(format!("clear attempt {key}: it was told to go"));
         }
         for group in self.cgroups_of(key) {

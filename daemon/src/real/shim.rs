@@ -7,7 +7,7 @@
 //! One thread, no runtime: a task's whole life pays for this process's start.
 
 use super::cgroup::Group;
-use super::folder::{self, ReceiptSlot, ShimRecord};
+use super::folder::{self, Lock, ReceiptSlot, ShimRecord};
 use super::logfile::LogFile;
 use super::supervise::{self, Outcome};
 use super::{process, spawn, sys};
@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Timespec;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub fn dispatch() -> Option<ExitCode> {
 
 /// The shim of the attempt in `folder` (absolute), whose task starts in `cgroup` if possible.
 pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
-    let ready = match Ready::prepare(folder, cgroup.map(PathBuf::from)) {
+    let mut ready = match Ready::prepare(folder, cgroup.map(PathBuf::from)) {
         Ok(ready) => ready,
         Err(e) => return refuse(&e),
     };
@@ -48,9 +48,9 @@ pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
         ready.remove_group();
         return ExitCode::SUCCESS;
     }
-    // From here on it may have run: within this boot, no marker and no shim mean that it certainly has not.
-    if let Err(e) = File::create_new(folder.join(folder::GO)) {
-        eprintln!("no go marker, so nothing was started: {e}");
+    // From here on it may have run: within this boot, no such line and no shim mean that it certainly has not.
+    if let Err(e) = ready.lock.record_go() {
+        eprintln!("not recorded that it may go, so nothing was started: {e}");
         ready.remove_group();
         return ExitCode::FAILURE;
     }
@@ -73,7 +73,7 @@ struct Ready {
     stdout: LogFile,
     stderr: LogFile,
     slot: ReceiptSlot,
-    _lock: File,
+    lock: Lock,
 }
 
 impl Ready {
@@ -84,7 +84,7 @@ impl Ready {
         let _ = rustix::process::setsid();
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
 
-        let lock = folder::lock(folder)?;
+        let mut lock = Lock::take(folder)?;
         // The folder might have been cleared and made anew while we were slow; then our starter is gone.
         if starter_is_gone() {
             return Err(io::Error::other("the daemon that started this shim is gone"));
@@ -94,18 +94,18 @@ impl Ready {
         let group = cgroup.and_then(|path| Group::create(path, spec.memory_max, spec.cpu_percent).ok());
         let record =
             ShimRecord { identity: process::own_identity()?, cgroup: group.as_ref().map(|g| g.path().to_owned()) };
-        folder::write_record(folder, &record)?;
+        lock.record(&record)?;
         folder::create(&folder.join(folder::PROGRESS), b"")?;
         fs::create_dir(folder.join(folder::ARTIFACTS))?;
         if spec.cwd.is_none() {
             fs::create_dir(folder.join(folder::WORK))?;
         }
         let ready = Ready {
-            stdout: LogFile::create(folder, Stream::Stdout, spec.max_log_bytes)?,
-            stderr: LogFile::create(folder, Stream::Stderr, spec.max_log_bytes)?,
+            stdout: LogFile::new(folder, Stream::Stdout, spec.max_log_bytes),
+            stderr: LogFile::new(folder, Stream::Stderr, spec.max_log_bytes),
             slot: ReceiptSlot::reserve(folder)?,
             folder: folder.to_owned(),
-            _lock: lock,
+            lock,
             spec,
             wake,
             group,

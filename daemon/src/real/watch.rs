@@ -5,11 +5,16 @@ use super::logfile;
 use super::process::Pin;
 use rustix::fs::inotify;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 /// Bytes of a progress line that are shown.
 const LINE_BYTES: usize = 500;
@@ -51,24 +56,71 @@ pub(super) fn reap(pidfd: BorrowedFd<'_>) -> bool {
     matches!(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(Some(_)))
 }
 
-/// Changes of an attempt's progress file.
-pub(super) struct Progress(AsyncFd<OwnedFd>);
+/// Tells of changes to progress files. One inotify instance for all attempts: closing an instance waits for a grace period
+/// of the kernel (measured: 9 ms), and a user may have 128 of them; ending a single watch does neither.
+#[derive(Default)]
+pub(super) struct ProgressWatch {
+    inotify: OnceCell<Option<AsyncFd<OwnedFd>>>,
+    watched: RefCell<BTreeMap<i32, Rc<Notify>>>,
+}
 
-impl Progress {
+/// The watch on one attempt's file, until it is dropped. There should be one per attempt at a time.
+pub(super) struct Watched<'a> {
+    all: &'a ProgressWatch,
+    inotify: &'a AsyncFd<OwnedFd>,
+    number: i32,
+    changed: Rc<Notify>,
+}
+
+impl ProgressWatch {
     /// None where it can't be watched (the file is gone, the user's inotify limit is used up): the end is what matters.
-    pub(super) fn watch(folder: &Path) -> Option<Progress> {
-        let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
-        inotify::add_watch(&fd, folder.join(PROGRESS), inotify::WatchFlags::MODIFY).ok()?;
-        readable(fd).ok().map(Progress)
+    pub(super) fn watch(&self, folder: &Path) -> Option<Watched<'_>> {
+        let make = || inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok();
+        let inotify = self.inotify.get_or_init(|| make().and_then(|fd| readable(fd).ok())).as_ref()?;
+        let number = inotify::add_watch(inotify.get_ref(), folder.join(PROGRESS), inotify::WatchFlags::MODIFY).ok()?;
+        let changed = Rc::new(Notify::new());
+        self.watched.borrow_mut().insert(number, Rc::clone(&changed));
+        Some(Watched { all: self, inotify, number, changed })
     }
 
+    /// Passes on what has arrived, to whomever it concerns.
+    fn pass_on(&self, inotify: &OwnedFd) {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(inotify, &mut buffer);
+        while let Ok(event) = events.next() {
+            if event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW) {
+                self.watched.borrow().values().for_each(|w| w.notify_one());
+            } else if let Some(watched) = self.watched.borrow().get(&event.wd()) {
+                watched.notify_one();
+            }
+        }
+    }
+}
+
+impl Watched<'_> {
     /// Completes when the file was written since the last call.
     pub(super) async fn changed(&self) {
-        let Ok(mut guard) = self.0.readable().await else { return std::future::pending().await };
-        // What exactly happened does not matter: the file is read next.
-        let mut buffer = [0u8; 4096];
-        while rustix::io::read(self.0.get_ref(), &mut buffer).is_ok_and(|n| n > 0) {}
-        guard.clear_ready();
+        loop {
+            // Whoever wakes first reads the events of all.
+            tokio::select! { biased;
+                () = self.changed.notified() => return,
+                ready = self.inotify.readable() => {
+                    let Ok(mut guard) = ready else { return std::future::pending().await };
+                    self.all.pass_on(self.inotify.get_ref());
+                    guard.clear_ready();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let mut watched = self.all.watched.borrow_mut();
+        if watched.get(&self.number).is_some_and(|w| Rc::ptr_eq(w, &self.changed)) {
+            watched.remove(&self.number);
+            let _ = inotify::remove_watch(self.inotify.get_ref(), self.number);
+        }
     }
 }
 
