@@ -153,7 +153,8 @@ impl ReceiptSlot {
         Ok(ReceiptSlot { folder: folder.to_owned(), file })
     }
 
-    /// Writes the receipt and makes it durable, with the folder's own entry. Can be called again after an error.
+    /// Writes the receipt and makes it durable; see [`sync_entry`] for the folder's own entry. Can be called again after an
+    /// error.
     pub(super) fn fill(&self, receipt: &Receipt) -> io::Result<()> {
         let bytes = serde_json::to_vec(receipt)?;
         self.file.write_all_at(&bytes, 0)?;
@@ -165,7 +166,7 @@ impl ReceiptSlot {
             Err(e) if e.kind() == io::ErrorKind::NotFound && done.exists() => {}
             other => other?,
         }
-        sync_entries(&self.folder)
+        File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -174,14 +175,7 @@ pub(super) fn cut_reason(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(RECEIPT_BYTES as usize / 16).collect()
 }
 
-/// Makes the entries in the folder, and its own entry above, durable.
-pub(super) fn sync_entries(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()?;
+/// Makes it durable that there is such a folder. What is in it speaks for this boot only, but for the receipt.
+pub(super) fn sync_entry(folder: &Path) -> io::Result<()> {
     File::open(folder.join(".."))?.sync_all()
-}
-
-/// Makes what was to be run, and that it was to be run, durable.
-pub(super) fn sync_start(folder: &Path) -> io::Result<()> {
-    File::open(folder.join(SPEC))?.sync_all()?;
-    sync_entries(folder)
 }

@@ -147,11 +147,14 @@ impl Ready {
         let started_ms = now_ms(ClockId::Realtime);
         let started_boot_ms = now_ms(ClockId::Boottime);
         let cwd = self.spec.cwd.clone().unwrap_or_else(|| self.folder.join(folder::WORK));
-        let outcome = match spawn::start(&self.spec, &self.folder, &cwd, self.group.as_ref()) {
+        let started = spawn::start(&self.spec, &self.folder, &cwd, self.group.as_ref());
+        // Beside the task, not before it. A task whose output fills its pipe meanwhile waits that long.
+        let entry = folder::sync_entry(&self.folder);
+        let outcome = match started {
             Ok(started) => {
                 let group = self.group.as_ref();
                 let logs = [(started.stdout, self.stdout), (started.stderr, self.stderr)];
-                supervise::run(&self.spec, &self.folder, started.pid, self.wake, group, logs)
+                supervise::run(&self.spec, started.pid, started_boot_ms, self.wake, group, logs)
             }
             Err(why) => Outcome {
                 end: End::NotStarted(folder::cut_reason(&why)),
@@ -167,30 +170,31 @@ impl Ready {
         }
         let (cpu_ms, max_rss_kib) = sys::usage_of_children();
         let [stdout, stderr]: [LogDigest; 2] = outcome.logs;
-        write_until_done(
-            &self.slot,
-            &Receipt {
-                key: self.spec.key,
-                nonce: self.spec.nonce,
-                end: outcome.end,
-                cause: outcome.cause,
-                started_ms,
-                ended_ms: outcome.ended_ms,
-                ran_ms: outcome.ended_boot_ms - started_boot_ms,
-                cpu_ms,
-                max_rss_kib,
-                strays: outcome.strays,
-                stdout,
-                stderr,
-            },
-        );
+        let receipt = Receipt {
+            key: self.spec.key,
+            nonce: self.spec.nonce,
+            end: outcome.end,
+            cause: outcome.cause,
+            started_ms,
+            ended_ms: outcome.ended_ms,
+            ran_ms: outcome.ended_boot_ms - started_boot_ms,
+            cpu_ms,
+            max_rss_kib,
+            strays: outcome.strays,
+            stdout,
+            stderr,
+        };
+        until_done(|| self.slot.fill(&receipt));
+        if entry.is_err() {
+            until_done(|| folder::sync_entry(&self.folder));
+        }
     }
 }
 
 /// Never gives up: the outcome exists only here, and the lock tells the daemon that it is not lost yet.
-fn write_until_done(slot: &ReceiptSlot, receipt: &Receipt) {
+fn until_done(write: impl Fn() -> io::Result<()>) {
     let mut pause_s = 1;
-    while let Err(e) = slot.fill(receipt) {
+    while let Err(e) = write() {
         eprintln!("receipt not written, trying again: {e}");
         let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
         pause_s = (pause_s * 2).min(RECEIPT_RETRY_MAX_S);

@@ -6,7 +6,6 @@
 //! because its pid, and with it the group's number, cannot have come to mean somebody else before.
 
 use super::cgroup::Group;
-use super::folder;
 use super::logfile::LogFile;
 use super::process::{self, Pin, Stat};
 use super::shim::now_ms;
@@ -21,7 +20,6 @@ use rustix::time::{
 };
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 /// How long output has to be quiet, once the main process has ended, before whatever still holds it is a stray.
 const QUIET_MS: i64 = 100;
@@ -33,8 +31,6 @@ const STRAY_GRACE_MS: i64 = 1_000;
 const RESCAN_MS: i64 = 200;
 /// Tries against a chain of forks, before waiting for the next signal.
 const KILL_ROUNDS: u32 = 10_000;
-/// When the attempt's entry on disk is made durable, after the start. Shorter tasks leave it to their receipt.
-const SYNC_AFTER_MS: i64 = 20;
 /// Bytes read at once from a stream: the default size of a pipe.
 const CHUNK_BYTES: usize = 65_536;
 /// Pieces read after the end: the largest pipe (1 MiB) holds no more. A stranger may hold the other end and write for ever.
@@ -83,7 +79,6 @@ struct Supervisor<'a> {
     phase: Phase,
     timeout_at: i64,
     stop_grace_ms: i64,
-    sync_at: Option<i64>,
     outputs: [Output; 2],
     buffer: Vec<u8>,
 }
@@ -93,16 +88,15 @@ struct Output {
     log: LogFile,
 }
 
-/// Sees the task through to its end.
+/// Sees the task, started at `started_at` of the boot clock, through to its end.
 pub(super) fn run(
     spec: &Spec,
-    folder: &Path,
     main: Pid,
+    started_at: i64,
     wake: OwnedFd,
     group: Option<&Group>,
     logs: [(OwnedFd, LogFile); 2],
 ) -> Outcome {
-    let now = now_ms(ClockId::Boottime);
     let ms = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
     let mut supervisor = Supervisor {
         main,
@@ -112,9 +106,8 @@ pub(super) fn run(
         cause: EndCause::Itself,
         strays: 0,
         phase: Phase::Running,
-        timeout_at: now + ms(spec.timeout_ms),
+        timeout_at: started_at + ms(spec.timeout_ms),
         stop_grace_ms: ms(spec.stop_grace_ms),
-        sync_at: Some(now + SYNC_AFTER_MS),
         outputs: logs.map(|(pipe, log)| Output { pipe: Some(pipe), log }),
         buffer: vec![0; CHUNK_BYTES],
     };
@@ -128,12 +121,6 @@ pub(super) fn run(
         }
         let now = now_ms(ClockId::Boottime);
         supervisor.advance(now);
-        if supervisor.sync_at.is_some_and(|at| now >= at) {
-            supervisor.sync_at = None;
-            if let Err(e) = folder::sync_start(folder) {
-                eprintln!("start not made durable: {e}");
-            }
-        }
         supervisor.wait_for_something(&wake, &timer);
     }
     supervisor.finish()
@@ -198,13 +185,12 @@ impl Supervisor<'_> {
     }
 
     fn deadline(&self) -> i64 {
-        let phase = match self.phase {
+        match self.phase {
             Phase::Running => self.timeout_at,
             Phase::Asked { kill_at } | Phase::Clearing { kill_at } => kill_at,
             Phase::Lingering { until, at_most } => until.min(at_most),
             Phase::Killing { again_at } => again_at,
-        };
-        self.sync_at.map_or(phase, |at| at.min(phase))
+        }
     }
 
     /// SIGTERM to the main process's group, and SIGCONT, for what is stopped can't react.

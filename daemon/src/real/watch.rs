@@ -51,9 +51,10 @@ fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
-/// Buries the process if it is a dead child of ours; else nothing.
+/// Buries the process if it is a dead child of ours. False only for a living child.
 pub(super) fn reap(pidfd: BorrowedFd<'_>) -> bool {
-    matches!(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(Some(_)))
+    // An error means that it is none of ours, or that it was buried before.
+    !matches!(waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
 }
 
 /// Tells of changes to progress files. One inotify instance for all attempts: closing an instance waits for a grace period

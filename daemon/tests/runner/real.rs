@@ -119,6 +119,18 @@ async fn zombies_do_not_gather(machine: &Machine) {
     assert!(!Path::new(&format!("/proc/{}", identity.pid)).exists(), "and the daemon its shims");
 }
 
+async fn descriptors_do_not_gather(machine: &Machine) {
+    let open = || std::fs::read_dir("/proc/self/fd").expect("descriptors").count();
+    let runner = machine.runner();
+    run(&runner, script(1, "exit 0")).await;
+    let before = open();
+    for task in 2..62 {
+        run(&runner, script(task, "exit 0")).await;
+    }
+    // Other tests may share this process; sixty lives must not show.
+    assert!(open() < before + 30, "{before} descriptors before, {} after", open());
+}
+
 async fn a_start_that_fails_leaves_nothing(machine: &Machine) {
     let live = machine.live();
     for program in ["/nowhere/mainstay", "/bin/false"] {
@@ -196,6 +208,7 @@ mod ways {
         descriptors_signals_and_group_are_clean
         a_prompt_arrives_unchanged_both_ways
         zombies_do_not_gather
+        descriptors_do_not_gather
         a_start_that_fails_leaves_nothing
         limits_and_cgroups_leave_nothing_behind
         a_full_disk_costs_output_but_not_the_outcome
