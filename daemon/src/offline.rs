@@ -10,7 +10,7 @@ use crate::input::{Input, ReplyTo};
 use crate::plan::Effect;
 use crate::ports::Answer;
 use crate::real::store::{LogFilter, Store, inspect};
-use crate::real::{DATABASE_NAME, clock, runner};
+use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
 use crate::report;
 
 /// Answers a command that only looks; also `logs`, whose `argv` is `logs --last N`, then any of `--task ID`, `--trace ID`,
@@ -58,7 +58,12 @@ fn read_log(config: &Config, draft: Draft<'_>) -> crate::decide::Said {
     let Some(Effect::ReadLog { key, lines, to }) = effect else {
         return crate::decide::Said::no("that needs the daemon");
     };
-    let read = crate::perform::read_log(&runner::LocalRunner::to_read(&config.state_dir), key, lines, to);
+    let folders = (config.state_dir.join(ATTEMPTS_NAME), config.state_dir.join(ARCHIVE_NAME));
+    let runner = match runner::LocalRunner::to_read(&folders.0, &folders.1) {
+        Ok(runner) => runner,
+        Err(error) => return crate::decide::Said::no(format!("the attempts can't be read: {error}")),
+    };
+    let read = crate::perform::read_log(&runner, key, lines, to);
     match read {
         Input::LogRead { key, to, result } => report::log(key, &result, to),
         _ => unreachable!("reading a log gives what was read"),

@@ -47,11 +47,7 @@ pub fn found(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) 
         (Observation::Alive(identity), _) => adopt(draft, task, attempt, identity),
         // No identity on record: nobody ever said go.
         (Observation::Absent, None) | (Observation::NotStarted, _) => never_started(draft, task, attempt, observation),
-        (Observation::Vanished(evidence), None) => {
-            // A folder without an identity on record can't have been told to go; what the folder says is not needed.
-            never_started(draft, task, attempt, &Observation::Vanished(evidence.clone()));
-        }
-        (Observation::Absent | Observation::Vanished(_), Some(_)) => {
+        (Observation::Absent, Some(_)) | (Observation::Vanished(_), _) => {
             let evidence = plan::evidence(observation);
             draft.effect(Effect::Destroy { key, nonce: attempt.nonce.clone(), evidence });
         }

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -67,6 +67,8 @@ pub struct LocalRunner {
     archive: PathBuf,
     shim: ShimCommand,
     boot: String,
+    /// What tasks may get of it is named in their specs.
+    environment: BTreeMap<OsString, OsString>,
     /// Prefix of this instance's cgroups, with the folder that holds them.
     cgroups: Option<(PathBuf, String)>,
     /// Shims started by this instance and not yet buried.
@@ -102,11 +104,37 @@ impl LocalRunner {
             live,
             shim,
             boot: process::boot_id()?,
+            environment: std::env::vars_os().collect(),
             cgroups: (cgroups == Cgroups::IfPossible).then(cgroup::find_base).flatten().map(|base| (base, instance)),
             own: RefCell::default(),
             progress: ProgressWatch::default(),
             reported: RefCell::default(),
         })
+    }
+
+    /// A runner that only reads output, of a daemon that may not be running. Makes no folder.
+    ///
+    /// # Errors
+    /// The folders are not there, or the machine's boot id can't be read.
+    pub fn to_read(live: &Path, archive: &Path) -> io::Result<LocalRunner> {
+        Ok(LocalRunner {
+            archive: archive.canonicalize()?,
+            live: live.canonicalize()?,
+            shim: ShimCommand { program: PathBuf::new(), arguments: Vec::new() },
+            boot: process::boot_id()?,
+            environment: BTreeMap::new(),
+            cgroups: None,
+            own: RefCell::default(),
+            progress: ProgressWatch::default(),
+            reported: RefCell::default(),
+        })
+    }
+
+    /// The same with another environment to pass variables on from than this process's own.
+    #[must_use]
+    pub fn with_environment(mut self, environment: BTreeMap<OsString, OsString>) -> Self {
+        self.environment = environment;
+        self
     }
 
     /// Whether tasks get a cgroup of their own on this machine.
@@ -149,8 +177,9 @@ impl LocalRunner {
         let ours = UnixStream::from_std(ours)?;
         let mut command = Command::new(&self.shim.program);
         command.args(&self.shim.arguments).arg(folder).args(self.cgroup_path(spec.key));
-        // The daemon's environment may hold its token. No `pre_exec`: it would cost the fast way to spawn.
-        command.env_clear().stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));
+        // The daemon's environment may hold secrets: only what the kind names goes on. No `pre_exec`: it would cost the fast way to spawn.
+        let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
+        command.env_clear().envs(passed).stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));
         let shim = command.spawn()?;
         let pid = rustix::process::Pid::from_raw(shim.id().cast_signed()).expect("a child's pid is not zero");
         // The pid is pinned until it is reaped, and only this type does that.

@@ -35,7 +35,9 @@ pub(super) fn start(spec: &Spec, folder: &Path, cwd: &Path, group: Option<&Group
 
     let mut command = Command::new(&program);
     command.arg0(name).args(&spec.argv[1..]).current_dir(cwd).process_group(0);
-    command.env_clear().envs(&spec.env).envs(own_variables(spec, folder));
+    // The starter of this shim passed on what the spec names, and nothing else is taken over.
+    let passed = spec.env.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(passed).envs(own_variables(spec, folder));
     command.stdin(prompt).stdout(Stdio::from(their_stdout)).stderr(Stdio::from(their_stderr));
     let pid = spawn(&mut command, group).map_err(|e| explain(&e, &program, cwd))?;
     Ok(Started { pid, stdout, stderr })
@@ -64,7 +66,8 @@ fn find(name: &str, cwd: &Path, spec: &Spec) -> Result<PathBuf, String> {
     if name.contains('/') {
         return Ok(cwd.join(name));
     }
-    let path = spec.env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    let own = if spec.env.iter().any(|name| name == "PATH") { std::env::var("PATH").ok() } else { None };
+    let path = own.as_deref().unwrap_or(DEFAULT_PATH);
     let runs = |p: &PathBuf| p.is_file() && access(p, Access::EXEC_OK).is_ok();
     path.split(':').map(|folder| cwd.join(folder).join(name)).find(runs).ok_or_else(|| {
         format!("program {name:?} is not in PATH={path}: install it, or give its full path in the kind's argv")

@@ -5,6 +5,7 @@ use mainstay::id::{AttemptKey, TaskId};
 use mainstay::ports::{Noticed, Runner, Spec};
 use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,7 +32,9 @@ impl Machine {
 
     pub(crate) fn runner(&self) -> LocalRunner {
         let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
-        LocalRunner::new(&self.live(), &self.path("archive"), shim, self.cgroups).expect("runner")
+        LocalRunner::new(&self.live(), &self.path("archive"), shim, self.cgroups)
+            .expect("runner")
+            .with_environment(environment())
     }
 
     pub(crate) fn live(&self) -> PathBuf {
@@ -57,9 +60,15 @@ pub(crate) fn key(task: i64) -> AttemptKey {
     AttemptKey { task: TaskId(task), attempt: 1 }
 }
 
+/// What the tests' runners pass on: the same on every machine, with something that needs quoting.
+fn environment() -> BTreeMap<OsString, OsString> {
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("GREETING", "hä \"x\"\ny"), ("SECRET", "canary")]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into()
+}
+
 /// A spec that runs a shell script, with limits that never matter.
 pub(crate) fn script(task: i64, script: &str) -> Spec {
-    let path = "/usr/local/bin:/usr/bin:/bin".to_owned();
     Spec {
         key: key(task),
         // Unlike that of any other test running now.
@@ -67,7 +76,7 @@ pub(crate) fn script(task: i64, script: &str) -> Spec {
         trace: "trace-1".to_owned(),
         argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         cwd: None,
-        env: BTreeMap::from([("PATH".to_owned(), path)]),
+        env: vec!["PATH".to_owned()],
         prompt: "a prompt".to_owned(),
         timeout_ms: 3_600_000,
         stop_grace_ms: 60_000,
