@@ -3,8 +3,6 @@
 pub mod attempt;
 pub mod command;
 pub mod config;
-pub mod decide;
-pub mod event;
 pub mod exit;
 pub mod id;
 pub mod input;
