@@ -103,6 +103,13 @@ pub const DISK_LOOK_MS: i64 = 10_000;
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
 /// Longest local request, in bytes: a prompt and its escapes.
 pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
+/// Requests of one connection taken and not yet answered; more wait in the kernel's buffer, hence in the client.
+pub const LOCAL_IN_FLIGHT_MAX: usize = 32;
+/// Bytes held for all local connections together (half-read requests, answers nobody fetches): bounds our memory
+/// whatever clients do, and leaves room for a few requests of the greatest length.
+pub const LOCAL_BUFFERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest key of a local request, in bytes; clients use 32 hex digits.
+pub const LOCAL_KEY_BYTES_MAX: usize = 128;
 
 const _: () = {
     assert!(POLL_TIMEOUT_MS <= POLL_TIMEOUT_MAX_MS);
@@ -110,6 +117,8 @@ const _: () = {
     assert!(60_000 / (POLL_RETRY_BASE_MS / 2) <= 30, "at most 30 polls a minute while broken");
     assert!(POLL_RETRY_BASE_MS <= POLL_RETRY_CAP_MS && SEND_RETRY_BASE_MS <= SEND_RETRY_CAP_MS);
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
+    assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
+    assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
 
