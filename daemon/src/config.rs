@@ -1,12 +1,20 @@
 //! What the operator of the machine configures: people, kinds, limits, places. Pure data; reading files is `real`'s.
+//!
+//! [`keys`] is the table of every key, [`read`] turns text into checked values by that table, [`build`] turns those into a
+//! [`Config`] and checks what no single key can tell.
+
+pub mod build;
+pub mod keys;
+pub mod read;
 
 use crate::command::{Mode, Role};
 use crate::policy;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A whole, valid configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Database, attempts, socket. Absolute after loading.
     pub state_dir: PathBuf,
@@ -21,11 +29,12 @@ pub struct Config {
     /// Tasks of all kinds running at once.
     pub running_max: u32,
     /// SHA-256 over the meaning of the configuration (no secrets), hex: tells which one is running.
+    #[serde(skip)]
     pub hash: String,
 }
 
 /// How to reach Telegram.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TelegramConfig {
     /// Base address; Telegram's own by default.
     pub api_url: String,
@@ -40,7 +49,7 @@ pub struct TelegramConfig {
 }
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operator {
     /// Telegram's numeric user id.
     pub id: i64,
@@ -58,7 +67,7 @@ impl Operator {
 }
 
 /// A sort of task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kind {
     /// Its name.
     pub name: String,
