@@ -134,7 +134,8 @@ impl<'a> Reader<'a> {
 
     /// Every table of the file, the top one first. Nothing when it is no TOML.
     pub(super) fn sections(&mut self) -> Vec<Fields> {
-        let (document, errors) = DeTable::parse_recoverable(self.text);
+        let (document, mut errors) = DeTable::parse_recoverable(self.text);
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         for error in &errors {
             let line = error.span().map_or(1, |span| self.line(&span));
             // What follows the first error is often but its echo: one a line, and few.

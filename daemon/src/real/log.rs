@@ -1,0 +1,125 @@
+//! Log lines: JSON, or readable ones when a person looks on; never with the token in them.
+
+use super::token::Token;
+use crate::exit::{ExitCode, Fatal};
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// The level, and levels of single targets, when `--log` does not say: `info,mainstay::real=debug`.
+pub const LOG_VARIABLE: &str = "MAINSTAY_LOG";
+
+/// Libraries that tell too much, at best; at worst addresses with the token in them.
+const QUIET: [&str; 8] = ["teloxide", "teloxide_core", "reqwest", "hyper", "hyper_util", "rustls", "h2", "tokio"];
+
+/// What must not be written: the whole token first, then its secret part alone.
+static SECRETS: OnceLock<[String; 2]> = OnceLock::new();
+
+/// From now on, lines have `[token]` where this token would be. The first call counts.
+pub fn redact(token: &Token) {
+    let _ = SECRETS.set([token.expose().to_owned(), token.secret().to_owned()]);
+}
+
+/// Starts logging to standard output, for the process; panics become lines too.
+///
+/// # Errors
+/// [`ExitCode::Usage`]: `directives` can't be understood.
+pub fn start(directives: Option<&str>, color: bool) -> Result<(), Fatal> {
+    let filter = filter(directives.unwrap_or("info")).map_err(|e| {
+        let text = format!(
+            "can't understand the log level {:?}: {e} (like info, or info,mainstay=debug)",
+            directives.unwrap_or_default()
+        );
+        Fatal::new(ExitCode::Usage, text)
+    })?;
+    let person = std::io::stdout().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(RedactedStdout);
+    let lines = if person {
+        lines.compact().with_ansi(color).boxed()
+    } else {
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    };
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(filter)));
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("no text");
+        tracing::error!(target: "mainstay::panic", at, "panicked: {text}");
+    }));
+    Ok(())
+}
+
+fn filter(directives: &str) -> Result<Targets, String> {
+    let asked: Targets = directives.parse().map_err(|e| format!("{e}"))?;
+    let named = |quiet: &str| directives.split(',').any(|d| d.split('=').next() == Some(quiet));
+    let loud = QUIET.iter().filter(|target| !named(target));
+    let quiet = loud.map(|target| (*target, tracing::level_filters::LevelFilter::WARN));
+    Ok(asked.with_targets(quiet))
+}
+
+#[derive(Clone, Copy)]
+struct RedactedStdout;
+
+impl<'a> MakeWriter<'a> for RedactedStdout {
+    type Writer = RedactedStdout;
+    fn make_writer(&'a self) -> RedactedStdout {
+        RedactedStdout
+    }
+}
+
+impl Write for RedactedStdout {
+    /// A line comes as one piece, so a secret is never cut in two.
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let mut out = std::io::stdout().lock();
+        match SECRETS.get().and_then(|secrets| redacted(line, secrets)) {
+            Some(clean) => out.write_all(&clean)?,
+            None => out.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
+}
+
+/// None when there is nothing to hide, which is nearly always.
+fn redacted(line: &[u8], secrets: &[String]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(line);
+    if !secrets.iter().any(|secret| text.contains(secret.as_str())) {
+        return None;
+    }
+    Some(secrets.iter().fold(text.into_owned(), |text, secret| text.replace(secret.as_str(), "[token]")).into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_and_its_secret_part_are_replaced_wherever_they_stand() {
+        let secrets = ["12:abcdefghijkl".to_owned(), "abcdefghijkl".to_owned()];
+        for (line, clean) in [
+            ("GET /bot12:abcdefghijkl/getMe", Some("GET /bot[token]/getMe")),
+            ("secret=abcdefghijkl 12:abcdefghijkl", Some("secret=[token] [token]")),
+            ("12: nothing to hide", None),
+        ] {
+            let redacted = redacted(line.as_bytes(), &secrets);
+            assert_eq!(redacted.as_deref(), clean.map(str::as_bytes));
+        }
+    }
+
+    #[test]
+    fn chatty_libraries_stay_at_warn_unless_they_are_named() {
+        use tracing::Level;
+        let usual = filter("debug").expect("valid");
+        assert!(usual.would_enable("mainstay::run", &Level::DEBUG));
+        assert!(!usual.would_enable("hyper::client", &Level::INFO));
+        assert!(usual.would_enable("reqwest", &Level::WARN));
+        assert!(filter("info,hyper=trace").expect("valid").would_enable("hyper", &Level::TRACE));
+        assert!(filter("loud").is_err());
+    }
+}
