@@ -177,7 +177,13 @@ pub const KEYS: &[Key] = &[
     key(Kind, "requires_plan", Flag, Some("false"), "needs a plan before it can be approved"),
     key(Kind, "requires_review", Flag, Some("false"), "needs a passed review before it runs"),
     key(Kind, "idempotent", Flag, Some("false"), "running it again does no harm: an unknown outcome is retried"),
-    key(Kind, "transient_exit_codes", Codes, Some("[75]"), "exit codes that mean: try again later"),
+    key(
+        Kind,
+        "transient_exit_codes",
+        Codes,
+        Some("[]"),
+        "exit codes that mean \"try again\"; empty: every failure does, while attempts are left",
+    ),
     key(Kind, "timeout", Duration(MS, 30 * DAY), Some("\"30m\""), "run time limit"),
     key(Kind, "stop_grace", Duration(0, H), Some("\"10s\""), "between SIGTERM and SIGKILL"),
     key(

@@ -53,6 +53,10 @@ pub fn start(directives: Option<&str>, color: bool) -> Result<(), Fatal> {
 }
 
 fn filter(directives: &str) -> Result<Targets, String> {
+    // A single word would be taken for the name of a target.
+    if !directives.contains(['=', ',']) {
+        directives.parse::<tracing::level_filters::LevelFilter>().map_err(|e| format!("{e}"))?;
+    }
     let asked: Targets = directives.parse().map_err(|e| format!("{e}"))?;
     let named = |quiet: &str| directives.split(',').any(|d| d.split('=').next() == Some(quiet));
     let loud = QUIET.iter().filter(|target| !named(target));
@@ -120,6 +124,7 @@ mod tests {
         assert!(!usual.would_enable("hyper::client", &Level::INFO));
         assert!(usual.would_enable("reqwest", &Level::WARN));
         assert!(filter("info,hyper=trace").expect("valid").would_enable("hyper", &Level::TRACE));
+        assert!(filter("mainstay=loud").is_err());
         assert!(filter("loud").is_err());
     }
 }
