@@ -1,8 +1,6 @@
-//! The binary `mainstay`.
+//! The program: a shim when it was started as one, else what the command line says.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    // Before anything else: every task pays for what a shim does first.
-    mainstay::real::shim::dispatch().unwrap_or(ExitCode::SUCCESS)
+fn main() -> std::process::ExitCode {
+    // Before anything else: a shim shares nothing with the rest but the file it is in.
+    mainstay::real::shim::dispatch().unwrap_or_else(mainstay::cli::main)
 }

@@ -61,17 +61,27 @@ impl Time for SystemClock {
     }
 
     fn entropy(&self) -> u64 {
-        let mut bytes = [0; 8];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
-                Ok(n) => filled += n,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => panic!("the system has no randomness: {error}"),
-            }
-        }
-        u64::from_ne_bytes(bytes)
+        entropy()
     }
+}
+
+/// Fresh bits from the system.
+pub(crate) fn entropy() -> u64 {
+    let mut bytes = [0; 8];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
+            Ok(n) => filled += n,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("the system has no randomness: {error}"),
+        }
+    }
+    u64::from_ne_bytes(bytes)
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn wall_ms() -> i64 {
+    read_ms(ClockId::Realtime)
 }
 
 struct Sleep<'a> {

@@ -1,0 +1,101 @@
+//! `check`: everything that would keep the daemon from starting, or tasks from running, at once and without a change.
+
+use super::{Options, print};
+use crate::config::Config;
+use crate::exit::{ExitCode, Fatal};
+use crate::real::control::SOCKET_NAME;
+use crate::real::{DATABASE_NAME, config_file, lock, store, token};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// What was found.
+#[derive(Default)]
+struct Findings {
+    good: Vec<String>,
+    warnings: Vec<String>,
+    wrong: Vec<Fatal>,
+}
+
+impl Findings {
+    fn of<T>(&mut self, result: Result<T, Fatal>) -> Option<T> {
+        result.map_err(|fatal| self.wrong.push(fatal)).ok()
+    }
+}
+
+/// Prints the findings; exits with the code of the first that is wrong.
+pub(super) fn check(options: &Options) -> Result<ExitCode, Fatal> {
+    let mut findings = Findings::default();
+    if let Some(path) = findings.of(options.config_path()) {
+        look(&path, &mut findings);
+    }
+    if options.json {
+        let wrong: Vec<&str> = findings.wrong.iter().flat_map(|fatal| fatal.text.lines()).collect();
+        let all = serde_json::json!({ "ok": wrong.is_empty(), "errors": wrong, "warnings": findings.warnings, "good": findings.good });
+        print(&all.to_string());
+    } else {
+        let lines =
+            |word: &str, all: &[String]| all.iter().map(|line| format!("{word:<8} {line}\n")).collect::<String>();
+        let wrong: Vec<String> =
+            findings.wrong.iter().flat_map(|fatal| fatal.text.lines()).map(str::to_owned).collect();
+        let good = if options.quiet { String::new() } else { lines("ok", &findings.good) };
+        let text = good + &lines("warning", &findings.warnings) + &lines("error", &wrong);
+        if !text.is_empty() {
+            print(text.trim_end());
+        }
+    }
+    Ok(findings.wrong.first().map_or(ExitCode::Ok, |fatal| fatal.code))
+}
+
+fn look(path: &Path, findings: &mut Findings) {
+    let Some(valid) = findings.of(config_file::load(path)) else { return };
+    let config = valid.config;
+    findings.good.push(format!(
+        "{}: {} operators, {} kinds, hash {}",
+        path.display(),
+        config.operators.len(),
+        config.kinds.len(),
+        &config.hash[..12]
+    ));
+    findings.warnings.extend(valid.warnings.iter().map(|problem| format!("{}:{problem}", path.display())));
+    findings.warnings.extend(config_file::missing_on_this_machine(&config));
+    look_at_token(&config, findings);
+    look_at_state(&config, findings);
+}
+
+fn look_at_token(config: &Config, findings: &mut Findings) {
+    let Some(telegram) = &config.telegram else {
+        findings.warnings.push("no [telegram] section: steered from the command line only".into());
+        return;
+    };
+    let Some(found) = findings.of(token::find(telegram.token_file.as_deref())) else { return };
+    findings.warnings.extend(found.warning);
+    if let Some(fatal) = own_bot_is_no_operator(config, &found.token) {
+        findings.wrong.push(fatal);
+    }
+    findings.good.push(format!("token of bot {}", found.token.bot_id()));
+}
+
+/// The bot's own id is easily copied for a person's.
+pub(super) fn own_bot_is_no_operator(config: &Config, token: &token::Token) -> Option<Fatal> {
+    let operator = config.operators.get(&token.bot_id())?;
+    let text = format!("operator.{}.id: {} is the bot itself, not a person", operator.name, operator.id);
+    Some(Fatal::new(ExitCode::ConfigInvalid, text))
+}
+
+fn look_at_state(config: &Config, findings: &mut Findings) {
+    let shown = config.state_dir.display().to_string();
+    let Some(existing) = findings.of(lock::inspect(&config.state_dir)) else { return };
+    if existing.is_none() {
+        findings.good.push(format!("{shown} will be made at the first start"));
+        return;
+    }
+    findings.good.push(format!("{shown} can be used"));
+    if UnixStream::connect(config.state_dir.join(SOCKET_NAME)).is_ok() {
+        findings.good.push("a daemon is running".into());
+    }
+    let database = config.state_dir.join(DATABASE_NAME);
+    if database.exists() {
+        let said = findings.of(store::inspect(&database));
+        findings.good.extend(said);
+    }
+}

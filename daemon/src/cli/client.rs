@@ -1,0 +1,138 @@
+//! The wire to the daemon: one request, one answer, and the same request again when the connection broke in between.
+//!
+//! The daemon knows a request by its key, so sending it twice does it once.
+
+use crate::exit::{ExitCode, Fatal};
+use crate::ports::Answer;
+use crate::real::clock::entropy;
+use crate::real::control::{PROTOCOL_VERSION, SOCKET_NAME};
+use crate::real::lock::user_name;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// An answer takes a commit; one that takes this long will not come.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pauses before the same request is sent again: a daemon that restarts is back within these seconds.
+const RESEND_PAUSES_MS: [u64; 14] = [20, 50, 100, 200, 300, 500, 500, 500, 1_000, 1_000, 1_000, 1_500, 1_500, 2_000];
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// Certainly nothing was asked: nobody listens.
+    NotRunning,
+    /// The daemon may have taken the request, and is gone.
+    Broken,
+    /// The daemon does not answer.
+    Silent,
+    /// The socket is not for this user.
+    NotPermitted,
+    /// The socket can't be used for another reason.
+    Failed(String),
+}
+
+/// A connection to the daemon, made when it is needed.
+pub(crate) struct Client {
+    state_dir: PathBuf,
+    stream: Option<BufReader<UnixStream>>,
+}
+
+impl Client {
+    pub(crate) fn new(state_dir: &Path) -> Client {
+        Client { state_dir: state_dir.to_owned(), stream: None }
+    }
+
+    /// Asks until there is an answer or none is to be expected.
+    pub(crate) fn ask(&mut self, key: &str, argv: &[String]) -> Result<Answer, Unanswered> {
+        let mut line = serde_json::json!({ "v": PROTOCOL_VERSION, "key": key, "argv": argv }).to_string();
+        line.push('\n');
+        let mut sent = false;
+        let mut pauses = RESEND_PAUSES_MS.iter();
+        loop {
+            let nobody = match self.once(&line, &mut sent) {
+                Ok(answer) if answer.data["error"] == "busy" => false,
+                Ok(answer) => return Ok(answer),
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused if !sent => return Err(Unanswered::NotRunning),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused => true,
+                    ErrorKind::PermissionDenied => return Err(Unanswered::NotPermitted),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(Unanswered::Silent),
+                    _ if sent => false,
+                    _ => return Err(Unanswered::Failed(error.to_string())),
+                },
+            };
+            self.stream = None;
+            match pauses.next() {
+                Some(pause) => std::thread::sleep(Duration::from_millis(*pause)),
+                None if nobody => return Err(Unanswered::Broken),
+                None => return Err(Unanswered::Silent),
+            }
+        }
+    }
+
+    fn once(&mut self, line: &str, sent: &mut bool) -> std::io::Result<Answer> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let stream = UnixStream::connect(self.state_dir.join(SOCKET_NAME))?;
+                stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+                stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+                self.stream.insert(BufReader::new(stream))
+            }
+        };
+        *sent = true;
+        // Whoever is turned away is told why before anything was read: the answer counts, not the failed write.
+        let written = stream.get_mut().write_all(line.as_bytes());
+        let mut answer = Vec::new();
+        stream.take(ANSWER_BYTES_MAX).read_until(b'\n', &mut answer)?;
+        if answer.last() != Some(&b'\n') {
+            written?;
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        serde_json::from_slice(&answer).map_err(|e| std::io::Error::new(ErrorKind::InvalidData, e))
+    }
+
+    /// What to tell people, and how to end.
+    pub(crate) fn fatal(&self, unanswered: &Unanswered) -> Fatal {
+        match unanswered {
+            Unanswered::NotRunning => Fatal::new(
+                ExitCode::DaemonNotRunning,
+                "the daemon is not running: start it with `mainstay run`, or `systemctl start mainstay`",
+            ),
+            Unanswered::Broken => Fatal::new(
+                ExitCode::DaemonNotRunning,
+                "the daemon ended before it answered: whether the command took effect will show when it is back",
+            ),
+            Unanswered::Silent => {
+                Fatal::new(ExitCode::DaemonNotRunning, "the daemon is there but does not answer; see its log")
+            }
+            Unanswered::NotPermitted => self.not_permitted(),
+            Unanswered::Failed(why) => {
+                let socket = self.state_dir.join(SOCKET_NAME);
+                Fatal::new(
+                    ExitCode::DaemonNotRunning,
+                    format!("can't talk to the daemon at {}: {why}", socket.display()),
+                )
+            }
+        }
+    }
+
+    /// Says who may.
+    pub(crate) fn not_permitted(&self) -> Fatal {
+        let own = user_name(rustix::process::geteuid().as_raw());
+        let owner = std::fs::metadata(&self.state_dir).map(|metadata| metadata.uid());
+        let who = owner.map_or_else(|_| "the daemon's user".into(), user_name);
+        let sudo = who.split_once(" (").map_or(String::new(), |(name, _)| format!(": sudo -u {name} mainstay ..."));
+        let text = format!("{own} may not talk to the daemon; only {who} and root may{sudo}");
+        Fatal::new(ExitCode::NotPermitted, text)
+    }
+}
+
+/// A key that no other request has.
+pub(crate) fn fresh_key() -> String {
+    format!("{:016x}{:016x}", entropy(), entropy())
+}

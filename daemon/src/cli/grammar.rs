@@ -1,0 +1,206 @@
+//! What can be typed: the table of commands in clap's words, the commands of the machine, the global flags.
+
+use crate::command::{COMMANDS, Syntax, Takes, parse_argv};
+use crate::exit::{ExitCode, Fatal};
+use crate::id::TaskId;
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Chat commands that mean something else here: clap has `help`, and the daemon is started with `run`.
+const CHAT_ONLY: [&str; 2] = ["start", "help"];
+
+/// The rows of the table that are commands here.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Syntax> {
+    COMMANDS.iter().filter(|syntax| !CHAT_ONLY.contains(&syntax.name))
+}
+
+/// All of it.
+pub(crate) fn command() -> Command {
+    let codes: String =
+        ExitCode::ALL.iter().map(|code| format!("\n  {:>3}  {}", code.number(), code.meaning())).collect();
+    Command::new("mainstay")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Runs heavy tasks on this machine, steered from Telegram and from here")
+        .after_help("Example: mainstay newtask build main branch, release profile")
+        .after_long_help(format!("Exit codes:{codes}\n\nExample: mainstay newtask build main branch, release profile"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100)
+        .args(globals())
+        .subcommands(rows().map(table_command))
+        .subcommands([run(), check(), logs(), completions(), man(), commands_md()])
+}
+
+fn globals() -> [Arg; 4] {
+    [
+        Arg::new("config")
+            .long("config")
+            .global(true)
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("configuration [default: $MAINSTAY_CONFIG, ./mainstay.toml, /etc/mainstay/mainstay.toml]"),
+        Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("answer for programs, in one line"),
+        Arg::new("quiet").short('q').long("quiet").global(true).action(ArgAction::SetTrue).help("no remarks"),
+        Arg::new("color")
+            .long("color")
+            .global(true)
+            .value_name("WHEN")
+            .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
+            .default_value("auto")
+            .hide_possible_values(true)
+            .help("auto, always or never"),
+    ]
+}
+
+/// `--color` as far as it can be told before parsing, for the parser's own messages.
+pub(crate) fn color_wanted(args: &[OsString]) -> String {
+    let mut args = args.iter().skip(1).map(|arg| arg.to_string_lossy());
+    while let Some(arg) = args.next() {
+        if arg == "--color" {
+            return args.next().unwrap_or_default().into_owned();
+        }
+        if let Some(when) = arg.strip_prefix("--color=") {
+            return when.to_owned();
+        }
+    }
+    "auto".into()
+}
+
+fn table_command(syntax: &'static Syntax) -> Command {
+    let command = Command::new(syntax.name)
+        .about(syntax.about)
+        .after_help(format!("Example: mainstay {} {}", syntax.name, syntax.example).trim_end().to_owned())
+        .args(syntax.args.iter().map(table_arg))
+        .arg(
+            Arg::new("key")
+                .long("key")
+                .value_name("KEY")
+                .hide(true)
+                .help("names this request: the same key is the same request, however often it is sent"),
+        );
+    if syntax.name == "newtask" { command.args(newtask_args()) } else { command }
+}
+
+fn table_arg(arg: &'static crate::command::Arg) -> Arg {
+    let clap = Arg::new(arg.name).help(arg.about).required(arg.required);
+    match arg.takes {
+        Takes::Task => clap.value_name("ID").value_parser(task_id as fn(&str) -> Result<String, String>),
+        Takes::Word => clap.value_name(arg.name.to_uppercase()),
+        Takes::Number => clap.value_name(arg.name.to_uppercase()).value_parser(value_parser!(u32).range(1..)),
+        Takes::OneOf(words) => clap
+            .value_name(arg.name.to_uppercase())
+            .ignore_case(true)
+            .value_parser(ValueParser::from(PossibleValuesParser::new(words))),
+        Takes::Rest => clap.value_name(arg.name.to_uppercase()).num_args(1..),
+    }
+}
+
+fn task_id(text: &str) -> Result<String, String> {
+    match text.parse::<TaskId>() {
+        Ok(id) if id.0 > 0 => Ok(id.to_string()),
+        Ok(_) | Err(_) => Err("no task number (like 42)".into()),
+    }
+}
+
+fn newtask_args() -> [Arg; 3] {
+    [
+        Arg::new("prompt-file")
+            .long("prompt-file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .conflicts_with("prompt")
+            .help("read the prompt from a file (a prompt of - reads standard input)"),
+        Arg::new("wait")
+            .long("wait")
+            .action(ArgAction::SetTrue)
+            .help("wait for its end, and exit with 0 only if it succeeded"),
+        Arg::new("wait-timeout")
+            .long("wait-timeout")
+            .value_name("TIME")
+            .requires("wait")
+            .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
+            .help("wait no longer than this, like 10m; the task goes on"),
+    ]
+}
+
+pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {
+    crate::config::keys::read_ms(text).ok_or_else(|| "no duration (like 90s or 1h30m)".into())
+}
+
+fn run() -> Command {
+    Command::new("run")
+        .about("be the daemon, in the foreground")
+        .arg(Arg::new("log").long("log").value_name("LEVEL").help(
+            "error, warn, info, debug or trace, also for single targets: info,mainstay=debug [default: $MAINSTAY_LOG, info]",
+        ))
+        .after_help("Example: mainstay run --config /etc/mainstay/mainstay.toml")
+}
+
+fn check() -> Command {
+    Command::new("check")
+        .about("is the machine ready to run the daemon? changes nothing")
+        .after_help("Example: mainstay check --config /etc/mainstay/mainstay.toml")
+}
+
+fn logs() -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("logs")
+        .about("what has happened, event by event; also while the daemon is down")
+        .arg(text("last", "N", "so many of the newest").value_parser(value_parser!(u32).range(1..)).default_value("50"))
+        .arg(text("task", "ID", "of this task").value_parser(task_id as fn(&str) -> Result<String, String>))
+        .arg(text("trace", "TRACE", "of this trace"))
+        .arg(text("kind", "EVENT", "of this kind of event"))
+        .arg(
+            text("since", "TIME", "not older than this, like 2h")
+                .value_parser(duration_ms as fn(&str) -> Result<i64, String>),
+        )
+        .arg(Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what comes"))
+        .after_help("Example: mainstay logs --task 42 --follow")
+}
+
+fn completions() -> Command {
+    Command::new("completions")
+        .about("completions for a shell, on standard output")
+        .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell)))
+        .after_help("Example: mainstay completions bash > /etc/bash_completion.d/mainstay")
+}
+
+fn man() -> Command {
+    Command::new("man")
+        .about("the manual page, on standard output")
+        .arg(Arg::new("command").value_name("COMMAND").help("of this command"))
+        .after_help("Example: mainstay man newtask | man -l -")
+}
+
+fn commands_md() -> Command {
+    Command::new("commands-md").hide(true).about("docs/COMMANDS.md, on standard output")
+}
+
+/// The words that the daemon gets, checked as far as that is possible without it.
+pub(crate) fn argv(syntax: &'static Syntax, matches: &ArgMatches) -> Result<Vec<String>, Fatal> {
+    let mut argv = vec![syntax.name.to_owned()];
+    for arg in syntax.args {
+        for value in matches.get_raw(arg.name).into_iter().flatten() {
+            let Some(value) = value.to_str() else {
+                return Err(Fatal::new(ExitCode::Usage, format!("{} is no UTF-8 text", arg.name)));
+            };
+            // `#42` is for people.
+            let value = if arg.takes == Takes::Task { value.trim_start_matches('#') } else { value };
+            argv.push(value.to_owned());
+        }
+    }
+    parse(&argv).map(|_| argv)
+}
+
+/// As the daemon will read it.
+pub(crate) fn parse(argv: &[String]) -> Result<crate::command::Command, Fatal> {
+    parse_argv(argv).map_err(|error| {
+        let name = argv.first().map_or("", String::as_str);
+        // The table speaks as in the chat; here there is no slash.
+        Fatal::new(ExitCode::Usage, error.text.replace(&format!("/{name}"), &format!("mainstay {name}")))
+    })
+}

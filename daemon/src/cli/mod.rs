@@ -1,0 +1,117 @@
+//! The command line: the same commands as in the chat, from the same table, and those that only make sense on the machine.
+//!
+//! [`grammar`] says what can be typed, [`ask`] carries a command of the table to the daemon, [`client`] is the wire;
+//! [`serve`] is the daemon itself. Nothing here decides what a command means.
+
+mod ask;
+mod check;
+mod client;
+pub mod docs;
+mod grammar;
+mod logs;
+mod serve;
+
+use crate::exit::{ExitCode, Fatal};
+use crate::real::config_file;
+use clap::{ArgMatches, ColorChoice};
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+/// What holds for every command.
+pub(crate) struct Options {
+    config: Option<PathBuf>,
+    json: bool,
+    quiet: bool,
+    color: ColorChoice,
+}
+
+impl Options {
+    fn of(matches: &ArgMatches) -> Options {
+        Options {
+            config: matches.get_one::<PathBuf>("config").cloned(),
+            json: matches.get_flag("json"),
+            quiet: matches.get_flag("quiet"),
+            color: color(matches.get_one::<String>("color").map_or("auto", String::as_str)),
+        }
+    }
+
+    /// The configuration file to use.
+    fn config_path(&self) -> Result<PathBuf, Fatal> {
+        config_file::find(self.config.as_deref())
+    }
+
+    /// A remark beside the answer.
+    fn remark(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("mainstay: {text}");
+        }
+    }
+
+    fn colors_stdout(&self) -> bool {
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+}
+
+fn color(name: &str) -> ColorChoice {
+    match name {
+        "always" => ColorChoice::Always,
+        "never" => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+/// Prints to standard output; a reader that has gone (`| head`) is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Does what the process's arguments say.
+pub fn main() -> std::process::ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let wanted = grammar::color_wanted(&args);
+    let matches = match grammar::command().color(color(&wanted)).try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Ok.into() };
+        }
+    };
+    let options = Options::of(&matches);
+    match dispatch(&matches, &options) {
+        Ok(code) => code.into(),
+        Err(fatal) => {
+            for line in fatal.text.lines() {
+                eprintln!("mainstay: {line}");
+            }
+            if options.json {
+                print(&serde_json::json!({ "error": fatal.text, "code": fatal.code.number() }).to_string());
+            }
+            fatal.code.into()
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
+    let Some((name, matches)) = matches.subcommand() else { unreachable!("clap asks for a command") };
+    match name {
+        "run" => serve::run(matches, options),
+        "check" => check::check(options),
+        "logs" => logs::logs(matches, options),
+        "completions" => docs::completions(matches),
+        "man" => docs::man(matches),
+        "commands-md" => {
+            print(docs::commands_md().trim_end());
+            Ok(ExitCode::Ok)
+        }
+        _ => ask::ask(name, matches, options),
+    }
+}
+
+#[cfg(test)]
+mod tests;

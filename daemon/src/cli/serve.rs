@@ -1,0 +1,77 @@
+//! `run`: everything that stands before the loop, in the order in which it can fail with the least harm.
+
+use super::Options;
+use super::check::own_bot_is_no_operator;
+use crate::exit::{ExitCode, Fatal};
+use crate::real::{self, config_file, lock::StateLock, log, token};
+use clap::ArgMatches;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::rc::Rc;
+
+/// Is the daemon until it is told to end.
+pub(super) fn run(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
+    token::leave_environment()?;
+    let variable = std::env::var(log::LOG_VARIABLE).ok();
+    log::start(matches.get_one::<String>("log").cloned().or(variable).as_deref(), options.colors_stdout())?;
+    let result = serve(options);
+    if let Err(fatal) = &result {
+        // Also where the other lines are: the terminal's copy is lost when a service manager starts us.
+        tracing::error!(exit_code = fatal.code.number(), "{}", fatal.text);
+    }
+    result.map(|()| ExitCode::Ok)
+}
+
+fn serve(options: &Options) -> Result<(), Fatal> {
+    let path = options.config_path()?;
+    let valid = config_file::load(&path)?;
+    for problem in &valid.warnings {
+        tracing::warn!("{}:{problem}", path.display());
+    }
+    let config = Rc::new(valid.config);
+    for missing in config_file::missing_on_this_machine(&config) {
+        tracing::warn!("{missing}");
+    }
+    no_core_dumps();
+    let token = match &config.telegram {
+        Some(telegram) => {
+            let found = token::find(telegram.token_file.as_deref())?;
+            log::redact(&found.token);
+            if let Some(warning) = found.warning {
+                tracing::warn!("{warning}");
+            }
+            if let Some(fatal) = own_bot_is_no_operator(&config, &found.token) {
+                return Err(fatal);
+            }
+            Some(found.token)
+        }
+        None => None,
+    };
+    // Held until the very end: whoever comes next must find everything put down.
+    let _lock = StateLock::take(&config.state_dir)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %path.display(),
+        config_hash = %config.hash,
+        state_dir = %config.state_dir.display(),
+        "starting"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Fatal::new(ExitCode::Internal, format!("can't start the runtime: {e}")))?;
+    let local = tokio::task::LocalSet::new();
+    let result = local.block_on(&runtime, async {
+        let ports = real::ports(&config, token)?;
+        crate::run::run(ports, config.clone()).await
+    });
+    tracing::info!("ended");
+    result
+}
+
+/// A dump of our memory would hold the token. Only the soft limit: a task may raise its own again.
+fn no_core_dumps() {
+    let limit = getrlimit(Resource::Core);
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit }) {
+        tracing::warn!(%error, "core dumps can't be turned off");
+    }
+}
