@@ -56,14 +56,19 @@ impl Client {
             let nobody = match self.once(&line, &mut sent) {
                 Ok(answer) if answer.data["error"] == "busy" => false,
                 Ok(answer) => return Ok(answer),
-                Err(error) => match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::ConnectionRefused if !sent => return Err(Unanswered::NotRunning),
-                    ErrorKind::NotFound | ErrorKind::ConnectionRefused => true,
-                    ErrorKind::PermissionDenied => return Err(Unanswered::NotPermitted),
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(Unanswered::Silent),
-                    _ if sent => false,
-                    _ => return Err(Unanswered::Failed(error.to_string())),
-                },
+                Err(error) => {
+                    let nobody = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+                    if nobody && !sent {
+                        return Err(Unanswered::NotRunning);
+                    } else if error.kind() == ErrorKind::PermissionDenied {
+                        return Err(Unanswered::NotPermitted);
+                    } else if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+                        return Err(Unanswered::Silent);
+                    } else if !sent || error.kind() == ErrorKind::InvalidData {
+                        return Err(Unanswered::Failed(error.to_string()));
+                    }
+                    nobody
+                }
             };
             self.stream = None;
             match pauses.next() {

@@ -88,7 +88,9 @@ fn table_arg(arg: &'static crate::command::Arg) -> Arg {
     match arg.takes {
         Takes::Task => clap.value_name("ID").value_parser(task_id as fn(&str) -> Result<String, String>),
         Takes::Word => clap.value_name(arg.name.to_uppercase()),
-        Takes::Number => clap.value_name(arg.name.to_uppercase()).value_parser(value_parser!(u32).range(1..)),
+        Takes::Number => {
+            clap.value_name(arg.name.to_uppercase()).value_parser(positive as fn(&str) -> Result<u32, String>)
+        }
         Takes::OneOf(words) => clap
             .value_name(arg.name.to_uppercase())
             .ignore_case(true)
@@ -102,6 +104,10 @@ fn task_id(text: &str) -> Result<String, String> {
         Ok(id) if id.0 > 0 => Ok(id.to_string()),
         Ok(_) | Err(_) => Err("no task number (like 42)".into()),
     }
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "no positive number".into())
 }
 
 fn newtask_args() -> [Arg; 3] {
@@ -150,7 +156,11 @@ fn logs() -> Command {
     };
     Command::new("logs")
         .about("what has happened, event by event; also while the daemon is down")
-        .arg(text("last", "N", "so many of the newest").value_parser(value_parser!(u32).range(1..)).default_value("50"))
+        .arg(
+            text("last", "N", "so many of the newest")
+                .value_parser(positive as fn(&str) -> Result<u32, String>)
+                .default_value("50"),
+        )
         .arg(text("task", "ID", "of this task").value_parser(task_id as fn(&str) -> Result<String, String>))
         .arg(text("trace", "TRACE", "of this trace"))
         .arg(text("kind", "EVENT", "of this kind of event"))
