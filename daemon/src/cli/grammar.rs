@@ -175,7 +175,7 @@ fn logs() -> Command {
 fn completions() -> Command {
     Command::new("completions")
         .about("completions for a shell, on standard output")
-        .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell)))
+        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(clap_complete::Shell)))
         .after_help("Example: mainstay completions bash > /etc/bash_completion.d/mainstay")
 }
 

@@ -157,7 +157,9 @@ impl Control for LocalControl {
     fn ready(&self) -> Vec<ControlInput> {
         let mut state = self.state.borrow_mut();
         state.harvest(self.epoll.as_fd());
-        state.requests.drain(..).map(ControlInput::Request).collect()
+        // One less than a turn's worth: the turn has begun with what `next` gave.
+        let count = state.requests.len().min(policy::TURN_INPUTS_MAX - 1);
+        state.requests.drain(..count).map(ControlInput::Request).collect()
     }
 
     fn answer(&self, connection: u64, answer: Answer) {

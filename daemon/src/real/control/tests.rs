@@ -237,6 +237,24 @@ fn a_client_that_does_not_read_is_not_read_from_and_others_are_served() {
 }
 
 #[test]
+fn half_sent_requests_of_many_clients_are_held_up_to_a_limit_and_others_are_served() {
+    play(|path| async move {
+        let part = vec![b'x'; policy::LOCAL_REQUEST_BYTES_MAX - 1_000];
+        let count = policy::LOCAL_BUFFERED_BYTES_MAX / part.len() + 3;
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let mut client = Client::connect(&path).await;
+            // The last ones are hung up on while they write.
+            let _ = client.0.write_all(&part).await;
+            clients.push(client);
+        }
+        let mut other = Client::connect(&path).await;
+        assert_eq!(other.ask("o", &["ops"]).await["ok"], true);
+        assert_eq!(error_of(&clients.last_mut().expect("some").read().await), "busy");
+    });
+}
+
+#[test]
 fn clients_that_vanish_leave_nothing_behind() {
     let dir = tempfile::tempdir().expect("tempdir");
     runtime().block_on(async {
