@@ -555,10 +555,8 @@ mod tests {
     fn every_row_parses_its_own_example_and_names_itself() {
         for syntax in COMMANDS {
             let line = format!("/{} {}", syntax.name, syntax.example);
-            match parse_text(&line, None) {
-                Parsed::Command(command) => assert_eq!(command.name(), syntax.name, "{line}"),
-                other => panic!("{line}: {other:?}"),
-            }
+            let Parsed::Command(command) = parse_text(&line, None) else { panic!("{line}") };
+            assert_eq!(command.name(), syntax.name, "{line}");
         }
     }
 

@@ -1,15 +1,94 @@
-//! Answers from the database while no daemon runs. (Its place until it is merged.)
+//! Answers from the database alone: for questions while no daemon runs, and for `logs` always.
 
+use crate::command::parse_argv;
 use crate::config::Config;
+use crate::decide::order::{Asker, carry_out};
+use crate::decide::{Draft, Moment};
 use crate::exit::{ExitCode, Fatal};
+use crate::id::Actor;
+use crate::input::ReplyTo;
+use crate::plan::Effect;
 use crate::ports::Answer;
+use crate::real::store::{LogFilter, Store, inspect};
+use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
+use crate::report;
 
 /// Answers a command that only looks; also `logs`, whose `argv` is `logs --last N`, then any of `--task ID`, `--trace ID`,
 /// `--kind KIND`, `--since-ms MS` (wall clock), `--after SEQ`, and whose `data` is a list of events with their `seq`, oldest
 /// first, one line of `text` each.
 ///
 /// # Errors
-/// The database can't be read.
-pub fn answer(_: &Config, _: &[String]) -> Result<Answer, Fatal> {
-    Err(Fatal::new(ExitCode::Internal, "reading the database is not in this build"))
+/// There is no database, or it can't be read.
+pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
+    let path = config.state_dir.join(DATABASE_NAME);
+    if !path.exists() {
+        let text =
+            format!("there is no database in {} yet: start the daemon with `mainstay run`", config.state_dir.display());
+        return Err(Fatal::new(ExitCode::DaemonNotRunning, text));
+    }
+    let store = inspect(&path).map_err(|e| crate::run::fatal(&e))?;
+    if argv.first().is_some_and(|name| name == "logs") {
+        return logs(&store, argv);
+    }
+    let said = |text: String| Answer { ok: false, data: serde_json::json!({ "error": text }), text };
+    let command = match parse_argv(argv) {
+        Ok(command) if command.is_read() => command,
+        Ok(command) => return Ok(said(format!("{} needs the daemon: start it with `mainstay run`", command.name()))),
+        Err(error) => return Ok(said(error.text)),
+    };
+    let clock = clock::SystemClock::new().map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
+    let now = crate::ports::Time::now(&clock);
+    let now = Moment { wall_ms: now.wall_ms, boot_ms: now.boot_ms, entropy: 0 };
+    let mut view = store.view().map_err(|e| crate::run::fatal(&e))?;
+    store.load_command(&mut view, &command, now.wall_ms).map_err(|e| crate::run::fatal(&e))?;
+    let asker = Asker { actor: Actor::Local(rustix::process::getuid().as_raw()), to: ReplyTo::Local { connection: 0 } };
+    let mut draft = Draft::new(config, &view, now);
+    let said = match carry_out(&mut draft, asker, &command) {
+        Some(said) => said,
+        None => read_log(config, draft),
+    };
+    Ok(Answer { ok: said.ok, text: said.text, data: said.data })
+}
+
+/// `/log` is answered by an effect, the only one that reads.
+fn read_log(config: &Config, draft: Draft<'_>) -> crate::decide::Said {
+    let effect = draft.done().effects.pop();
+    let Some(Effect::ReadLog { key, lines, to }) = effect else {
+        return crate::decide::Said::no("that needs the daemon");
+    };
+    let folders = (config.state_dir.join(ATTEMPTS_NAME), config.state_dir.join(ARCHIVE_NAME));
+    let runner = match runner::LocalRunner::to_read(&folders.0, &folders.1) {
+        Ok(runner) => runner,
+        Err(error) => return crate::decide::Said::no(format!("the attempts can't be read: {error}")),
+    };
+    report::log(key, &crate::perform::read_log(&runner, key, lines), to)
+}
+
+fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
+    let mut filter = LogFilter { last: 50, ..LogFilter::default() };
+    for pair in argv[1..].chunks(2) {
+        let [name, value] = pair else {
+            return Err(Fatal::new(ExitCode::Usage, format!("{:?} needs a value", pair[0])));
+        };
+        let bad = |_| Fatal::new(ExitCode::Usage, format!("{name} can't be {value:?}"));
+        match name.as_str() {
+            "--last" => filter.last = value.parse().map_err(bad)?,
+            "--task" => filter.task = Some(value.parse().map_err(bad)?),
+            "--after" => filter.after = Some(value.parse().map_err(bad)?),
+            "--since-ms" => filter.since_ms = Some(value.parse().map_err(bad)?),
+            "--trace" => filter.trace = Some(value.clone()),
+            "--kind" => filter.kind = Some(value.clone()),
+            _ => return Err(Fatal::new(ExitCode::Usage, format!("logs has no {name}"))),
+        }
+    }
+    let events = store.logs(&filter).map_err(|e| crate::run::fatal(&e))?;
+    let lines: Vec<String> = events
+        .iter()
+        .map(|e| {
+            let task = e.task.map_or_else(String::new, |t| format!(" #{t}"));
+            format!("{} {} {}{task} {} {}", e.seq, report::utc(e.at), e.fact.kind(), e.actor, e.fact.data())
+        })
+        .collect();
+    let data = serde_json::to_value(&events).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
+    Ok(Answer { ok: true, text: lines.join("\n"), data })
 }

@@ -2,7 +2,7 @@
 //! effect goes round again as an [`Input`].
 
 use crate::id::AttemptKey;
-use crate::input::{Input, ReplyTo};
+use crate::input::Input;
 use crate::plan::Effect;
 use crate::policy;
 use crate::ports::{LocalFuture, Ports, Runner, Stream};
@@ -79,23 +79,24 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
             None
         }
         Effect::ReadLog { key, lines, to } => {
-            let read = read_log(&*runner, key, lines, to);
-            Some(Box::pin(async move { Some(read) }))
+            let result = read_log(&*runner, key, lines);
+            Some(Box::pin(async move { Some(Input::LogRead { key, to, result }) }))
         }
     }
 }
 
 /// Reads the end of both output streams of an attempt.
-pub fn read_log(runner: &dyn Runner, key: AttemptKey, lines: u32, to: ReplyTo) -> Input {
+///
+/// # Errors
+/// The output can't be read.
+pub fn read_log(runner: &dyn Runner, key: AttemptKey, lines: u32) -> Result<String, String> {
     let read = |stream| runner.tail(key, stream, lines as usize, LOG_READ_BYTES_MAX);
-    let result = read(Stream::Stdout).and_then(|out| Ok((out, read(Stream::Stderr)?))).map(|(out, err)| {
-        match (out.is_empty(), err.is_empty()) {
-            (_, true) => out,
-            (true, false) => err,
-            (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
-        }
-    });
-    Input::LogRead { key, to, result }
+    let (out, err) = (read(Stream::Stdout)?, read(Stream::Stderr)?);
+    Ok(match (out.is_empty(), err.is_empty()) {
+        (_, true) => out,
+        (true, false) => err,
+        (false, false) => format!("{}\n--- stderr\n{err}", out.trim_end()),
+    })
 }
 
 fn give_up() -> Duration {

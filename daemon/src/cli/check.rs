@@ -95,7 +95,7 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
     }
     let database = config.state_dir.join(DATABASE_NAME);
     if database.exists() {
-        let said = findings.of(store::inspect(&database));
-        findings.good.extend(said);
+        let store = findings.of(store::inspect(&database).map_err(|error| crate::run::fatal(&error)));
+        findings.good.extend(store.map(|store| format!("{}: {} events", database.display(), store.events())));
     }
 }

@@ -1,24 +1,37 @@
 //! The adapters: the only places that name SQL, HTTP, processes, files or clocks.
 
+mod cgroup;
 pub mod clock;
 pub mod config_file;
 pub mod control;
+mod folder;
 pub mod lock;
 pub mod log;
+mod logfile;
+mod observe;
+mod process;
 pub mod runner;
 pub mod shim;
+mod spawn;
 pub mod store;
+mod supervise;
+mod sys;
 pub mod telegram;
 pub mod token;
+mod watch;
 pub(crate) mod watched;
 
 use crate::config::Config;
 use crate::exit::{ExitCode, Fatal};
-use crate::ports::Ports;
+use crate::ports::{Ports, Telegram};
 use std::rc::Rc;
 
 /// The database's name in the state directory.
 pub const DATABASE_NAME: &str = "mainstay.db";
+/// The folder of attempts that may be alive, in the state directory.
+pub const ATTEMPTS_NAME: &str = "attempts";
+/// The folder of ended attempts, in the state directory.
+pub const ARCHIVE_NAME: &str = "archive";
 
 /// The world as it is. The caller holds the lock of the state directory, and is inside a runtime. `token` is there when
 /// the configuration names a bot.
@@ -28,11 +41,20 @@ pub const DATABASE_NAME: &str = "mainstay.db";
 pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fatal> {
     let clock = clock::SystemClock::new()
         .map_err(|e| Fatal::new(ExitCode::Internal, format!("can't read the machine's boot id: {e}")))?;
+    let telegram = match config.telegram.as_ref().zip(token) {
+        Some((config, token)) => Some(Rc::new(telegram::connect(config, token)?) as Rc<dyn Telegram>),
+        None => None,
+    };
+    // The running binary, also after it was replaced on disk: an attempt's shim is of its daemon's version.
+    let shim = runner::ShimCommand::of("/proc/self/exe");
+    let (live, archive) = (config.state_dir.join(ATTEMPTS_NAME), config.state_dir.join(ARCHIVE_NAME));
+    let runner = runner::LocalRunner::new(&live, &archive, shim, runner::Cgroups::IfPossible)
+        .map_err(|e| Fatal::new(ExitCode::StateDirUnusable, format!("can't use {}: {e}", live.display())))?;
     Ok(Ports {
         time: Rc::new(clock),
-        telegram: config.telegram.as_ref().zip(token).map(|(config, token)| telegram::connect(config, token)),
+        telegram,
         storage: Rc::new(store::FileStorage::new(config.state_dir.join(DATABASE_NAME))),
-        runner: Rc::new(runner::LocalRunner),
+        runner: Rc::new(runner),
         control: Rc::new(control::LocalControl::listen(&config.state_dir)?),
     })
 }

@@ -1,41 +1,405 @@
-//! Running attempts. (Its place until it is merged.)
+//! [`Runner`] on this machine: one folder and one shim per attempt.
+//!
+//! This side only makes folders, starts shims, looks, and asks; everything that must go on without the daemon is in the shim.
+//! Nothing here decides what an observation means for a task.
 
+use super::cgroup::{self, Group};
+use super::folder::{self, PROMPT, SHIM_LOG, SPEC};
+use super::process::{self, Marks, Pin};
+use super::watch::{self, Ending, Line, ProgressWatch};
+use super::{logfile, observe};
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
 use crate::ports::{LocalFuture, Noticed, Runner, Spec, StartFailed, Stream};
+use rustix::process::Signal;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
+
+/// How long a shim may take to be ready. Generous: on a machine that swaps, failing a start helps nobody.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of a shim's answer: a line with its identity, or with what failed.
+const ANSWER_MAX_BYTES: u64 = 16_384;
+/// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+/// How often destroying looks again for processes that were forked while it looked.
+const DESTROY_RESCAN: Duration = Duration::from_millis(100);
+
+/// The command that runs a shim; the attempt's folder and cgroup are appended.
+#[derive(Debug, Clone)]
+pub struct ShimCommand {
+    /// The program; `/proc/self/exe` is this binary, also after it was replaced on disk.
+    pub program: PathBuf,
+    /// What comes before the folder.
+    pub arguments: Vec<OsString>,
+}
+
+impl ShimCommand {
+    /// `program shim ...`
+    pub fn of(program: impl Into<PathBuf>) -> Self {
+        ShimCommand { program: program.into(), arguments: vec![super::shim::ARGUMENT.into()] }
+    }
+}
+
+/// Whether tasks get a cgroup of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cgroups {
+    /// Where the machine allows it.
+    IfPossible,
+    /// Never: trees are found by walking /proc.
+    Never,
+}
 
 /// The runner of this machine.
-pub struct LocalRunner;
+pub struct LocalRunner {
+    live: PathBuf,
+    archive: PathBuf,
+    shim: ShimCommand,
+    boot: String,
+    /// What tasks may get of it is named in their specs.
+    environment: BTreeMap<OsString, OsString>,
+    /// Prefix of this instance's cgroups, with the folder that holds them.
+    cgroups: Option<(PathBuf, String)>,
+    /// Shims started by this instance and not yet buried.
+    own: RefCell<BTreeMap<AttemptKey, Own>>,
+    /// Where progress is made.
+    progress: ProgressWatch,
+    /// What `watch` reported last.
+    reported: RefCell<BTreeMap<AttemptKey, Line>>,
+}
+
+/// A shim that is our child.
+struct Own {
+    pidfd: OwnedFd,
+    /// Says "go", or by its end "don't". None once "go" was said.
+    starter: Option<UnixStream>,
+}
+
+impl LocalRunner {
+    /// A runner with its live attempts in `live` and its ended ones in `archive`, which are made if need be and have to be
+    /// on one file system.
+    ///
+    /// # Errors
+    /// The folders can't be made, or /proc can't be read.
+    pub fn new(live: &Path, archive: &Path, shim: ShimCommand, cgroups: Cgroups) -> io::Result<LocalRunner> {
+        for folder in [live, archive] {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let live = live.canonicalize()?;
+        // Two daemons on one machine must not get into each other's cgroups; the folder tells them apart.
+        let instance = logfile::hex(&Sha256::digest(live.as_os_str().as_encoded_bytes())[..4]);
+        Ok(LocalRunner {
+            archive: archive.canonicalize()?,
+            live,
+            shim,
+            boot: process::boot_id()?,
+            environment: std::env::vars_os().collect(),
+            cgroups: (cgroups == Cgroups::IfPossible).then(cgroup::find_base).flatten().map(|base| (base, instance)),
+            own: RefCell::default(),
+            progress: ProgressWatch::default(),
+            reported: RefCell::default(),
+        })
+    }
+
+    /// A runner that only reads output, of a daemon that may not be running. Makes no folder.
+    ///
+    /// # Errors
+    /// The folders are not there, or the machine's boot id can't be read.
+    pub fn to_read(live: &Path, archive: &Path) -> io::Result<LocalRunner> {
+        Ok(LocalRunner {
+            archive: archive.canonicalize()?,
+            live: live.canonicalize()?,
+            shim: ShimCommand { program: PathBuf::new(), arguments: Vec::new() },
+            boot: process::boot_id()?,
+            environment: BTreeMap::new(),
+            cgroups: None,
+            own: RefCell::default(),
+            progress: ProgressWatch::default(),
+            reported: RefCell::default(),
+        })
+    }
+
+    /// The same with another environment to pass variables on from than this process's own.
+    #[must_use]
+    pub fn with_environment(mut self, environment: BTreeMap<OsString, OsString>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Whether tasks get a cgroup of their own on this machine.
+    pub fn uses_cgroups(&self) -> bool {
+        self.cgroups.is_some()
+    }
+
+    fn folder(&self, key: AttemptKey) -> PathBuf {
+        self.live.join(key.to_string())
+    }
+
+    fn archived(&self, key: AttemptKey) -> PathBuf {
+        self.archive.join(key.to_string())
+    }
+
+    /// The cgroup that the attempt has or would get.
+    fn cgroup_path(&self, key: AttemptKey) -> Option<PathBuf> {
+        self.cgroups.as_ref().map(|(base, instance)| base.join(format!("{instance}-{key}")))
+    }
+
+    /// The cgroups of an attempt that exist: where its shim said, and where we would put it.
+    fn cgroups_of(&self, key: AttemptKey) -> Vec<Group> {
+        let said = folder::read_record(&self.folder(key)).and_then(|r| r.cgroup);
+        let paths: BTreeSet<PathBuf> = said.into_iter().chain(self.cgroup_path(key)).collect();
+        paths.into_iter().filter_map(Group::open).collect()
+    }
+
+    /// Buries shims that ended while nobody watched them.
+    fn bury(&self) {
+        self.own.borrow_mut().retain(|_, own| !watch::reap(own.pidfd.as_fd()));
+    }
+
+    /// Makes the folder and starts a shim in it; the folder's fate is the caller's.
+    fn launch(&self, folder: &Path, spec: &Spec) -> io::Result<(OwnedFd, UnixStream)> {
+        folder::create(&folder.join(SPEC), &serde_json::to_vec(spec)?)?;
+        folder::create(&folder.join(PROMPT), spec.prompt.as_bytes())?;
+        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(SHIM_LOG))?;
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let ours = UnixStream::from_std(ours)?;
+        let mut command = Command::new(&self.shim.program);
+        command.args(&self.shim.arguments).arg(folder).args(self.cgroup_path(spec.key));
+        // The daemon's environment may hold secrets: only what the kind names goes on. No `pre_exec`: it would cost the fast way to spawn.
+        let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
+        command.env_clear().envs(passed).stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));
+        let shim = command.spawn()?;
+        let pid = rustix::process::Pid::from_raw(shim.id().cast_signed()).expect("a child's pid is not zero");
+        // The pid is pinned until it is reaped, and only this type does that.
+        Ok((rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK)?, ours))
+    }
+
+    async fn start_attempt(&self, spec: Spec) -> Result<Identity, StartFailed> {
+        self.bury();
+        let key = spec.key;
+        let folder = self.folder(key);
+        if self.archived(key).exists() {
+            return Err(StartFailed::Exists);
+        }
+        DirBuilder::new().mode(0o700).create(&folder).map_err(|e| {
+            if e.kind() == ErrorKind::AlreadyExists {
+                StartFailed::Exists
+            } else {
+                StartFailed::Transient(format!("attempt folder: {e}"))
+            }
+        })?;
+        let (pidfd, mut stream) = match self.launch(&folder, &spec) {
+            Ok(launched) => launched,
+            Err(e) => {
+                let _ = fs::remove_dir_all(&folder);
+                return Err(StartFailed::Transient(format!("shim: {e}")));
+            }
+        };
+        // Known from here on, so that it is buried even if this future is dropped; its shim then ends by itself.
+        self.own.borrow_mut().insert(key, Own { pidfd, starter: None });
+        let answer = tokio::time::timeout(READY_WITHIN, read_answer(&mut stream)).await;
+        match answer.unwrap_or_else(|_| Err("not ready in time".to_owned())) {
+            Ok(identity) => {
+                if let Some(own) = self.own.borrow_mut().get_mut(&key) {
+                    own.starter = Some(stream);
+                }
+                Ok(identity)
+            }
+            Err(why) => {
+                drop(stream);
+                self.abandon(key).await;
+                Err(StartFailed::Transient(format!("shim: {why}")))
+            }
+        }
+    }
+
+    /// Takes back a start that came to nothing.
+    async fn abandon(&self, key: AttemptKey) {
+        let own = self.own.borrow_mut().remove(&key);
+        if let Some(own) = own {
+            let _ = rustix::process::pidfd_send_signal(&own.pidfd, Signal::KILL);
+            if let Ok(ending) = Ending::of_fd(own.pidfd) {
+                // It has not been told to go, so there is no task to think of.
+                let _ = tokio::time::timeout(READY_WITHIN, ending.wait()).await;
+            }
+        }
+        for group in self.cgroups_of(key) {
+            let _ = group.remove();
+        }
+        let _ = fs::remove_dir_all(self.folder(key));
+    }
+
+    async fn next_of(&self, key: AttemptKey, identity: Identity) -> Noticed {
+        let folder = self.folder(key);
+        let ending = Pin::shim(&identity, &self.boot).and_then(|pin| Ending::of(pin).ok());
+        if let Some(ending) = ending {
+            // The watch comes before the look, so that nothing falls in between.
+            let progress = self.progress.watch(&folder);
+            loop {
+                if let Some(text) = self.unreported(key, &folder) {
+                    return Noticed::Progress(text);
+                }
+                let changed = async {
+                    match &progress {
+                        Some(progress) => {
+                            progress.changed().await;
+                            tokio::time::sleep(PROGRESS_PAUSE).await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! { biased;
+                    () = ending.wait() => break,
+                    () = changed => {}
+                }
+            }
+        }
+        self.bury();
+        self.reported.borrow_mut().remove(&key);
+        Noticed::Ended(self.observe(key, Some(&identity)))
+    }
+
+    fn unreported(&self, key: AttemptKey, folder: &Path) -> Option<String> {
+        let line = watch::last_line(folder)?;
+        let mut reported = self.reported.borrow_mut();
+        if reported.get(&key) == Some(&line) {
+            return None;
+        }
+        reported.insert(key, line.clone());
+        Some(line.text)
+    }
+
+    async fn destroy_all(&self, key: AttemptKey, nonce: String) -> u32 {
+        let session = folder::read_record(&self.folder(key)).map(|r| r.identity);
+        let session = session.filter(|i| i.boot == self.boot).map(|i| i.pid);
+        let prompt = self.folder(key).join(PROMPT);
+        let marks = Marks { nonce: &nonce, session, prompt: &prompt };
+        let mut killed = BTreeSet::new();
+        loop {
+            let groups = self.cgroups_of(key);
+            let mut found: Vec<_> = groups.iter().flat_map(Group::pids).filter_map(process::stat).collect();
+            found.retain(|s| !s.dead);
+            found.extend(process::marked(&marks));
+            if found.is_empty() && !groups.iter().any(Group::populated) {
+                groups.iter().for_each(|g| drop(g.remove()));
+                return u32::try_from(killed.len()).unwrap_or(u32::MAX);
+            }
+            let mut endings = Vec::new();
+            for process in found {
+                if let Some(pin) = Pin::open(process.pid, process.start) {
+                    pin.signal(Signal::KILL);
+                    killed.insert((process.pid, process.start));
+                    endings.extend(Ending::of(pin));
+                }
+            }
+            for group in &groups {
+                group.kill();
+            }
+            let all_ended = async {
+                for ending in &endings {
+                    ending.wait().await;
+                }
+            };
+            // Without anybody to wait for, or with one whom even SIGKILL does not reach yet: look again later.
+            if endings.is_empty() || tokio::time::timeout(DESTROY_RESCAN, all_ended).await.is_err() {
+                tokio::time::sleep(DESTROY_RESCAN).await;
+            }
+        }
+    }
+}
+
+/// The shim's one line: who it is, or what it lacks.
+async fn read_answer(stream: &mut UnixStream) -> Result<Identity, String> {
+    let mut line = String::new();
+    let read = BufReader::new(stream.take(ANSWER_MAX_BYTES)).read_line(&mut line).await;
+    if let Err(e) = read {
+        return Err(e.to_string());
+    }
+    match serde_json::from_str::<folder::ShimRecord>(&line) {
+        Ok(record) => Ok(record.identity),
+        Err(_) if line.is_empty() => Err("ended before it was ready (see its executable)".to_owned()),
+        Err(_) => Err(line.trim().trim_start_matches("failed ").to_owned()),
+    }
+}
 
 impl Runner for LocalRunner {
-    fn start(&self, _: Spec) -> LocalFuture<'_, Result<Identity, StartFailed>> {
-        Box::pin(std::future::ready(Err(StartFailed::Transient("not in this build".into()))))
+    fn start(&self, spec: Spec) -> LocalFuture<'_, Result<Identity, StartFailed>> {
+        Box::pin(self.start_attempt(spec))
     }
-    fn go(&self, _: AttemptKey) -> bool {
-        false
+
+    fn go(&self, key: AttemptKey) -> bool {
+        let starter = self.own.borrow_mut().get_mut(&key).and_then(|own| own.starter.take());
+        starter.is_some_and(|stream| stream.try_write(b"g").is_ok_and(|n| n == 1))
     }
-    fn clear(&self, _: AttemptKey) -> Result<(), String> {
-        Ok(())
+
+    fn clear(&self, key: AttemptKey) -> Result<(), String> {
+        let folder = self.folder(key);
+        self.bury();
+        if folder::is_locked(&folder) {
+            return Err(format!("clear attempt {key}: its shim is alive"));
+        }
+        if folder::was_told_to_go(&folder) {
+            return Err(format!("clear attempt {key}: it was told to go"));
+        }
+        for group in self.cgroups_of(key) {
+            group.remove().map_err(|e| format!("clear attempt {key}: cgroup: {e}"))?;
+        }
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(format!("clear attempt {key}: {e}")),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
-    fn observe(&self, _: AttemptKey, _: Option<&Identity>) -> Observation {
-        Observation::Absent
+
+    fn observe(&self, key: AttemptKey, recorded: Option<&Identity>) -> Observation {
+        observe::observe(key, &self.folder(key), &self.archived(key), recorded, &self.boot)
     }
-    fn watch(&self, _: AttemptKey, _: Identity) -> LocalFuture<'_, Noticed> {
-        Box::pin(std::future::pending())
+
+    fn watch(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, Noticed> {
+        Box::pin(self.next_of(key, identity))
     }
-    fn stop(&self, _: AttemptKey, _: &Identity) -> bool {
-        false
+
+    fn stop(&self, _key: AttemptKey, identity: &Identity) -> bool {
+        Pin::shim(identity, &self.boot).is_some_and(|pin| pin.signal(Signal::TERM))
     }
-    fn destroy(&self, _: AttemptKey, _: String) -> LocalFuture<'_, u32> {
-        Box::pin(std::future::ready(0))
+
+    fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32> {
+        Box::pin(self.destroy_all(key, nonce))
     }
+
     fn scan(&self) -> Result<Vec<AttemptKey>, String> {
-        Ok(Vec::new())
+        let entries = fs::read_dir(&self.live).map_err(|e| format!("list attempts: {e}"))?;
+        let mut keys = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|e| format!("list attempts: {e}"))?.file_name();
+            keys.extend(name.to_str().and_then(|n| n.parse::<AttemptKey>().ok()));
+        }
+        keys.sort();
+        Ok(keys)
     }
-    fn archive(&self, _: AttemptKey) -> Result<(), String> {
-        Ok(())
+
+    fn archive(&self, key: AttemptKey) -> Result<(), String> {
+        self.bury();
+        match fs::rename(self.folder(key), self.archived(key)) {
+            Err(e) if e.kind() == ErrorKind::NotFound && self.archived(key).is_dir() => Ok(()),
+            other => other.map_err(|e| format!("archive attempt {key}: {e}")),
+        }
     }
-    fn tail(&self, _: AttemptKey, _: Stream, _: usize, _: usize) -> Result<String, String> {
-        Ok(String::new())
+
+    fn tail(&self, key: AttemptKey, stream: Stream, lines: usize, max_bytes: usize) -> Result<String, String> {
+        let live = self.folder(key);
+        let folder = if live.is_dir() { live } else { self.archived(key) };
+        logfile::tail(&folder, stream, lines, max_bytes).map_err(|e| format!("read log of attempt {key}: {e}"))
     }
 }

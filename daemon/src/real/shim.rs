@@ -1,8 +1,215 @@
-//! The shim. (Its place until it is merged.)
+//! The shim: the small process between the daemon and a task, which outlives the one and buries the other.
+//!
+//! It is this same binary, called as `mainstay shim <folder> [<cgroup>]`. It holds the attempt's lock for its whole life, says
+//! who it is, waits for "go", starts the task, and leaves a receipt once nothing of the task is alive. Should the daemon go
+//! away before "go", nothing is started; after "go", nobody is needed any more: timeout and stop ladder are here.
+//!
+//! One thread, no runtime: a task's whole life pays for this process's start.
 
+use super::cgroup::Group;
+use super::folder::{self, Lock, ReceiptSlot, ShimRecord};
+use super::logfile::LogFile;
+use super::supervise::{self, Outcome};
+use super::{process, spawn, sys};
+use crate::attempt::{End, EndCause, LogDigest, Receipt};
+use crate::ports::{Spec, Stream};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::Timespec;
+use rustix::time::{ClockId, clock_gettime};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// First argument that makes this binary a shim.
+pub const ARGUMENT: &str = "shim";
+
+/// Longest pause between two tries to write a receipt, in seconds. Short enough that a freed disk is noticed soon.
+const RECEIPT_RETRY_MAX_S: i64 = 5;
 
 /// Runs as a shim if this process was started as one. To be called before anything else.
 pub fn dispatch() -> Option<ExitCode> {
-    (std::env::args_os().nth(1)? == "shim").then_some(ExitCode::FAILURE)
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != ARGUMENT {
+        return None;
+    }
+    Some(main(&PathBuf::from(arguments.next()?), arguments.next()))
+}
+
+/// The shim of the attempt in `folder` (absolute), whose task starts in `cgroup` if possible.
+pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
+    let mut ready = match Ready::prepare(folder, cgroup.map(PathBuf::from)) {
+        Ok(ready) => ready,
+        Err(e) => return refuse(&e),
+    };
+    if !ready.wait_for_go() {
+        ready.remove_group();
+        return ExitCode::SUCCESS;
+    }
+    // From here on it may have run: within this boot, no such line and no shim mean that it certainly has not.
+    if let Err(e) = ready.lock.record_go() {
+        eprintln!("not recorded that it may go, so nothing was started: {e}");
+        ready.remove_group();
+        return ExitCode::FAILURE;
+    }
+    ready.run();
+    ExitCode::SUCCESS
+}
+
+/// Tells the daemon why there will be no "ready".
+fn refuse(error: &io::Error) -> ExitCode {
+    let _ = rustix::io::write(io::stdin(), format!("failed {error}\n").as_bytes());
+    ExitCode::FAILURE
+}
+
+/// Everything that can fail for want of something is done; only the task is missing.
+struct Ready {
+    folder: PathBuf,
+    spec: Spec,
+    wake: OwnedFd,
+    group: Option<Group>,
+    stdout: LogFile,
+    stderr: LogFile,
+    slot: ReceiptSlot,
+    lock: Lock,
+}
+
+impl Ready {
+    fn prepare(folder: &Path, cgroup: Option<PathBuf>) -> io::Result<Ready> {
+        sys::close_inherited()?;
+        let wake = sys::take_signals()?;
+        // Fails if we lead a group already, which means that somebody started us by hand: fine too.
+        let _ = rustix::process::setsid();
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+
+        let mut lock = Lock::take(folder)?;
+        // The folder might have been cleared and made anew while we were slow; then our starter is gone.
+        if starter_is_gone() {
+            return Err(io::Error::other("the daemon that started this shim is gone"));
+        }
+        let spec: Spec = serde_json::from_slice(&fs::read(folder.join(folder::SPEC))?)?;
+        rustix::process::setpriority_process(None, spec.nice)?;
+        let group = cgroup.and_then(|path| Group::create(path, spec.memory_max, spec.cpu_percent).ok());
+        let record =
+            ShimRecord { identity: process::own_identity()?, cgroup: group.as_ref().map(|g| g.path().to_owned()) };
+        lock.record(&record)?;
+        folder::create(&folder.join(folder::PROGRESS), b"")?;
+        fs::create_dir(folder.join(folder::ARTIFACTS))?;
+        if spec.cwd.is_none() {
+            fs::create_dir(folder.join(folder::WORK))?;
+        }
+        let ready = Ready {
+            stdout: LogFile::new(folder, Stream::Stdout, spec.max_log_bytes),
+            stderr: LogFile::new(folder, Stream::Stderr, spec.max_log_bytes),
+            slot: ReceiptSlot::reserve(folder)?,
+            folder: folder.to_owned(),
+            lock,
+            spec,
+            wake,
+            group,
+        };
+        let mut line = serde_json::to_vec(&record)?;
+        line.push(b'\n');
+        rustix::io::write(io::stdin(), &line)?;
+        Ok(ready)
+    }
+
+    /// True on "go"; false when the daemon is gone or has asked to stop: nothing is to be started then.
+    fn wait_for_go(&self) -> bool {
+        let stdin = io::stdin();
+        loop {
+            let mut fds = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
+            let _ = poll(&mut fds, None);
+            if sys::asked_to_stop() {
+                return false;
+            }
+            if !fds[0].revents().is_empty() {
+                let mut byte = [0u8; 1];
+                match rustix::io::read(&stdin, &mut byte) {
+                    Ok(n) => return n == 1,
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(_) => return false,
+                }
+            }
+        }
+    }
+
+    fn remove_group(&self) {
+        if let Some(group) = &self.group {
+            let _ = group.remove();
+        }
+    }
+
+    /// The task's life, up to the receipt.
+    fn run(self) {
+        let started_ms = now_ms(ClockId::Realtime);
+        let started_boot_ms = now_ms(ClockId::Boottime);
+        let cwd = self.spec.cwd.clone().unwrap_or_else(|| self.folder.join(folder::WORK));
+        let started = spawn::start(&self.spec, &self.folder, &cwd, self.group.as_ref());
+        // Beside the task, not before it. A task whose output fills its pipe meanwhile waits that long.
+        let entry = folder::sync_entry(&self.folder);
+        let outcome = match started {
+            Ok(started) => {
+                let group = self.group.as_ref();
+                let logs = [(started.stdout, self.stdout), (started.stderr, self.stderr)];
+                supervise::run(&self.spec, started.pid, started_boot_ms, self.wake, group, logs)
+            }
+            Err(why) => Outcome {
+                end: End::NotStarted(folder::cut_reason(&why)),
+                cause: EndCause::Itself,
+                ended_ms: started_ms,
+                ended_boot_ms: started_boot_ms,
+                strays: 0,
+                logs: [self.stdout.digest(), self.stderr.digest()],
+            },
+        };
+        if let Some(group) = &self.group {
+            let _ = group.remove();
+        }
+        let (cpu_ms, max_rss_kib) = sys::usage_of_children();
+        let [stdout, stderr]: [LogDigest; 2] = outcome.logs;
+        let receipt = Receipt {
+            key: self.spec.key,
+            nonce: self.spec.nonce,
+            end: outcome.end,
+            cause: outcome.cause,
+            started_ms,
+            ended_ms: outcome.ended_ms,
+            ran_ms: outcome.ended_boot_ms - started_boot_ms,
+            cpu_ms,
+            max_rss_kib,
+            strays: outcome.strays,
+            stdout,
+            stderr,
+        };
+        until_done(|| self.slot.fill(&receipt));
+        if entry.is_err() {
+            until_done(|| folder::sync_entry(&self.folder));
+        }
+    }
+}
+
+/// Never gives up: the outcome exists only here, and the lock tells the daemon that it is not lost yet.
+fn until_done(write: impl Fn() -> io::Result<()>) {
+    let mut pause_s = 1;
+    while let Err(e) = write() {
+        eprintln!("receipt not written, trying again: {e}");
+        let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
+        pause_s = (pause_s * 2).min(RECEIPT_RETRY_MAX_S);
+    }
+}
+
+fn starter_is_gone() -> bool {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::empty())];
+    let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+}
+
+/// Milliseconds of a clock.
+pub(super) fn now_ms(clock: ClockId) -> i64 {
+    let now = clock_gettime(clock);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }

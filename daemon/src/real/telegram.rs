@@ -2,13 +2,18 @@
 
 use super::token::Token;
 use crate::config::TelegramConfig;
+use crate::exit::Fatal;
 use crate::ports::{Call, CallError, CallErrorKind, Called, LocalFuture, Poll, Telegram};
-use std::rc::Rc;
 use std::time::Duration;
 
-struct Absent;
+/// Nothing.
+pub struct Absent(i64);
 
 impl Telegram for Absent {
+    fn bot_id(&self) -> i64 {
+        self.0
+    }
+
     fn poll(&self, _: Poll) -> LocalFuture<'_, Result<Vec<teloxide_core::types::Update>, CallError>> {
         Box::pin(std::future::ready(Err(absent())))
     }
@@ -23,6 +28,9 @@ fn absent() -> CallError {
 }
 
 /// A client of the Bot API.
-pub fn connect(_: &TelegramConfig, _: Token) -> Rc<dyn Telegram> {
-    Rc::new(Absent)
+///
+/// # Errors
+/// The address is no address.
+pub fn connect(_: &TelegramConfig, token: Token) -> Result<Absent, Fatal> {
+    Ok(Absent(token.bot_id()))
 }
