@@ -112,6 +112,15 @@ impl Class {
     }
 }
 
+/// When the next attempt may begin, and until when it must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Not before this.
+    pub at: i64,
+    /// The task's new time to live.
+    pub until: i64,
+}
+
 /// What happens to a message that could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -443,9 +452,9 @@ pub enum Fact {
         /// A stop was asked for, but it had already ended.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         stop_lost: bool,
-        /// The next attempt not before this.
+        /// It is tried again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_at: Option<i64>,
+        retry: Option<Retry>,
         /// The move.
         step: Step,
     },
@@ -616,7 +625,8 @@ impl Fact {
 
     /// It queues something or frees a slot: the queue is worth a look.
     pub fn frees_or_queues(&self) -> bool {
-        self.step().is_some_and(|step| step.to() == State::Queued || step.from() == State::Running)
+        self.step()
+            .is_some_and(|step| step.to() == State::Queued || matches!(step.from(), State::Queued | State::Running))
             || matches!(self, Fact::ModeSet { .. } | Fact::DiskWell { .. })
     }
 
@@ -639,7 +649,7 @@ impl Fact {
             Fact::Requested { until, .. } | Fact::Resumed { until, .. } | Fact::Recovered { until, .. } => Some(*until),
             Fact::StartFailed { until, .. } => Some(*until),
             Fact::StopAsked { alarm } => Some(*alarm),
-            Fact::Ended { retry_at, .. } => *retry_at,
+            Fact::Ended { retry, .. } => retry.map(|retry| retry.at),
             Fact::SendFailed { until, .. } => *until,
             Fact::Sent { next, .. } => Some(*next),
             _ => None,

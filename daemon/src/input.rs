@@ -14,8 +14,11 @@ pub enum Input {
         version: String,
         /// The machine's boot.
         boot: String,
-        /// For how long no daemon was at work, ms by the wall clock; none at the very first start.
-        away_ms: Option<i64>,
+    },
+    /// The daemon is back after an absence.
+    Returned {
+        /// For how long no daemon was at work, ms by the wall clock.
+        away_ms: i64,
     },
     /// The previous daemon died while this message was being sent.
     Interrupted {

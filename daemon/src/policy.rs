@@ -34,6 +34,9 @@ pub const CHAT_GAP_MS: i64 = 1_000;
 pub const GROUP_GAP_MS: i64 = 3_000;
 /// Between two calls over all chats: 30 a second.
 pub const SEND_GAP_MS: i64 = 34;
+/// When told to end, answers to messages under way are waited for this long: without one, a message must be marked as a
+/// possible repeat.
+pub const SHUTDOWN_SENDING_MS: i64 = 3_000;
 /// Calls under way at once; one per chat.
 pub const SENDS_AT_ONCE: usize = 4;
 /// A chat that refused us (403) is tried again this often: unblocking normally tells us earlier.

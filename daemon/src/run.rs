@@ -35,11 +35,13 @@ use teloxide_core::types::Update;
 pub async fn run(ports: Ports, config: Rc<Config>) -> Result<(), Fatal> {
     let (mut daemon, mut inputs) = Daemon::take_over(ports, config)?;
     loop {
+        daemon.leaving = inputs.contains(&Input::Terminate);
         let effects = daemon.settle(&inputs).await?;
         daemon.perform(effects);
-        if inputs.contains(&Input::Terminate) {
+        daemon.settled = true;
+        if daemon.leaving {
             daemon.ports.control.notify(Notice::Stopping);
-            return Ok(());
+            return daemon.finish_sending().await;
         }
         inputs = daemon.receive().await;
     }
@@ -82,6 +84,10 @@ struct Daemon {
     look: Look,
     /// Boot clock at which something becomes due by itself.
     next_due: Option<i64>,
+    /// It was told to end: nothing new begins.
+    leaving: bool,
+    /// The first turn is committed: from here on trouble with the disk is weathered, not fatal.
+    settled: bool,
     /// A turn whose commit failed: the record's tip if it is there after all, and what it came to.
     unsure: Option<([u8; 32], Turned)>,
     /// The record's length at the last checkpoint.
@@ -122,12 +128,33 @@ impl Daemon {
             disk_low: false,
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
+            leaving: false,
+            settled: false,
             unsure: None,
             checkpointed_at: 0,
             ports,
             config,
         };
         Ok((daemon, inputs))
+    }
+
+    /// Waits a little for the answers to messages under way: without them their next daemon would have to mark them as
+    /// possible repeats.
+    async fn finish_sending(&mut self) -> Result<(), Fatal> {
+        let until = self.ports.time.now().boot_ms + policy::SHUTDOWN_SENDING_MS;
+        while !self.sending.is_empty() {
+            let came = tokio::select! {
+                biased;
+                Some(one) = self.under_way.next() => one,
+                () = self.ports.time.sleep_until(until) => break,
+            };
+            if let Came::Input(Some(input @ Input::Called { .. })) = &came {
+                let inputs = [input.clone()];
+                self.take(came, &mut Vec::new());
+                self.settle(&inputs).await?;
+            }
+        }
+        Ok(())
     }
 
     // ------------------------------------------------------------------------------------------ receive
@@ -262,7 +289,7 @@ impl Daemon {
                     log(&turned.events);
                     return Ok(turned.effects);
                 }
-                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.store.epoch() > 0 => {
+                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled => {
                     let now = self.ports.time.now().boot_ms;
                     let (_, _, tries) = trouble.get_or_insert((now, error.to_string(), 0));
                     if *tries == 0 {
@@ -418,7 +445,11 @@ impl Daemon {
     fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
         match input {
-            Input::Booted { .. } => view.waiting = self.store.waiting_for_people()?,
+            Input::Returned { .. } => {
+                for id in self.store.waiting_for_people()? {
+                    view.waiting.extend(self.store.task(id)?);
+                }
+            }
             Input::Update(incoming) => self.load_update(&mut view, incoming, now)?,
             Input::Local(request) => {
                 if let Ok(command) = parse_argv(&request.argv) {
@@ -438,7 +469,8 @@ impl Daemon {
                     view.task = self.store.task(task)?;
                 }
             }
-            Input::Interrupted { .. }
+            Input::Booted { .. }
+            | Input::Interrupted { .. }
             | Input::Me { .. }
             | Input::LogRead { .. }
             | Input::Seen(_)
@@ -456,9 +488,8 @@ impl Daemon {
             view.button = self.store.button(data)?;
         }
         let (chat, user) = incoming.place();
-        let known = user.is_some_and(|user| self.config.operators.contains_key(&user));
-        let listed = self.config.telegram.as_ref().is_some_and(|t| t.chats.contains(&chat));
-        if !known || (Some(chat) != user && !listed) {
+        view.chat_before = self.store.chat_before(chat)?;
+        if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
             view.stranger = self.strangers.knock(chat, now.boot_ms);
             return Ok(());
         }
@@ -471,6 +502,9 @@ impl Daemon {
     fn load_command(&self, view: &mut View, command: &Command, now: Moment) -> Result<(), StoreError> {
         self.store.load_command(view, command, now.wall_ms)?;
         view.polled_ms = self.polling.completed_ms;
+        if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
+            view.report_chat_now = self.store.chat_now(chat)?;
+        }
         if matches!(command, Command::Ops) {
             view.free_bytes = self.ports.storage.free_bytes();
         }
@@ -485,7 +519,7 @@ impl Daemon {
 
     /// What became possible or due: expired tasks, put-off starts, free slots, messages to send.
     fn pump(&mut self, turned: &mut Turned) -> Result<(), StoreError> {
-        if !self.look.queue && !self.look.outbox {
+        if self.leaving || (!self.look.queue && !self.look.outbox) {
             return Ok(());
         }
         let now = self.moment();
@@ -587,7 +621,9 @@ impl Daemon {
         for effect in effects {
             self.do_effect(effect);
         }
-        if let (Some(telegram), Some(pause_ms)) = (self.ports.telegram.clone(), self.next_poll.take()) {
+        if let (Some(telegram), Some(pause_ms), false) =
+            (self.ports.telegram.clone(), self.next_poll.take(), self.leaving)
+        {
             self.poll(telegram, pause_ms);
         }
     }
@@ -666,7 +702,8 @@ fn boot_inputs(ports: &Ports, store: &mut Store) -> Result<Vec<Input>, StoreErro
     let now = ports.time.now();
     let away_ms = store.last_at()?.map(|at| (now.wall_ms - at).max(0));
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let mut inputs = vec![Input::Booted { version, boot: ports.time.boot_id().to_owned(), away_ms }];
+    let mut inputs = vec![Input::Booted { version, boot: ports.time.boot_id().to_owned() }];
+    inputs.extend(away_ms.map(|away_ms| Input::Returned { away_ms }));
     inputs.extend(store.interrupted_sends()?.into_iter().map(|row| Input::Interrupted { message: row.id }));
     let mut keys: BTreeMap<AttemptKey, Option<Identity>> = BTreeMap::new();
     match ports.runner.scan() {
@@ -711,6 +748,7 @@ fn failed(config: &Config, view: &View, input: &Input, now: Moment, error: &str)
             draft.reply(ReplyTo::Local { connection: request.connection }, sorry);
         }
         Input::Booted { .. }
+        | Input::Returned { .. }
         | Input::Interrupted { .. }
         | Input::Me { .. }
         | Input::Found { .. }

@@ -188,8 +188,8 @@ pub struct View {
     pub open_tasks: i64,
     /// Tasks asked for.
     pub tasks: Vec<TaskRow>,
-    /// Tasks whose cards wait for a press (loaded when a daemon takes over).
-    pub waiting: Vec<TaskRow>,
+    /// Tasks whose cards wait for a press (loaded when a daemon is back).
+    pub waiting: Vec<TaskView>,
     /// Events asked for, oldest first.
     pub events: Vec<Recorded>,
     /// Messages asked for.
@@ -198,6 +198,10 @@ pub struct View {
     pub ops: Option<OpsRow>,
     /// For updates of strangers: how many went unrecorded before this one, when this one is to be recorded.
     pub stranger: Option<u32>,
+    /// The id under which the configuration knows the chat it is about, when that was a group that got a new id.
+    pub chat_before: Option<i64>,
+    /// Where the configured `report_chat` is now, when that group got a new id.
+    pub report_chat_now: Option<i64>,
     /// The bot's user name, once it is known.
     pub username: Option<String>,
     /// Wall clock of the last completed long poll of this daemon, ms.

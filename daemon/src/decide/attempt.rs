@@ -2,7 +2,7 @@
 
 use super::{Draft, gate};
 use crate::attempt::{End, EndCause, Identity, LogDigest, Observation, Receipt};
-use crate::event::{Class, Fact, What};
+use crate::event::{Class, Fact, Retry, What};
 use crate::id::{Actor, AttemptKey};
 use crate::plan::{self, Effect};
 use crate::policy;
@@ -239,10 +239,14 @@ fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Ca
             format!("attempt {} ended but {} can't follow {}", attempt.key, task.task.state, closing.outcome.name());
         return draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::Violation { what });
     };
-    let retry_at = (moved.to() == State::Queued).then(|| {
-        let base = draft.config.kinds.get(&task.task.kind).map_or(policy::TASK_RETRY_BASE_MS, |k| k.backoff_ms);
+    let retry = (moved.to() == State::Queued).then(|| {
+        let kind = draft.config.kinds.get(&task.task.kind);
+        let (base, ttl) =
+            kind.map_or((policy::TASK_RETRY_BASE_MS, policy::QUEUE_TTL_MS), |k| (k.backoff_ms, k.queue_ttl_ms));
         let tries = task.task.attempt.saturating_sub(task.task.attempt_base).saturating_sub(1);
-        draft.now.boot_ms + policy::backoff_ms(base, policy::TASK_RETRY_CAP_MS.max(base), tries, draft.draw())
+        let pause = policy::backoff_ms(base, policy::TASK_RETRY_CAP_MS.max(base), tries, draft.draw());
+        let at = draft.now.boot_ms + pause;
+        Retry { at, until: at + ttl }
     });
     let logs = |r: &Receipt| -> Vec<LogDigest> {
         // Nothing written is the common case and needs no digest.
@@ -258,7 +262,7 @@ fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Ca
         logs: receipt.map(logs).unwrap_or_default(),
         evidence: closing.evidence.clone(),
         stop_lost: closing.stop_lost,
-        retry_at,
+        retry,
         step: moved,
     };
     draft.record(Some(task), Some(attempt.key.attempt), Actor::System, fact);

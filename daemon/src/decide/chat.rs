@@ -3,6 +3,7 @@
 use super::order::{Asker, carry_out, received};
 use super::{Draft, Said, welcome_when_late};
 use crate::command::{Command, Parsed, parse_text};
+use crate::config::Config;
 use crate::event::{Fact, Passed};
 use crate::id::Actor;
 use crate::input::{Incoming, IncomingKind, ReplyTo};
@@ -10,7 +11,7 @@ use crate::plan::Effect;
 use crate::policy;
 use crate::ports::Call;
 use crate::report;
-use crate::view::ButtonRow;
+use crate::view::{ButtonRow, View};
 
 /// What an update is about, for loading: the command it gives, directly or by a button.
 pub fn command_of(incoming: &Incoming, button: Option<&ButtonRow>, username: Option<&str>) -> Option<Command> {
@@ -99,20 +100,25 @@ struct Heard {
 }
 
 impl Heard {
-    /// An operator, in their own private chat or in a group on the list.
     fn may_speak(self, draft: &Draft<'_>) -> bool {
-        may_speak(draft, self.chat, self.user)
+        may_speak(draft.config, draft.view, self.chat, self.user)
     }
 }
 
-fn may_speak(draft: &Draft<'_>, chat: i64, user: i64) -> bool {
-    let listed = draft.config.telegram.as_ref().is_some_and(|t| t.chats.contains(&chat));
-    draft.config.operators.contains_key(&user) && (chat == user || listed)
+/// An operator, in their own private chat or in a group on the list (also under the id it got since).
+pub fn may_speak(config: &Config, view: &View, chat: i64, user: i64) -> bool {
+    config.operators.contains_key(&user) && (chat == user || is_listed(config, view, chat))
+}
+
+fn is_listed(config: &Config, view: &View, chat: i64) -> bool {
+    config.telegram.as_ref().is_some_and(|telegram| {
+        telegram.chats.contains(&chat) || view.chat_before.is_some_and(|before| telegram.chats.contains(&before))
+    })
 }
 
 /// Passes an update over. Strangers leave at most one event per chat and hour.
 fn pass(draft: &mut Draft<'_>, incoming: &Incoming, why: Passed, chat: i64, user: Option<i64>) {
-    let known = user.is_some_and(|user| may_speak(draft, chat, user));
+    let known = user.is_some_and(|user| may_speak(draft.config, draft.view, chat, user));
     let why = if known || why == Passed::Stranger { why } else { Passed::Stranger };
     let unrecorded = match (why, draft.view.stranger) {
         (Passed::Stranger, None) => return,
@@ -141,9 +147,11 @@ fn said(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, date: i64, tex
             pass(draft, incoming, Passed::Talk, chat, Some(user));
             return draft.reply(asker.to, Said::no(error.text));
         }
+        // A group talks among itself: that is not for the record.
+        Parsed::NotForUs if !heard.private => return,
         Parsed::NotForUs => {
             pass(draft, incoming, Passed::Talk, chat, Some(user));
-            if heard.private && !text.is_empty() && !text.starts_with('/') {
+            if !text.is_empty() && !text.starts_with('/') {
                 draft.reply(asker.to, Said::no("I read commands only: /help lists yours"));
             }
             return;
@@ -181,7 +189,7 @@ fn ask_back(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, asker: Ask
 }
 
 fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bool, user: i64, present: bool) {
-    let listed = draft.config.telegram.as_ref().is_some_and(|t| t.chats.contains(&chat));
+    let listed = is_listed(draft.config, draft.view, chat);
     let welcome = if private { draft.config.operators.contains_key(&chat) } else { listed };
     if welcome {
         if present {
@@ -197,7 +205,7 @@ fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bo
 
 fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: Option<i64>, data: &str) {
     let place = chat.unwrap_or(0);
-    if !may_speak(draft, place, user) {
+    if !may_speak(draft.config, draft.view, place, user) {
         return pass(draft, incoming, Passed::Stranger, place, Some(user));
     }
     let banner = |text: &str, alert: bool| {

@@ -11,7 +11,7 @@ use crate::view::TaskView;
 const PRESS_LIFE_MS: i64 = 150_000;
 
 /// A daemon takes over.
-pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str, away_ms: Option<i64>) {
+pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
     let fact = Fact::Booted {
         version: version.to_owned(),
         config: draft.config.hash.clone(),
@@ -23,10 +23,13 @@ pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str, away_ms: Option<
     if draft.view.mode.is_none() {
         draft.record(None, None, Actor::System, Fact::ModeSet { mode: draft.config.autonomy });
     }
-    if away_ms.is_some_and(|away| away > PRESS_LIFE_MS) {
+}
+
+/// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again.
+pub fn returned(draft: &mut Draft<'_>, away_ms: i64) {
+    if away_ms > PRESS_LIFE_MS {
         for task in &draft.view.waiting {
-            let loaded = TaskView { task: task.clone(), approvals: Vec::new(), attempt: None, buttons: Vec::new() };
-            draft.show_card(&loaded, true);
+            draft.show_card(task, true);
         }
     }
 }

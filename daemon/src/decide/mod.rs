@@ -45,7 +45,8 @@ impl Moment {
 pub fn decide(config: &Config, view: &View, input: &Input, now: Moment) -> Plan {
     let mut draft = Draft::new(config, view, now);
     match input {
-        Input::Booted { version, boot, away_ms } => due::booted(&mut draft, version, boot, *away_ms),
+        Input::Booted { version, boot } => due::booted(&mut draft, version, boot),
+        Input::Returned { away_ms } => due::returned(&mut draft, *away_ms),
         Input::Interrupted { message } => {
             draft.record(None, None, Actor::System, Fact::SendUnknown { id: *message });
         }

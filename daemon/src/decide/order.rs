@@ -35,10 +35,13 @@ impl Asker {
     }
 
     /// Where a task that they ask for reports to: chat, topic, message.
-    fn origin(&self, config: &Config) -> (Option<i64>, Option<i32>, Option<i32>) {
+    fn origin(&self, draft: &Draft<'_>) -> (Option<i64>, Option<i32>, Option<i32>) {
         match self.to {
             ReplyTo::Chat { chat, thread, message } => (Some(chat), thread, message),
-            ReplyTo::Local { .. } => (config.telegram.as_ref().and_then(|t| t.report_chat), None, None),
+            ReplyTo::Local { .. } => {
+                let configured = draft.config.telegram.as_ref().and_then(|t| t.report_chat);
+                (draft.view.report_chat_now.or(configured), None, None)
+            }
         }
     }
 }
@@ -222,7 +225,7 @@ fn new_task(
         let why = format!("{} tasks are open, no more are taken: /stop some (/board)", policy::OPEN_TASKS_MAX);
         return refuse(draft, asker, command, None, &why, false);
     }
-    let (chat, thread, message) = asker.origin(draft.config);
+    let (chat, thread, message) = asker.origin(draft);
     let mut task = TaskView {
         task: TaskRow {
             id: TaskId(draft.view.next_task),

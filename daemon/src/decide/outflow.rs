@@ -45,7 +45,7 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
                 None => Call::Send(marked(content)),
             }
         }
-        (What::Report, Some(task)) => Call::Send(marked(report::final_report(draft.config, task))),
+        (What::Report, Some(task)) => Call::Send(marked(report::final_report(task))),
         (What::Card { .. } | What::Report, None) => {
             Call::Send(marked(Outgoing { text: "a task that is not on record".into(), ..Outgoing::default() }))
         }
@@ -76,7 +76,7 @@ pub fn called(draft: &mut Draft<'_>, id: i64, version: u32, result: &Result<Call
             (CallErrorKind::NotModified, Some(message)) => sent(message),
             (CallErrorKind::Migrated(to), _) => {
                 draft.record(None, None, Actor::System, Fact::ChatMigrated { from: row.chat, to: *to });
-                failed(draft, &row, error, Then::Retry, Some(draft.now.boot_ms))
+                failed(&row, error, Then::Retry, Some(draft.now.boot_ms))
             }
             _ => follow(draft, &row, error),
         },
@@ -108,9 +108,9 @@ fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
         | CallErrorKind::TooLong
         | CallErrorKind::Refused => (Then::GiveUp, None),
     };
-    failed(draft, row, error, then, until)
+    failed(row, error, then, until)
 }
 
-fn failed(_: &Draft<'_>, row: &OutboxRow, error: &CallError, then: Then, until: Option<i64>) -> Fact {
+fn failed(row: &OutboxRow, error: &CallError, then: Then, until: Option<i64>) -> Fact {
     Fact::SendFailed { id: row.id, error: error.text.chars().take(300).collect(), then, until }
 }

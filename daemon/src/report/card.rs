@@ -118,7 +118,7 @@ pub fn next_step(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> S
 }
 
 /// The final report: a message of its own, aloud.
-pub fn final_report(config: &Config, task: &TaskView) -> Outgoing {
+pub fn final_report(task: &TaskView) -> Outgoing {
     let row = &task.task;
     let mut text = Text::default();
     let mark = match row.state {
@@ -146,7 +146,6 @@ pub fn final_report(config: &Config, task: &TaskView) -> Outgoing {
     } else if row.state != State::Succeeded {
         text.line(&format!("/why {0} · /log {0} · /recover {0}", row.id));
     }
-    let _ = config;
     Outgoing {
         chat: row.chat.unwrap_or_default(),
         thread: row.thread,

@@ -16,7 +16,7 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     let ops = view.ops.as_ref().unwrap_or(&empty);
     let stale: Vec<&TaskRow> =
         ops.running.iter().filter(|(t, a)| is_stale(config, t, a.as_ref(), now)).map(|(t, _)| t).collect();
-    let (status, reasons) = judge(config, view, ops, &stale, now);
+    let (status, reasons) = judge(view, ops, &stale, now);
     let count = |state: &str| ops.tasks.get(state).copied().unwrap_or(0);
     let ended = |outcome: Outcome| ops.ended.get(outcome.name()).copied().unwrap_or(0);
 
@@ -91,7 +91,7 @@ fn is_stale(config: &Config, task: &TaskRow, attempt: Option<&AttemptRow>, now: 
     attempt.is_none_or(|a| a.stop_overdue || now.wall_ms - a.claimed_ms > timeout + grace + policy::KILL_ALARM_MS)
 }
 
-fn judge(config: &Config, view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'static str, Vec<String>) {
+fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'static str, Vec<String>) {
     let mut broken = Vec::new();
     let mut degraded = Vec::new();
     if ops.violations > 0 {
@@ -126,7 +126,6 @@ fn judge(config: &Config, view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Mo
     if unknown > 0 {
         degraded.push(format!("{unknown} task(s) with unknown outcome in 24 h (/list 10 failed)"));
     }
-    let _ = config;
     let status = match (broken.is_empty(), degraded.is_empty()) {
         (false, _) => "broken",
         (true, false) => "degraded",

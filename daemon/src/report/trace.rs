@@ -74,11 +74,11 @@ fn told(config: &Config, event: &Recorded) -> String {
         Fact::Adopted { identity } => format!("found alive after a restart (shim pid {})", identity.pid),
         Fact::StopAsked { .. } => format!("{by} wants it stopped"),
         Fact::Progress { line } => short(line, 100),
-        Fact::Ended { outcome, evidence, retry_at, .. } => format!(
+        Fact::Ended { outcome, evidence, retry, .. } => format!(
             "ended: {}{}{}",
             outcome.name(),
             if evidence.is_empty() { String::new() } else { format!(" ({})", short(evidence, 100)) },
-            if retry_at.is_some() { ", to be tried again" } else { "" }
+            if retry.is_some() { ", to be tried again" } else { "" }
         ),
         Fact::Queued { id, what, .. } => match what {
             What::Report => format!("report queued (message {id})"),

@@ -16,6 +16,7 @@ impl Store {
         match &event.fact {
             Fact::Booted { version, config, boot, boot_ms, wall_ms } => {
                 self.move_deadlines(boot, *boot_ms, *wall_ms)?;
+                self.run("DELETE FROM buttons WHERE until < ?1", [boot_ms])?;
                 self.run(
                     "INSERT INTO epochs (epoch, boot, boot_ms, wall_ms, version, config) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     params![self.epoch(), boot, boot_ms, wall_ms, version, config],
@@ -142,7 +143,7 @@ impl Store {
                 "UPDATE attempts SET progress = ?3 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, line],
             ),
-            Fact::Ended { end, outcome, ran_ms, evidence, retry_at, step, .. } => {
+            Fact::Ended { end, outcome, ran_ms, evidence, retry, step, .. } => {
                 let id = needed(task)?;
                 self.run(
                     "UPDATE attempts SET ended_ms = ?3, ran_ms = ?4, start_due = NULL, stop_alarm = NULL
@@ -150,11 +151,11 @@ impl Store {
                     params![id.0, attempt, at, ran_ms],
                 )?;
                 self.end(at, id, *step, *outcome, end.as_ref(), evidence)?;
-                match retry_at {
+                match retry {
                     None => Ok(()),
-                    Some(due) => self.run(
-                        "UPDATE tasks SET not_before = ?2, ended_ms = NULL, outcome = NULL WHERE id = ?1",
-                        params![id.0, due],
+                    Some(retry) => self.run(
+                        "UPDATE tasks SET not_before = ?2, until = ?3, ended_ms = NULL, outcome = NULL WHERE id = ?1",
+                        params![id.0, retry.at, retry.until],
                     ),
                 }
             }
@@ -324,7 +325,10 @@ impl Store {
         ] {
             self.run(sql, [from, to])?;
         }
-        self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('chat:' || ?1, ?2)", params![from, to.to_string()])
+        self.run(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('chat_now:' || ?1, ?2), ('chat_before:' || ?2, ?1)",
+            params![from.to_string(), to.to_string()],
+        )
     }
 
     /// After a reboot the boot clock starts again: what remained of each deadline when the last daemon started, less the

@@ -408,15 +408,28 @@ impl Store {
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn waiting_for_people(&self) -> Result<Vec<TaskRow>> {
+    pub fn waiting_for_people(&self) -> Result<Vec<TaskId>> {
         self.many(
-            &format!(
-                "SELECT {TASK} FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') AND chat IS NOT NULL
-                 ORDER BY id DESC LIMIT ?1"
-            ),
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') AND chat IS NOT NULL ORDER BY id DESC LIMIT ?1",
             [REISSUED_MAX],
-            task,
+            |r| Ok(TaskId(r.get(0)?)),
         )
+    }
+
+    /// The id that a chat had before it became a supergroup, if it did.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn chat_before(&self, now: i64) -> Result<Option<i64>> {
+        Ok(self.meta(&format!("chat_before:{now}"))?.and_then(|id| id.parse().ok()))
+    }
+
+    /// The id that a chat got when it became a supergroup, if it did.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn chat_now(&self, before: i64) -> Result<Option<i64>> {
+        Ok(self.meta(&format!("chat_now:{before}"))?.and_then(|id| id.parse().ok()))
     }
 
     fn one<T>(
