@@ -41,6 +41,18 @@ pub const SHUTDOWN_SENDING_MS: i64 = 3_000;
 pub const SENDS_AT_ONCE: usize = 4;
 /// A chat that refused us (403) is tried again this often: unblocking normally tells us earlier.
 pub const PARKED_RETRY_MS: i64 = 6 * 3_600_000;
+/// Resolving, connecting and TLS together: a network that takes longer is down. Until then a call is certainly not sent.
+pub const CONNECT_GIVE_UP_MS: i64 = 5_000;
+/// A connection that idled longer is not used again: the server may be closing it, and a call that meets that is ambiguous.
+pub const CONNECTION_IDLE_MS: i64 = 15_000;
+/// After a 429 that does not say for how long. All that were seen did.
+pub const FLOOD_WAIT_MS: i64 = 5_000;
+/// Largest answer to a poll, in bytes: the server puts at most 4 MiB of updates into one.
+pub const POLL_ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest answer to any other call, in bytes: a message comes back with at most some 100 KiB around it.
+pub const CALL_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Characters kept of what a server or network says about a failed call.
+pub const ERROR_CHARS_MAX: usize = 400;
 /// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
 pub const MESSAGE_UTF16_MAX: usize = 4_096;
 
@@ -119,6 +131,7 @@ const _: () = {
     assert!(POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS < 75_000, "polling must recover within 75 s of healing");
     assert!(60_000 / (POLL_RETRY_BASE_MS / 2) <= 30, "at most 30 polls a minute while broken");
     assert!(POLL_RETRY_BASE_MS <= POLL_RETRY_CAP_MS && SEND_RETRY_BASE_MS <= SEND_RETRY_CAP_MS);
+    assert!(CONNECT_GIVE_UP_MS < CALL_GIVE_UP_MS, "an unreachable server is told apart from a slow one");
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
     assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
     assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);

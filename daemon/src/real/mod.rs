@@ -42,7 +42,12 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
     let clock = clock::SystemClock::new()
         .map_err(|e| Fatal::new(ExitCode::Internal, format!("can't read the machine's boot id: {e}")))?;
     let telegram = match config.telegram.as_ref().zip(token) {
-        Some((config, token)) => Some(Rc::new(telegram::connect(config, token)?) as Rc<dyn Telegram>),
+        Some((config, token)) => {
+            let bot = telegram::BotTelegram::new(&config.api_url, token.expose()).map_err(|error| {
+                Fatal::new(ExitCode::ConfigInvalid, format!("failed to {error}: check telegram.api_url"))
+            })?;
+            Some(Rc::new(bot) as Rc<dyn Telegram>)
+        }
         None => None,
     };
     // The running binary, also after it was replaced on disk: an attempt's shim is of its daemon's version.
