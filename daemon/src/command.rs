@@ -448,7 +448,8 @@ fn parse(name: &str, rest: &str) -> Result<Command, ParseError> {
     };
     let mut rest = rest;
     let mut values: Vec<&str> = Vec::new();
-    for arg in syntax.args {
+    for (index, arg) in syntax.args.iter().enumerate() {
+        let before = rest;
         let value = if arg.takes == Takes::Rest {
             std::mem::take(&mut rest).trim_end()
         } else {
@@ -462,7 +463,17 @@ fn parse(name: &str, rest: &str) -> Result<Command, ParseError> {
             }
             break;
         }
-        check(syntax, arg, value)?;
+        if let Err(error) = check(syntax, arg, value) {
+            // An optional argument may be left out before the next one: `/list running`.
+            let skips =
+                !arg.required && syntax.args.get(index + 1).is_some_and(|next| check(syntax, next, value).is_ok());
+            if !skips {
+                return Err(error);
+            }
+            values.push("");
+            rest = before;
+            continue;
+        }
         values.push(value);
     }
     if !rest.trim().is_empty() {
@@ -591,6 +602,14 @@ mod tests {
     fn a_prompt_keeps_its_lines_and_inner_spaces() {
         let Parsed::Command(command) = parse_text("/newtask build  first\n  second  line\n", None) else { panic!() };
         assert_eq!(command, Command::NewTask { kind: "build".into(), prompt: "first\n  second  line".into() });
+    }
+
+    #[test]
+    fn an_optional_argument_may_be_left_out_before_another() {
+        let running = Command::List { limit: 10, state: Some(State::Running) };
+        assert_eq!(parse_text("/list running", None), Parsed::Command(running));
+        let five = Command::List { limit: 5, state: Some(State::Failed) };
+        assert_eq!(parse_text("/list 5 FAILED", None), Parsed::Command(five));
     }
 
     #[test]

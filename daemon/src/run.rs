@@ -38,7 +38,10 @@ pub async fn run(ports: Ports, config: Rc<Config>) -> Result<(), Fatal> {
         daemon.leaving = inputs.contains(&Input::Terminate);
         let effects = daemon.settle(&inputs).await?;
         daemon.perform(effects);
-        daemon.settled = true;
+        if !daemon.settled {
+            daemon.settled = true;
+            daemon.ports.control.notify(Notice::Ready);
+        }
         if daemon.leaving {
             daemon.ports.control.notify(Notice::Stopping);
             return daemon.finish_sending().await;

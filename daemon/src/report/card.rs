@@ -59,13 +59,23 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
         State::Requested | State::Approved => text.line(&next_step(config, mode, task, now)),
         State::Running => {
             if let Some(line) = task.attempt.as_ref().and_then(|a| a.progress.as_ref()) {
-                text.foreign(&short(line, 200));
+                text.foreign(&progress(line));
             }
         }
         State::Failed | State::Canceled if !row.evidence.is_empty() => text.foreign(&short(&row.evidence, 300)),
         State::Queued | State::Succeeded | State::Failed | State::Canceled | State::Expired => {}
     }
     text
+}
+
+/// A line of progress for people: `{"step": "linking", "percent": 40}` reads "linking (40 %)", anything else as it is.
+pub fn progress(line: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    let step = json["step"].as_str().map_or_else(|| line.to_owned(), str::to_owned);
+    match json["percent"].as_f64() {
+        Some(percent) if json["step"].is_string() => format!("{} ({percent:.0} %)", short(&step, 180)),
+        Some(_) | None => short(&step, 200),
+    }
 }
 
 fn headline(task: &TaskView) -> String {

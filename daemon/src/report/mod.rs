@@ -8,7 +8,7 @@ mod list;
 mod ops;
 mod trace;
 
-pub use card::{card, final_report, log, next_step, status, why};
+pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{board, inbox, list};
 pub use ops::ops;
 pub use trace::trace;

@@ -73,7 +73,7 @@ fn told(config: &Config, event: &Recorded) -> String {
         Fact::StartFailed { error, .. } => format!("could not be started: {}", short(error, 80)),
         Fact::Adopted { identity } => format!("found alive after a restart (shim pid {})", identity.pid),
         Fact::StopAsked { .. } => format!("{by} wants it stopped"),
-        Fact::Progress { line } => short(line, 100),
+        Fact::Progress { line } => super::progress(line),
         Fact::Ended { outcome, evidence, retry, .. } => format!(
             "ended: {}{}{}",
             outcome.name(),
