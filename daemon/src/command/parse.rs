@@ -1,0 +1,244 @@
+//! Text and command lines to [`Command`]s, by the table.
+
+use super::{Arg, COMMANDS, Command, Mode, REASON_CODES, Syntax, Takes};
+use crate::id::TaskId;
+
+/// Why something is no command. The text is shown as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct ParseError {
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+fn wrong(text: String) -> ParseError {
+    ParseError { text }
+}
+
+/// What a chat message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// A command for us.
+    Command(Command),
+    /// A command, but not a well-formed one.
+    Bad(ParseError),
+    /// A command for another bot, or no command at all.
+    NotForUs,
+}
+
+/// Reads a chat message. `bot` is our user name, for `/approve@our_bot 42`.
+pub fn parse_text(text: &str, bot: Option<&str>) -> Parsed {
+    let Some(body) = text.trim_start().strip_prefix('/') else {
+        return Parsed::NotForUs;
+    };
+    let (head, rest) = split_word(body);
+    let name = match head.split_once('@') {
+        Some((name, who)) if bot.is_some_and(|b| b.eq_ignore_ascii_case(who)) => name,
+        Some(_) => return Parsed::NotForUs,
+        None => head,
+    };
+    match parse(&name.to_lowercase(), rest) {
+        Ok(command) => Parsed::Command(command),
+        Err(error) => Parsed::Bad(error),
+    }
+}
+
+/// Reads a command line: the name and its arguments. Arguments after the last word-like one are joined by spaces.
+///
+/// # Errors
+/// Not a well-formed command; the text tells what to do.
+pub fn parse_argv(argv: &[String]) -> Result<Command, ParseError> {
+    let Some((name, args)) = argv.split_first() else {
+        return Err(wrong("say a command; `help` lists them".into()));
+    };
+    parse(name, &args.join(" "))
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    match text.find(char::is_whitespace) {
+        Some(end) => (&text[..end], text[end..].trim_start()),
+        None => (text, ""),
+    }
+}
+
+fn parse(name: &str, rest: &str) -> Result<Command, ParseError> {
+    let Some(syntax) = COMMANDS.iter().find(|s| s.name == name) else {
+        let hint = nearest(name, COMMANDS.iter().map(|s| s.name))
+            .map_or_else(|| "/help lists them".into(), |near| format!("did you mean /{near}?"));
+        return Err(wrong(format!("there is no /{}: {hint}", shown(name))));
+    };
+    let mut rest = rest;
+    let mut values: Vec<&str> = Vec::new();
+    for (index, arg) in syntax.args.iter().enumerate() {
+        let before = rest;
+        let value = if arg.takes == Takes::Rest {
+            std::mem::take(&mut rest).trim_end()
+        } else {
+            let (word, after) = split_word(rest);
+            rest = after;
+            word
+        };
+        if value.is_empty() {
+            if arg.required {
+                return Err(wrong(format!("{} is missing: /{}", arg.name, syntax.usage())));
+            }
+            break;
+        }
+        if let Err(error) = check(syntax, arg, value) {
+            // An optional argument may be left out before the next one: `/list running`.
+            let skips =
+                !arg.required && syntax.args.get(index + 1).is_some_and(|next| check(syntax, next, value).is_ok());
+            if !skips {
+                return Err(error);
+            }
+            values.push("");
+            rest = before;
+            continue;
+        }
+        values.push(value);
+    }
+    if !rest.trim().is_empty() {
+        return Err(wrong(format!("too much: /{}", syntax.usage())));
+    }
+    build(syntax, &values)
+}
+
+fn check(syntax: &Syntax, arg: &Arg, value: &str) -> Result<(), ParseError> {
+    match arg.takes {
+        Takes::Task => match value.parse::<TaskId>() {
+            Ok(TaskId(1..)) => Ok(()),
+            Ok(_) | Err(_) => {
+                Err(wrong(format!("{:?} is no task number: /{} (like 42)", shown(value), syntax.usage())))
+            }
+        },
+        Takes::Number => match value.parse::<u32>() {
+            Ok(1..) => Ok(()),
+            Ok(0) | Err(_) => Err(wrong(format!("{:?} is no positive number: /{}", shown(value), syntax.usage()))),
+        },
+        Takes::OneOf(words) if !words.contains(&value.to_lowercase().as_str()) => {
+            Err(wrong(format!("{:?} is none of {}: /{}", shown(value), words.join(", "), syntax.usage())))
+        }
+        Takes::OneOf(_) | Takes::Word | Takes::Rest => Ok(()),
+    }
+}
+
+/// Foreign words in our answers: short.
+fn shown(word: &str) -> String {
+    word.chars().take(40).collect()
+}
+
+/// The name in `names` that `word` was most likely meant to be.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `values` were checked against the row; what is missing is optional.
+fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError> {
+    let text = |i: usize| values.get(i).map_or_else(String::new, |v| (*v).to_owned());
+    let task = || TaskId(values.first().and_then(|v| v.parse::<TaskId>().ok()).map_or(0, |t| t.0));
+    let number = |i: usize, default: u32| values.get(i).and_then(|v| v.parse().ok()).unwrap_or(default);
+    Ok(match syntax.name {
+        "start" => Command::Start,
+        "help" => Command::Help { command: values.first().map(|v| v.trim_start_matches('/').to_lowercase()) },
+        "whoami" => Command::Whoami,
+        "kinds" => Command::Kinds,
+        "newtask" => Command::NewTask { kind: text(0), prompt: text(1) },
+        "status" => Command::Status { task: task() },
+        "list" => Command::List { limit: number(0, 10).min(100), state: values.get(1).and_then(|v| v.parse().ok()) },
+        "approve" => Command::Approve { task: task(), note: text(1) },
+        "reject" => Command::Reject { task: task(), reason: text(1) },
+        "plan" => Command::Plan { task: task(), text: text(1) },
+        "review" => return review(task(), &text(1), &text(2)),
+        "resume" => Command::Resume { task: task() },
+        "stop" => Command::Stop { task: task() },
+        "recover" => Command::Recover { task: task() },
+        "rerun" => Command::Rerun { task: task(), copies: number(1, 1).min(5) },
+        "why" => Command::Why { task: task() },
+        "trace" => Command::Trace { of: text(0) },
+        "log" => Command::Log { task: task(), lines: number(1, 20).min(1_000) },
+        "board" => Command::Board,
+        "ops" => Command::Ops,
+        "inbox" => Command::Inbox,
+        "mode" => Command::Mode { to: values.first().and_then(|v| Mode::named(&v.to_lowercase())) },
+        other => unreachable!("{other} has a row but no command: a test looks"),
+    })
+}
+
+fn review(task: TaskId, verdict: &str, rest: &str) -> Result<Command, ParseError> {
+    if verdict.eq_ignore_ascii_case("pass") {
+        return Ok(Command::Review { task, pass: true, code: None, notes: rest.to_owned() });
+    }
+    let (code, notes) = split_word(rest);
+    if !REASON_CODES.contains(&code) {
+        return Err(wrong(format!("a failed review needs a reason code first, one of {}", REASON_CODES.join(", "))));
+    }
+    Ok(Command::Review { task, pass: false, code: Some(code.to_owned()), notes: notes.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::State;
+
+    #[test]
+    fn every_row_parses_its_own_example_and_names_itself() {
+        for syntax in COMMANDS {
+            let line = format!("/{} {}", syntax.name, syntax.example);
+            let Parsed::Command(command) = parse_text(&line, None) else { panic!("{line}") };
+            assert_eq!(command.name(), syntax.name, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_command_is_answered_with_the_nearest_one() {
+        let Parsed::Bad(error) = parse_text("/aprove 42", None) else { panic!() };
+        assert_eq!(error.text, "there is no /aprove: did you mean /approve?");
+        let Parsed::Bad(error) = parse_text("/frobnicate", None) else { panic!() };
+        assert_eq!(error.text, "there is no /frobnicate: /help lists them");
+    }
+
+    #[test]
+    fn wrong_arguments_are_named_with_the_usage() {
+        for (line, expected) in [
+            ("/approve", "id is missing: /approve <id> [note]"),
+            ("/approve abc", "\"abc\" is no task number: /approve <id> [note] (like 42)"),
+            ("/approve -1", "\"-1\" is no task number: /approve <id> [note] (like 42)"),
+            (
+                "/approve 99999999999999999999",
+                "\"99999999999999999999\" is no task number: /approve <id> [note] (like 42)",
+            ),
+            ("/resume 1 2", "too much: /resume <id>"),
+            ("/list 0", "\"0\" is no positive number: /list [n] [state]"),
+            ("/mode off", "\"off\" is none of readonly, supervised, auto: /mode [readonly|supervised|auto]"),
+            ("/reject 3", "reason is missing: /reject <id> <reason>"),
+        ] {
+            assert_eq!(parse_text(line, None), Parsed::Bad(wrong(expected.into())), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_keeps_its_lines_and_inner_spaces() {
+        let Parsed::Command(command) = parse_text("/newtask build  first\n  second  line\n", None) else { panic!() };
+        assert_eq!(command, Command::NewTask { kind: "build".into(), prompt: "first\n  second  line".into() });
+    }
+
+    #[test]
+    fn an_optional_argument_may_be_left_out_before_another() {
+        let running = Command::List { limit: 10, state: Some(State::Running) };
+        assert_eq!(parse_text("/list running", None), Parsed::Command(running));
+        let five = Command::List { limit: 5, state: Some(State::Failed) };
+        assert_eq!(parse_text("/list 5 FAILED", None), Parsed::Command(five));
+    }
+
+    #[test]
+    fn commands_for_other_bots_and_plain_talk_are_not_ours() {
+        assert_eq!(parse_text("/ops@other_bot", Some("our_bot")), Parsed::NotForUs);
+        assert_eq!(parse_text("hello", None), Parsed::NotForUs);
+        assert_eq!(parse_text("/ops@Our_Bot", Some("our_bot")), Parsed::Command(Command::Ops));
+    }
+}
