@@ -62,8 +62,8 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
                 text.foreign(&progress(line));
             }
         }
-        State::Failed | State::Canceled if !row.evidence.is_empty() => text.foreign(&short(&row.evidence, 300)),
-        State::Queued | State::Succeeded | State::Failed | State::Canceled | State::Expired => {}
+        State::Failed | State::Canceled => text.foreign(&detail(task)),
+        State::Queued | State::Succeeded | State::Expired => {}
     }
     text
 }
@@ -98,6 +98,11 @@ fn headline(task: &TaskView) -> String {
         | State::Canceled
         | State::Expired => row.state.to_string(),
     }
+}
+
+/// What is known of an end beyond its headline.
+fn detail(task: &TaskView) -> String {
+    if task.task.evidence == how(task) { String::new() } else { short(&task.task.evidence, 300) }
 }
 
 fn how(task: &TaskView) -> String {
@@ -145,9 +150,7 @@ pub fn final_report(task: &TaskView) -> Outgoing {
         text.line("It was to be stopped, but had already finished.");
     }
     text.foreign(&short(&row.prompt, 100));
-    if !row.evidence.is_empty() && row.state != State::Succeeded {
-        text.foreign(&short(&row.evidence, 300));
-    }
+    text.foreign(&detail(task));
     if row.outcome == Some(Outcome::Unknown) {
         text.line(&format!(
             "It may have done all, some or nothing. Look, then /recover {} if it is to run again.",

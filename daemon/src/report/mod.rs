@@ -135,7 +135,10 @@ pub fn task_row_data(task: &crate::view::TaskRow) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod words {
     use super::*;
 
     #[test]
