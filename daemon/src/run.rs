@@ -79,6 +79,8 @@ struct Daemon {
     next_poll: Option<i64>,
     strangers: Strangers,
     username: Option<String>,
+    /// The command menu was set and the user name asked for.
+    introduced: bool,
     /// Per attempt: boot clock of the last progress shown, and a newer line that waits.
     progress: BTreeMap<AttemptKey, (i64, Option<String>)>,
     /// The disk is too full to dispatch.
@@ -127,6 +129,7 @@ impl Daemon {
             next_poll: ports.telegram.as_ref().map(|_| 0),
             strangers: Strangers::default(),
             username,
+            introduced: false,
             progress: BTreeMap::new(),
             disk_low: false,
             look: Look { queue: true, outbox: true },
@@ -250,8 +253,9 @@ impl Daemon {
                 self.cursor = updates.last().map(|last| i64::from(last.id.0) + 1);
                 inputs.extend(updates.iter().map(|update| Input::Update(Incoming::read(bot, update))));
                 self.next_poll = Some(0);
-                if self.username.is_none() {
-                    self.ask_who_we_are();
+                if !self.introduced {
+                    self.introduced = true;
+                    self.introduce();
                 }
             }
             Came::Polled(Err(error)) => {
@@ -260,11 +264,13 @@ impl Daemon {
                 inputs.extend(news.map(Input::Seen));
                 self.next_poll = Some(pause);
             }
-            Came::Me(Ok(Called::Me { id, username })) => {
+            Came::Me(Ok(Called::Me { id, username })) if self.username.as_ref() != Some(&username) => {
                 self.username = Some(username.clone());
                 inputs.push(Input::Me { bot: id, username });
             }
-            Came::Me(Ok(Called::Done | Called::Message(_)) | Err(_)) => {}
+            Came::Me(Ok(Called::Me { .. } | Called::Done | Called::Message(_))) => {}
+            // The next completed poll tries again.
+            Came::Me(Err(_)) => self.introduced = false,
         }
     }
 
@@ -675,7 +681,8 @@ impl Daemon {
         }));
     }
 
-    fn ask_who_we_are(&mut self) {
+    /// Sets the bot's command menu and asks for our user name, once in a daemon's life.
+    fn introduce(&mut self) {
         let Some(telegram) = self.ports.telegram.clone() else { return };
         let give_up = Duration::from_millis(policy::CALL_GIVE_UP_MS.cast_unsigned());
         self.under_way.push(Box::pin(async move {
