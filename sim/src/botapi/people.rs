@@ -104,7 +104,8 @@ impl People<'_> {
     /// Somebody opens a topic; the supergroup is a forum from then on.
     pub fn open_topic(&mut self, chat: ChatId) -> i64 {
         let chat = self.world.chat_mut(chat);
-        chat.next_message += 1;
+        // Topics are numbered by the message that opens them, and 1 is "General" in every forum.
+        chat.next_message = chat.next_message.max(1) + 1;
         chat.topics.insert(chat.next_message);
         chat.next_message
     }
