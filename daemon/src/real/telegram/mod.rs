@@ -90,6 +90,9 @@ impl BotTelegram {
             Body::Json(json) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(json),
             Body::Form(form) => request.multipart(form),
         };
+        // Lets idle connections notice that the server closed them, which this thread may have been too busy to see: a call that
+        // takes such a one would be ambiguous for nothing.
+        tokio::task::yield_now().await;
         let response = request.send().await.map_err(transport)?;
         let status = response.status().as_u16();
         Ok((status, read(response, answer_max).await?))

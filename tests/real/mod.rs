@@ -1,0 +1,3 @@
+//! The real adapters: each runs its port's contract, and what concerns it alone.
+
+mod telegram;
