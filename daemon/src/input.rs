@@ -157,6 +157,10 @@ pub enum IncomingKind {
         user: Option<i64>,
         /// The edited message.
         message: i32,
+        /// When it was edited, s since 1970: each edit is another one.
+        date: i64,
+        /// It now reads like a command.
+        command: bool,
     },
     /// A pressed button.
     Press {
@@ -201,11 +205,9 @@ impl Incoming {
                 Some(format!("m:{}:{chat}:{message}", self.bot))
             }
             IncomingKind::Press { id, .. } => Some(format!("q:{id}")),
-            // An edit shares its message's name and is never executed; the others may truly come again.
-            IncomingKind::Edited { .. }
-            | IncomingKind::Membership { .. }
-            | IncomingKind::Migrated { .. }
-            | IncomingKind::Unsupported => None,
+            IncomingKind::Edited { chat, message, date, .. } => Some(format!("e:{}:{chat}:{message}:{date}", self.bot)),
+            // These may truly come again.
+            IncomingKind::Membership { .. } | IncomingKind::Migrated { .. } | IncomingKind::Unsupported => None,
         }
     }
 
@@ -235,6 +237,8 @@ impl Incoming {
                 chat: message.chat.id.0,
                 user: message.from.as_ref().map(|u| u.id.0.cast_signed()),
                 message: message.id.0,
+                date: message.edit_date().map_or(0, |date| date.timestamp()),
+                command: message.text().is_some_and(|text| text.starts_with('/')),
             },
             UpdateKind::ChannelPost(message) => {
                 IncomingKind::Anonymous { chat: message.chat.id.0, message: message.id.0 }

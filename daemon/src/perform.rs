@@ -9,7 +9,7 @@ use crate::ports::{LocalFuture, Ports, Runner, Stream};
 use std::time::Duration;
 
 /// Longest output read for `/log`, bytes of each stream.
-const LOG_READ_BYTES_MAX: usize = 256 * 1024;
+const LOG_READ_BYTES_MAX: usize = 64 * 1024;
 
 /// Performs an effect. What takes time comes back as a future; none when nothing comes back.
 pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Option<Input>>> {

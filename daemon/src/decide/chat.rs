@@ -67,7 +67,15 @@ pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
             said(draft, incoming, heard, *date, text);
         }
         IncomingKind::Press { id, user, chat, data, .. } => press(draft, incoming, id, *user, *chat, data),
-        IncomingKind::Edited { chat, user, .. } => pass(draft, incoming, Passed::Edited, *chat, *user),
+        IncomingKind::Edited { chat, user, message, command, .. } => {
+            pass(draft, incoming, Passed::Edited, *chat, *user);
+            let known = user.is_some_and(|user| may_speak(draft.config, draft.view, *chat, user));
+            if known && *command {
+                // An arrow-up and Enter edits the last message in many clients: whoever did that waits for something.
+                let to = ReplyTo::Chat { chat: *chat, thread: None, message: Some(*message) };
+                draft.reply(to, Said::no("an edited command is not carried out: send it as a new message"));
+            }
+        }
         IncomingKind::Anonymous { chat, .. } => pass(draft, incoming, Passed::Anonymous, *chat, None),
         IncomingKind::Membership { chat, private, user, present } => {
             membership(draft, incoming, *chat, *private, *user, *present);
