@@ -8,8 +8,8 @@ use crate::exit::{ExitCode, Fatal};
 use crate::id::Actor;
 use crate::input::ReplyTo;
 use crate::plan::Effect;
-use crate::ports::Answer;
-use crate::real::store::{LogFilter, Store, inspect};
+use crate::ports::{Answer, Storage};
+use crate::real::store::{FileStorage, LogFilter, Store, inspect};
 use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
 use crate::report;
 
@@ -40,6 +40,8 @@ pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
     let now = crate::ports::Time::now(&clock);
     let now = Moment { wall_ms: now.wall_ms, boot_ms: now.boot_ms, entropy: 0 };
     let mut view = store.view().map_err(|e| crate::run::fatal(&e))?;
+    view.offline = true;
+    view.free_bytes = Storage::free_bytes(&FileStorage::new(path));
     store.load_command(&mut view, &command, now.wall_ms).map_err(|e| crate::run::fatal(&e))?;
     let asker = Asker { actor: Actor::Local(rustix::process::getuid().as_raw()), to: ReplyTo::Local { connection: 0 } };
     let mut draft = Draft::new(config, &view, now);

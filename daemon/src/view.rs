@@ -206,6 +206,8 @@ pub struct View {
     pub username: Option<String>,
     /// Wall clock of the last completed long poll of this daemon, ms.
     pub polled_ms: Option<i64>,
+    /// No daemon runs: the database alone answers.
+    pub offline: bool,
     /// Bytes free for the database, if that is known.
     pub free_bytes: Option<u64>,
     /// As many tasks are running as may be.

@@ -94,6 +94,9 @@ fn is_stale(config: &Config, task: &TaskRow, attempt: Option<&AttemptRow>, now: 
 fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'static str, Vec<String>) {
     let mut broken = Vec::new();
     let mut degraded = Vec::new();
+    if view.offline {
+        broken.push("the daemon is not running: nothing is read, started or reported".to_owned());
+    }
     if ops.violations > 0 {
         broken.push(format!("{} violation(s) on record (logs --kind violation)", ops.violations));
     }

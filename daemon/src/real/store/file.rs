@@ -4,6 +4,7 @@ use super::{Store, StoreError};
 use crate::policy;
 use crate::ports::Storage;
 use rusqlite::{Connection, OpenFlags};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// `mainstay.db` in the state directory.
@@ -20,6 +21,11 @@ impl FileStorage {
 
 impl Storage for FileStorage {
     fn open(&self) -> Result<Connection, rusqlite::Error> {
+        // What people asked for is nobody else's business, even where the folder above is opened up.
+        let private = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
+        if let Err(error) = private {
+            tracing::warn!(%error, path = %self.path.display(), "the database can't be opened for writing");
+        }
         let db = Connection::open(&self.path)?;
         prepare(&db)?;
         Ok(db)
