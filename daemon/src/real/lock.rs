@@ -4,15 +4,22 @@
 
 use crate::exit::{ExitCode, Fatal};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The lock's name in the state directory.
 pub const LOCK_NAME: &str = "lock";
 /// Folders that the state directory has: attempts that live or wait to be looked at, and those put away.
 pub const SUBFOLDERS: [&str; 2] = ["attempts", "archive"];
+
+/// How long a child of a killed daemon is waited for: it needs milliseconds to its `exec`, which closes the lock for it.
+const INHERITED_FOR_MAX: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const INHERITED_PAUSE: Duration = Duration::from_millis(5);
 
 /// Held by the daemon for life.
 pub struct StateLock {
@@ -36,10 +43,16 @@ impl StateLock {
         let file =
             rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed("open", &path, &e.into()))?;
         let mut file = File::from(file);
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(state_dir, &mut file)),
-            Err(error) => return Err(failed("lock", &path, &error.into())),
+        let deadline = Instant::now() + INHERITED_FOR_MAX;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(Errno::WOULDBLOCK) if is_left_behind(&mut file) && Instant::now() < deadline => {
+                    std::thread::sleep(INHERITED_PAUSE);
+                }
+                Err(Errno::WOULDBLOCK) => return Err(held(state_dir, &mut file)),
+                Err(error) => return Err(failed("lock", &path, &error.into())),
+            }
         }
         let pid = format!("{}\n", std::process::id());
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
@@ -102,8 +115,16 @@ pub fn inspect(state_dir: &Path) -> Result<Option<Metadata>, Fatal> {
 fn pid_in(file: &mut File) -> String {
     let mut text = String::new();
     // Written by the holder just after it took the lock: it may not be there yet.
+    let _ = file.rewind();
     let _ = file.take(32).read_to_string(&mut text);
     text.trim().to_owned()
+}
+
+/// Whether the holder is dead. A daemon that is killed while it starts a shim leaves a child that has not come as far as its
+/// `exec`: until then it has all that the daemon had open, the lock too.
+fn is_left_behind(file: &mut File) -> bool {
+    let Ok(pid) = pid_in(file).parse::<u32>() else { return false };
+    !Path::new("/proc").join(pid.to_string()).exists()
 }
 
 fn held(state_dir: &Path, file: &mut File) -> Fatal {
