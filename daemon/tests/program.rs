@@ -42,6 +42,7 @@ impl Place {
     }
 
     /// Plays a daemon that is asked as often as there are replies; none: it hangs up instead. Returns the requests.
+    #[expect(clippy::disallowed_methods, reason = "a daemon that is played needs a thread beside the test's")]
     fn daemon(&self, replies: Vec<Option<Value>>) -> JoinHandle<Vec<Value>> {
         std::fs::create_dir(self.path("state")).expect("mkdir");
         let listener = UnixListener::bind(self.path("state/mainstay.sock")).expect("bind");

@@ -3,11 +3,14 @@
 //! [`grammar`] says what can be typed, [`ask`] carries a command of the table to the daemon, [`client`] is the wire;
 //! [`serve`] is the daemon itself. Nothing here decides what a command means.
 
+#[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod ask;
 mod check;
+#[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod client;
 pub mod docs;
 mod grammar;
+#[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
 mod serve;
 

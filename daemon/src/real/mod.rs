@@ -1,6 +1,7 @@
 //! The adapters: the only places that name SQL, HTTP, processes, files or clocks.
 
 mod cgroup;
+#[expect(clippy::disallowed_methods, reason = "the port Time and its entropy")]
 pub mod clock;
 pub mod config_file;
 pub mod control;
@@ -10,7 +11,12 @@ pub mod log;
 mod logfile;
 mod observe;
 mod process;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for shims: their time limits are the machine's business, not decisions"
+)]
 pub mod runner;
+#[expect(clippy::disallowed_methods, reason = "a process of its own, with a clock of its own")]
 pub mod shim;
 mod spawn;
 pub mod store;
