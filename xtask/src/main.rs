@@ -1,1 +1,43 @@
-fn main() {}
+//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
+//! that it is built in seconds.
+
+mod demo;
+
+use clap::Command;
+use std::process::ExitCode;
+
+/// How a task ends, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// As it should be.
+    Good,
+    /// Something is off.
+    Off,
+    /// The machine did not play along: a build failed, a program could not be started.
+    Infrastructure,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> ExitCode {
+        ExitCode::from(match verdict {
+            Verdict::Good => 0,
+            Verdict::Off => 1,
+            // 2 is clap's, for wrong usage.
+            Verdict::Infrastructure => 5,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let matches = Command::new("cargo xtask")
+        .about("Tasks of this project")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([demo::command()])
+        .after_help("Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along")
+        .get_matches();
+    match matches.subcommand() {
+        Some(("demo", matches)) => demo::run(matches).into(),
+        Some(_) | None => unreachable!("clap asks for one of these"),
+    }
+}
