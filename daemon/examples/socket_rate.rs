@@ -3,6 +3,8 @@
 //! `cargo run --release -p mainstay --example socket_rate [connections] [seconds]`. The clients run in a second process
 //! (this one, started again), so that the server's CPU time is its own; it is printed per request.
 
+#![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks")]
+
 use mainstay::ports::{Answer, Control, ControlInput};
 use mainstay::real::control::{LocalControl, SOCKET_NAME};
 use std::io::{BufRead, BufReader, Write};

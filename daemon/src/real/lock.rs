@@ -33,6 +33,10 @@ impl StateLock {
     /// # Errors
     /// [`ExitCode::AlreadyRunning`], [`ExitCode::StateDirUnusable`], [`ExitCode::DiskFull`]; then nothing was changed,
     /// unless the disk filled up on the way.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "before the loop begins nothing is simulated, and this waits for the kernel"
+    )]
     pub fn take(state_dir: &Path) -> Result<StateLock, Fatal> {
         let existing = inspect(state_dir)?;
         if existing.is_none() {
