@@ -32,6 +32,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_task ON events (task) WHERE task IS NOT NULL;
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'the record is append-only'); END;
+-- REPLACE removes without asking the trigger below.
+CREATE TRIGGER events_are_not_replaced BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events WHERE seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'the record is append-only'); END;
 CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'the record is append-only'); END;
 

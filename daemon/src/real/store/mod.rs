@@ -167,8 +167,12 @@ impl Store {
     /// # Errors
     /// Any: whether the turn is in the database is then known only by opening it again.
     pub fn commit(&mut self) -> Result<()> {
-        self.db.prepare_cached("COMMIT")?.execute([])?;
-        self.turn = None;
+        let turn = self.turn.take();
+        let done = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let (Err(_), Some(turn)) = (&done, turn) {
+            self.restore(turn.before);
+        }
+        done?;
         Ok(())
     }
 
@@ -413,6 +417,10 @@ fn check_header(db: &Connection) -> Result<()> {
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     if application != APPLICATION_ID && (application != 0 || version != 0) {
         return Err(StoreError::Damaged("this is not a mainstay database".into()));
+    }
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))?;
+    if application == 0 && tables > 0 {
+        return Err(StoreError::Damaged("this is somebody else's database".into()));
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version > known {
