@@ -17,7 +17,8 @@ use crate::plan::{Effect, Plan};
 use crate::policy;
 use crate::poll::{PollHealth, Strangers};
 use crate::ports::{
-    Answer, Call, CallError, Called, ControlInput, LocalFuture, Notice, Noticed, Poll, Ports, Telegram,
+    Answer, Call, CallError, CallErrorKind, Called, ControlInput, LocalFuture, LocalRequest, Notice, Noticed, Poll,
+    Ports, Telegram,
 };
 use crate::real::store::{Store, StoreError};
 use crate::view::View;
@@ -319,13 +320,21 @@ impl Daemon {
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is told; the rest is kept.
     async fn weather(&mut self, mut held: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
         let why = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
-        let refuse = |input: &Input| {
-            let Input::Local(request) = input else { return true };
+        let refuse = |request: &LocalRequest| {
             let data = serde_json::json!({ "error": why });
             self.ports.control.answer(request.connection, Answer { ok: false, text: why.clone(), data });
-            false
         };
-        held.retain(refuse);
+        // As long as nobody knows whether the commit is there, nobody can be told that nothing was done.
+        if self.unsure.is_none() {
+            held.retain(|input| {
+                let Input::Local(request) = input else { return true };
+                refuse(request);
+                false
+            });
+        }
+        let is_held = |request: &LocalRequest| {
+            held.iter().any(|input| matches!(input, Input::Local(other) if other.key == request.key))
+        };
         let now = self.ports.time.now().boot_ms;
         let entropy = self.ports.time.entropy();
         let until =
@@ -335,7 +344,8 @@ impl Daemon {
             tokio::select! {
                 biased;
                 request = self.ports.control.next() => match request {
-                    ControlInput::Request(request) => { refuse(&Input::Local(request)); }
+                    ControlInput::Request(request) if is_held(&request) => {}
+                    ControlInput::Request(request) => refuse(&request),
                     ControlInput::Terminate => { held.push(Input::Terminate); return held; }
                 },
                 () = self.ports.time.sleep_until(until) => return held,
@@ -580,14 +590,21 @@ impl Daemon {
         let groups: BTreeMap<String, u32> =
             self.config.kinds.values().map(|kind| (kind.group.clone(), kind.concurrency)).collect();
         for (group, concurrency) in groups {
-            let room = concurrency.saturating_sub(running.get(&group).copied().unwrap_or(0)).min(free);
-            if room == 0 {
-                continue;
-            }
-            for id in self.store.claimable(&group, now.boot_ms, room)? {
-                let mut claimed = false;
-                self.decide_task(id, turned, |draft, task| claimed = attempt::claim(draft, task))?;
-                free -= u32::from(claimed);
+            let mut room = concurrency.saturating_sub(running.get(&group).copied().unwrap_or(0)).min(free);
+            while room > 0 {
+                let before = room;
+                let ids = self.store.claimable(&group, now.boot_ms, room)?;
+                for id in &ids {
+                    let mut claimed = false;
+                    self.decide_task(*id, turned, |draft, task| claimed = attempt::claim(draft, task))?;
+                    room -= u32::from(claimed);
+                }
+                free -= before - room;
+                // Whatever was not claimed has left the queue: those behind it may have the room.
+                let more = room > 0 && ids.len() == before as usize;
+                if !more || self.store.claimable(&group, now.boot_ms, 1)?.first() == ids.first() {
+                    break;
+                }
             }
         }
         Ok(())
@@ -660,9 +677,10 @@ impl Daemon {
         let offset = match self.store.cursor(telegram.bot_id()) {
             Ok(next) => next.and_then(|next| i32::try_from(next).ok()),
             Err(error) => {
-                // Without the committed offset no poll may begin; the next failed turn reopens the database.
-                tracing::warn!(%error, "could not read the poll cursor");
-                self.next_poll = Some(policy::POLL_RETRY_BASE_MS);
+                // Without the committed offset no poll may begin. That goes on record as a failed poll: if the database
+                // takes no writes either, it is opened again.
+                let failed = CallError { kind: CallErrorKind::NotSent, text: format!("failed to {error}") };
+                self.under_way.push(Box::pin(async move { Came::Polled(Err(failed)) }));
                 return;
             }
         };
