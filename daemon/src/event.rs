@@ -485,7 +485,7 @@ pub enum Fact {
     Sent {
         /// Outbox number.
         id: i64,
-        /// The message's id in the chat.
+        /// The message's id in the chat; 0 when it is what it was.
         message: i32,
         /// Which change of it is now shown (cards).
         #[serde(default, skip_serializing_if = "is_zero")]

@@ -43,6 +43,11 @@ fn running<'v>(draft: &Draft<'v>, key: AttemptKey) -> Option<(&'v TaskView, &'v 
 pub fn found(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) {
     let Some((task, attempt)) = running(draft, key) else { return found_ended(draft, key, observation) };
     match (observation, &attempt.identity) {
+        (Observation::Ended(receipt), _) if receipt.nonce != attempt.nonce => {
+            // A database from a back-up gives numbers a second time. What this one did, nobody can know.
+            let evidence = "the folder holds the receipt of another attempt of the same number".to_owned();
+            draft.effect(Effect::Destroy { key, nonce: attempt.nonce.clone(), evidence });
+        }
         (Observation::Ended(receipt), _) => ended(draft, task, attempt, receipt),
         (Observation::Alive(identity), _) => adopt(draft, task, attempt, identity),
         // No identity on record: nobody ever said go.
@@ -267,21 +272,22 @@ fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Ca
     };
     draft.record(Some(task), Some(attempt.key.attempt), Actor::System, fact);
     draft.effect(Effect::Archive(attempt.key));
-    finish(draft, task, moved, &closing);
+    finish(draft, task, moved, closing.outcome, &closing.evidence);
 }
 
 /// The card shows the end; a final end is also reported aloud.
-fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, closing: &Closing) {
+pub fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, outcome: Outcome, evidence: &str) -> TaskView {
     let mut after = task.clone();
     after.task.state = moved.to();
-    after.task.evidence.clone_from(&closing.evidence);
-    after.task.outcome = Some(closing.outcome);
+    evidence.clone_into(&mut after.task.evidence);
+    after.task.outcome = Some(outcome);
     draft.show_card(&after, false);
     if moved.to().is_terminal()
         && let Some(chat) = after.task.chat
     {
         draft.send(Some(&after), Class::Report, chat, What::Report);
     }
+    after
 }
 
 fn stopped_before_start(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow) {
@@ -315,8 +321,7 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
         let Ok(moved) = step(task.task.state, Cause::Stopped) else { return false };
         let reason = format!("not started, it waits again for {}", gate.text(&task.task));
         draft.record(Some(task), None, Actor::System, Fact::Stopped { reason: reason.clone(), step: moved });
-        let closing = Closing { outcome: Outcome::Stopped, receipt: None, evidence: reason, stop_lost: false };
-        finish(draft, task, moved, &closing);
+        finish(draft, task, moved, Outcome::Stopped, &reason);
         return false;
     }
     let Ok(moved) = step(task.task.state, Cause::Claimed) else { return false };

@@ -1,6 +1,6 @@
 //! Updates: who may speak, what was said before, which button was pressed.
 
-use super::order::{Asker, carry_out, received};
+use super::order::{Asker, Named, received, take_up};
 use super::{Draft, Said, welcome_when_late};
 use crate::command::{Command, Parsed, parse_text};
 use crate::config::Config;
@@ -20,7 +20,7 @@ pub fn command_of(incoming: &Incoming, button: Option<&ButtonRow>, username: Opt
             Parsed::Command(command) => Some(command),
             Parsed::Bad(_) | Parsed::NotForUs => None,
         },
-        IncomingKind::Press { .. } => button.and_then(button_command),
+        IncomingKind::Press { .. } => button.and_then(|button| button_command(button, username)),
         IncomingKind::Anonymous { .. }
         | IncomingKind::Edited { .. }
         | IncomingKind::Membership { .. }
@@ -30,9 +30,9 @@ pub fn command_of(incoming: &Incoming, button: Option<&ButtonRow>, username: Opt
 }
 
 /// What a button means: a row in the database, never what its data says.
-fn button_command(button: &ButtonRow) -> Option<Command> {
+fn button_command(button: &ButtonRow, username: Option<&str>) -> Option<Command> {
     if let Some(text) = &button.text {
-        return match parse_text(text, None) {
+        return match parse_text(text, username) {
             Parsed::Command(command) => Some(command),
             Parsed::Bad(_) | Parsed::NotForUs => None,
         };
@@ -79,6 +79,9 @@ pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
         IncomingKind::Anonymous { chat, .. } => pass(draft, incoming, Passed::Anonymous, *chat, None),
         IncomingKind::Membership { chat, private, user, present } => {
             membership(draft, incoming, *chat, *private, *user, *present);
+        }
+        IncomingKind::Migrated { from, .. } if !is_listed(draft.config, draft.view, *from) => {
+            pass(draft, incoming, Passed::Stranger, *from, None);
         }
         IncomingKind::Migrated { from, to } => {
             draft.record(None, None, Actor::System, Fact::ChatMigrated { from: *from, to: *to });
@@ -169,9 +172,8 @@ fn said(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, date: i64, tex
     if age_ms > policy::COMMAND_MAX_AGE_MS && !welcome_when_late(&command) {
         return ask_back(draft, incoming, heard, asker, text, age_ms);
     }
-    let key = incoming.key().unwrap_or_default();
-    received(draft, asker.actor, key, Some(incoming.update), Some(chat), &command);
-    if let Some(said) = carry_out(draft, asker, &command) {
+    let named = Named { key: incoming.key().unwrap_or_default(), update: Some(incoming.update), chat: Some(chat) };
+    if let Some(said) = take_up(draft, asker, named, &command) {
         draft.reply(asker.to, said);
     }
 }
@@ -224,7 +226,7 @@ fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: 
         pass(draft, incoming, Passed::Forged, place, Some(user));
         return draft.effect(banner("This button is no longer valid.", false));
     };
-    let Some(command) = button_command(&button) else {
+    let Some(command) = button_command(&button, draft.view.username.as_deref()) else {
         pass(draft, incoming, Passed::Forged, place, Some(user));
         return draft.effect(banner("This button is no longer valid.", false));
     };
@@ -247,18 +249,23 @@ fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: 
     if let Some(message) = button.message {
         draft.trace(format!("tg-{place}-{message}"));
     }
-    received(draft, asker.actor, incoming.key().unwrap_or_default(), Some(incoming.update), Some(place), &command);
+    let named = Named { key: incoming.key().unwrap_or_default(), update: Some(incoming.update), chat: Some(place) };
     let changed = draft.view.task.as_ref().is_some_and(|t| {
-        matches!(command, Command::Approve { .. }) && super::gate::content_hash(draft.config, &t.task) != button.hash
+        matches!(command, Command::Approve { .. })
+            && button.text.is_none()
+            && super::gate::content_hash(draft.config, &t.task) != button.hash
     });
     if changed {
         let why = "What would run has changed since this card was shown: look again, then approve.";
+        received(draft, asker.actor, named, &command, 0);
         super::order::refuse(draft, asker, &command, draft.view.task.clone().as_ref(), why, false);
         return draft.effect(banner(why, true));
     }
-    let said = carry_out(draft, asker, &command);
-    let done = said.as_ref().is_none_or(|s| s.ok);
-    if done && !command.is_read() {
+    draft.spent = Some(button.nonce.clone());
+    let said = take_up(draft, asker, named, &command);
+    // A refusal, also a friendly one, leaves the button to others: the card still shows it.
+    let refused = draft.plan.events.iter().any(|e| matches!(e.fact, Fact::Refused { .. }));
+    if !refused && !command.is_read() {
         draft.record(None, None, asker.actor, Fact::ButtonUsed { nonce: button.nonce });
     }
     match said {

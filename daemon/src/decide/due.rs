@@ -1,7 +1,7 @@
 //! What time does: a daemon takes over, deadlines pass, slots are free.
 
 use super::{Draft, attempt};
-use crate::event::{Class, Fact, What};
+use crate::event::Fact;
 use crate::id::Actor;
 use crate::plan::Effect;
 use crate::task::{Cause, Outcome, State, step};
@@ -38,13 +38,7 @@ pub fn returned(draft: &mut Draft<'_>, away_ms: i64) {
 pub fn expire(draft: &mut Draft<'_>, task: &TaskView) {
     let Ok(moved) = step(task.task.state, Cause::Expired) else { return };
     draft.record(Some(task), None, Actor::System, Fact::Expired { step: moved });
-    let mut after = task.clone();
-    after.task.state = moved.to();
-    after.task.outcome = Some(Outcome::Expired);
-    draft.show_card(&after, false);
-    if let Some(chat) = after.task.chat {
-        draft.send(Some(&after), Class::Report, chat, What::Report);
-    }
+    attempt::finish(draft, task, moved, Outcome::Expired, "");
 }
 
 /// A running task's put-off start or overdue stop has come due.

@@ -79,6 +79,8 @@ pub struct Draft<'a> {
     plan: Plan,
     next_message: i64,
     draws: u64,
+    /// The button that gave the command: used up by it, so it is not shown again.
+    spent: Option<String>,
 }
 
 impl<'a> Draft<'a> {
@@ -92,6 +94,7 @@ impl<'a> Draft<'a> {
             plan: Plan::default(),
             next_message: view.next_message,
             draws: 0,
+            spent: None,
         }
     }
 
@@ -188,8 +191,11 @@ impl<'a> Draft<'a> {
         let actions = gate::actions(self.config, self.view.mode(), after, self.now);
         let mut buttons = Vec::with_capacity(actions.len());
         for action in actions {
-            let live =
-                after.buttons.iter().find(|(a, _, h)| a == action && *h == hash).map(|(_, nonce, _)| nonce.clone());
+            let live = after
+                .buttons
+                .iter()
+                .find(|(a, nonce, h)| a == action && *h == hash && self.spent.as_ref() != Some(nonce))
+                .map(|(_, nonce, _)| nonce.clone());
             let nonce = live.unwrap_or_else(|| self.nonce());
             buttons.push((action.to_owned(), nonce));
         }

@@ -1,16 +1,16 @@
 //! Commands, wherever they come from: the same handler for chat, buttons and the local socket.
 
-use super::{Draft, Moment, Said, gate, read};
+use super::{Draft, Moment, Said, attempt, gate, read};
 use crate::command::{Command, Mode, Role, parse_argv};
 use crate::config::Config;
-use crate::event::Fact;
+use crate::event::{Event, Fact};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::input::ReplyTo;
 use crate::plan::Effect;
 use crate::policy;
 use crate::ports::LocalRequest;
 use crate::report;
-use crate::task::{Cause, Refused, State, step};
+use crate::task::{Cause, Outcome, Refused, State, step};
 use crate::view::{ApprovalRow, TaskRow, TaskView};
 use serde_json::json;
 
@@ -68,8 +68,7 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
                     json!({ "task_id": task, "replayed": true }),
                 )
             } else {
-                received(draft, asker.actor, key, None, None, &command);
-                match carry_out(draft, asker, &command) {
+                match take_up(draft, asker, Named { key, update: None, chat: None }, &command) {
                     Some(said) => said,
                     None => return,
                 }
@@ -79,21 +78,35 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
     draft.reply(asker.to, said);
 }
 
-/// Puts on record that a command was taken up.
-pub fn received(
-    draft: &mut Draft<'_>,
-    actor: Actor,
-    key: String,
-    update: Option<i64>,
-    chat: Option<i64>,
-    command: &Command,
-) {
-    let task = if matches!(command, Command::NewTask { .. }) {
-        Some(TaskId(draft.view.next_task))
-    } else {
-        command.task().filter(|_| draft.view.task.is_some())
+/// By which a command is recognised, and where it came from.
+pub struct Named {
+    /// Its natural key.
+    pub key: String,
+    /// The update's id, for updates.
+    pub update: Option<i64>,
+    /// The chat, for updates.
+    pub chat: Option<i64>,
+}
+
+/// Carries a command out, with the fact that it was taken up before everything that came of it.
+pub fn take_up(draft: &mut Draft<'_>, asker: Asker, named: Named, command: &Command) -> Option<Said> {
+    let at = draft.plan.events.len();
+    let said = carry_out(draft, asker, command);
+    received(draft, asker.actor, named, command, at);
+    said
+}
+
+/// Puts on record, before event `at` of the plan, that a command was taken up; with the task it led to.
+pub fn received(draft: &mut Draft<'_>, actor: Actor, named: Named, command: &Command, at: usize) {
+    let made = draft.plan.events[at..].iter().find(|e| matches!(e.fact, Fact::Requested { .. }));
+    let task = match command {
+        Command::NewTask { .. } => made.and_then(|e| e.task),
+        command => command.task().filter(|_| draft.view.task.is_some()),
     };
-    draft.record_about(task, actor, Fact::Received { key, update, chat, command: command.name().to_owned() });
+    let Named { key, update, chat } = named;
+    let fact = Fact::Received { key, update, chat, command: command.name().to_owned() };
+    let trace = draft.current_trace();
+    draft.plan.events.insert(at, Event { trace, task, attempt: None, actor, fact });
 }
 
 /// Carries a command out, or refuses it. None: the answer comes later (it needs an effect first).
@@ -391,10 +404,7 @@ fn reject(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVie
     };
     let reason = cut(reason);
     draft.record(Some(task), None, asker.actor, Fact::Rejected { reason: reason.clone(), step });
-    let mut after = task.clone();
-    after.task.state = step.to();
-    after.task.evidence.clone_from(&reason);
-    draft.show_card(&after, false);
+    let after = attempt::finish(draft, task, step, Outcome::Rejected, &reason);
     Said::yes(format!("#{} rejected: {reason}", task.task.id), report::task_data(&after, draft.now))
 }
 
@@ -473,11 +483,9 @@ fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView)
         Ok(step) => step,
         Err(refused) => return refuse_step(draft, asker, command, task, refused),
     };
-    let mut after = task.clone();
     if task.task.state != State::Running {
         draft.record(Some(task), None, asker.actor, Fact::Stopped { reason: String::new(), step });
-        after.task.state = step.to();
-        draft.show_card(&after, false);
+        let after = attempt::finish(draft, task, step, Outcome::Stopped, "");
         return Said::yes(format!("#{id} canceled: it had not started"), report::task_data(&after, draft.now));
     }
     // Running: the wish is recorded, the move comes when nothing of it is alive any more.
@@ -494,6 +502,7 @@ fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView)
     if let Some(identity) = &attempt.identity {
         draft.effect(Effect::Stop { key: attempt.key, identity: identity.clone() });
     }
+    let mut after = task.clone();
     if let Some(attempt) = &mut after.attempt {
         attempt.stop_by = Some(asker.actor);
     }

@@ -71,9 +71,10 @@ pub fn called(draft: &mut Draft<'_>, id: i64, version: u32, result: &Result<Call
     let sent = |message: i32| Fact::Sent { id, message, version, next };
     let fact = match result {
         Ok(Called::Message(message)) => sent(*message),
+        // An edit; without a message, a new card was asked for meanwhile.
         Ok(Called::Done | Called::Me { .. }) => sent(row.message.unwrap_or_default()),
         Err(error) => match (&error.kind, row.message) {
-            (CallErrorKind::NotModified, Some(message)) => sent(message),
+            (CallErrorKind::NotModified, message) => sent(message.unwrap_or_default()),
             (CallErrorKind::Migrated(to), _) => {
                 draft.record(None, None, Actor::System, Fact::ChatMigrated { from: row.chat, to: *to });
                 failed(&row, error, Then::Retry, Some(draft.now.boot_ms))

@@ -168,7 +168,7 @@ impl Store {
             Fact::Sent { id, message, version, next } => {
                 // A card that changed while it was being shown stays pending.
                 self.run(
-                    "UPDATE outbox SET message = ?2, tries = 0, error = NULL, marked = 0,
+                    "UPDATE outbox SET message = CASE WHEN ?2 = 0 THEN message ELSE ?2 END, tries = 0, error = NULL, marked = 0,
                             state = CASE WHEN version = ?3 THEN 'sent' ELSE 'pending' END
                      WHERE id = ?1",
                     params![id, message, version],
@@ -351,7 +351,7 @@ impl Store {
             "UPDATE tasks SET until = until + ?1, not_before = not_before + ?1
              WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
             "UPDATE approvals SET until = until + ?1
-             WHERE task IN (SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED'))",
+             WHERE task IN (SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING'))",
             "UPDATE attempts SET start_due = start_due + ?1, stop_alarm = stop_alarm + ?1
              WHERE start_due IS NOT NULL OR stop_alarm IS NOT NULL",
             "UPDATE outbox SET due = due + ?1 WHERE state IN ('pending', 'sending')",
