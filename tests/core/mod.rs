@@ -1,0 +1,3 @@
+//! The core against the small world.
+
+mod basics;
