@@ -99,9 +99,10 @@ pub fn take_up(draft: &mut Draft<'_>, asker: Asker, named: Named, command: &Comm
 /// Puts on record, before event `at` of the plan, that a command was taken up; with the task it led to.
 pub fn received(draft: &mut Draft<'_>, actor: Actor, named: Named, command: &Command, at: usize) {
     let made = draft.plan.events[at..].iter().find(|e| matches!(e.fact, Fact::Requested { .. }));
-    let task = match command {
-        Command::NewTask { .. } => made.and_then(|e| e.task),
-        command => command.task().filter(|_| draft.view.task.is_some()),
+    let task = if matches!(command, Command::NewTask { .. }) {
+        made.and_then(|e| e.task)
+    } else {
+        command.task().filter(|_| draft.view.task.is_some())
     };
     let Named { key, update, chat } = named;
     let fact = Fact::Received { key, update, chat, command: command.name().to_owned() };
