@@ -1,0 +1,1 @@
+//! What the daemon refuses to start with.
