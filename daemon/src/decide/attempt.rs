@@ -43,8 +43,12 @@ fn running<'v>(draft: &Draft<'v>, key: AttemptKey) -> Option<(&'v TaskView, &'v 
 pub fn found(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) {
     let Some((task, attempt)) = running(draft, key) else { return found_ended(draft, key, observation) };
     match (observation, &attempt.identity) {
-        (Observation::Ended(receipt), _) if receipt.nonce != attempt.nonce => {
-            // A database from a back-up gives numbers a second time. What this one did, nobody can know.
+        // After a back-up was restored, numbers are given again whose folders are there still.
+        (Observation::Ended(receipt), None) if receipt.nonce != attempt.nonce => {
+            let why = format!("a folder of attempt {key} is there already, of another task (was a back-up restored?)");
+            end_unstarted(draft, task, attempt, &why);
+        }
+        (Observation::Ended(receipt), Some(_)) if receipt.nonce != attempt.nonce => {
             let evidence = "the folder holds the receipt of another attempt of the same number".to_owned();
             draft.effect(Effect::Destroy { key, nonce: attempt.nonce.clone(), evidence });
         }
