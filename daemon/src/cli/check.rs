@@ -1,5 +1,6 @@
 //! `check`: everything that would keep the daemon from starting, or tasks from running, at once and without a change.
 
+use super::serve::examine_database;
 use super::{Options, print};
 use crate::config::Config;
 use crate::exit::{ExitCode, Fatal};
@@ -94,7 +95,7 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
         findings.good.push("a daemon is running".into());
     }
     let database = config.state_dir.join(DATABASE_NAME);
-    if database.exists() {
+    if findings.of(examine_database(&config.state_dir)).is_some() && database.exists() {
         let store = findings.of(store::inspect(&database).map_err(|error| crate::run::fatal(&error)));
         findings.good.extend(store.map(|store| format!("{}: {} events", database.display(), store.events())));
     }

@@ -3,9 +3,10 @@
 use super::Options;
 use super::check::own_bot_is_no_operator;
 use crate::exit::{ExitCode, Fatal};
-use crate::real::{self, config_file, lock::StateLock, log, token};
+use crate::real::{self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, store, token};
 use clap::ArgMatches;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::Path;
 use std::rc::Rc;
 
 /// Is the daemon until it is told to end.
@@ -48,6 +49,7 @@ fn serve(options: &Options) -> Result<(), Fatal> {
     };
     // Held until the very end: whoever comes next must find everything put down.
     let _lock = StateLock::take(&config.state_dir)?;
+    examine_database(&config.state_dir)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %path.display(),
@@ -66,6 +68,24 @@ fn serve(options: &Options) -> Result<(), Fatal> {
     });
     tracing::info!("ended");
     result
+}
+
+/// Before anything is touched that belongs to another version, or that a back-up will have to replace.
+pub(super) fn examine_database(state_dir: &Path) -> Result<(), Fatal> {
+    let database = state_dir.join(DATABASE_NAME);
+    if store::examine(&database).map_err(|error| crate::run::fatal(&error))? {
+        return Ok(());
+    }
+    let attempts =
+        |name: &&str| std::fs::read_dir(state_dir.join(name)).is_ok_and(|mut entries| entries.next().is_some());
+    let Some(name) = [ATTEMPTS_NAME, ARCHIVE_NAME].into_iter().find(attempts) else { return Ok(()) };
+    // Beginning anew would give their numbers away again, and kill what still runs as nobody's.
+    let text = format!(
+        "{} is missing or empty, but there are attempts of tasks in {}: put a back-up of it back, or move those away to begin anew",
+        database.display(),
+        state_dir.join(name).display()
+    );
+    Err(Fatal::new(ExitCode::DatabaseDamaged, text))
 }
 
 /// A dump of our memory would hold the token. Only the soft limit: a task may raise its own again.

@@ -50,11 +50,34 @@ fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     ))
 }
 
+/// Whether a daemon may go on with the database at `path`; false when none was ever begun there. Changes nothing: what is
+/// damaged or newer keeps even the log of its last writer, which closing a connection that can write would work in.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn examine(path: &Path) -> super::Result<bool> {
+    let empty = |path: &Path| std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
+    if empty(path) && empty(&path.with_extension("db-wal")) {
+        return Ok(false);
+    }
+    let db = look(path)?;
+    super::check_header(&db)?;
+    if db.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0))? == 0 {
+        return Ok(false);
+    }
+    Store::open_to_read(db)?.check_tail()?;
+    Ok(true)
+}
+
 /// Opens an existing database to look at it, changing nothing on disk where that is possible.
 ///
 /// # Errors
 /// As [`Store::open`]; transient when it does not exist.
 pub fn inspect(path: &Path) -> super::Result<Store> {
+    Store::open_to_read(look(path)?)
+}
+
+fn look(path: &Path) -> super::Result<Connection> {
     let empty = |extension: &str| std::fs::metadata(path.with_extension(extension)).map_or(true, |m| m.len() == 0);
     let quiet = empty("db-wal") && empty("db-shm");
     let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -63,5 +86,5 @@ pub fn inspect(path: &Path) -> super::Result<Store> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
     db.busy_timeout(std::time::Duration::from_secs(2))?;
-    Store::open_to_read(db)
+    Ok(db)
 }
