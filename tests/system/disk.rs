@@ -1,0 +1,159 @@
+//! A full disk and a read-only one. They need a file system of their own, hence a machine that lets this user mount one.
+
+use super::place::{Place, until};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A mounted file system, gone when this goes.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// A small one of its own; none where this user can't mount.
+    fn small(at: &Path, mib: u32) -> Option<Mounted> {
+        fs::create_dir_all(at).expect("make");
+        let options = std::ffi::CString::new(format!("size={mib}m,mode=700")).expect("no zero in it");
+        match mount("mainstay-test", at, "tmpfs", MountFlags::empty(), options.as_c_str()) {
+            Ok(()) => Some(Mounted(at.to_owned())),
+            Err(error) => {
+                eprintln!("skipped: this user can't mount a small file system: {error}");
+                None
+            }
+        }
+    }
+
+    /// The folder itself, read-only.
+    fn read_only(at: &Path) -> Option<Mounted> {
+        if let Err(error) = mount_bind(at, at) {
+            eprintln!("skipped: this user can't mount a folder read-only: {error}");
+            return None;
+        }
+        let mounted = Mounted(at.to_owned());
+        mount_remount(at, MountFlags::BIND | MountFlags::RDONLY, c"").expect("make it read-only");
+        Some(mounted)
+    }
+
+    /// Takes all space there is; removing the file gives it back.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).expect("make");
+        for size in [1 << 20, 1 << 12, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Also when a daemon still has files open there.
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_has_its_exit_code_and_is_no_harm_once_there_is_room() {
+    let mut place = Place::new("", "");
+    let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
+    let filler = disk.fill();
+    place.launch();
+    assert_eq!(place.ended().code(), Some(15));
+    fs::remove_file(filler).expect("make room");
+    place.start();
+    let id = place.let_run("work", "for 0 0");
+    place.wait_for(id, "SUCCEEDED");
+    let filler = {
+        place.kill();
+        disk.fill()
+    };
+    place.launch();
+    assert_eq!(place.ended().code(), Some(15));
+    fs::remove_file(filler).expect("make room");
+    place.start();
+    assert_eq!(place.task(id)["state"], "SUCCEEDED");
+    place.assert_sound();
+    place.terminate();
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_nothing_and_does_nothing_twice() {
+    let mut place = Place::new("", "");
+    let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
+    place.start();
+    let line = place.line();
+    let running = place.let_run("work", "until go 6");
+    place.wait_for_entry(running, "begin");
+    let filler = disk.fill();
+    // What the database had reserved is used up after a while; then it says no, and that nothing was done.
+    let long = "x".repeat(50_000);
+    let mut taken = 0;
+    let refused = until("a refusal", || {
+        let answer = line.insist(&format!("wish-{taken}"), &["newtask", "work", &long]);
+        if answer["ok"] == true {
+            taken += 1;
+            return None;
+        }
+        Some(answer)
+    });
+    assert!(refused["text"].as_str().is_some_and(|text| text.contains("nothing was done")), "{refused}");
+    // A task that ends meanwhile leaves its receipt in the space that was reserved for it.
+    place.release("go");
+    place.wait_for_entry(running, "end");
+    until("its receipt", || place.path(&format!("state/attempts/{running}-1/receipt.json")).exists().then_some(()));
+    fs::remove_file(filler).expect("make room");
+    let task = until("it is known", || {
+        let answer = line.once("look", &["status", &running.to_string()]).ok()?;
+        (answer["data"]["state"] == "FAILED").then(|| answer["data"].clone())
+    });
+    assert_eq!((&task["exit_code"], &task["attempt"]), (&serde_json::json!(6), &serde_json::json!(1)));
+    // The refused wish, said again, is done once; those before it were not done twice.
+    until("it takes wishes again", || {
+        let answer = line.insist(&format!("wish-{taken}"), &["newtask", "work", &long]);
+        (answer["ok"] == true).then_some(())
+    });
+    assert_eq!(line.ask(&["list", "1000"])["data"].as_array().map(Vec::len), Some(taken + 2));
+    assert!(!place.events_of("storage_recovered").is_empty());
+    let next = place.let_run("work", "for 0 0");
+    place.wait_for(next, "SUCCEEDED");
+    assert_eq!((place.begun(running), place.begun(next)), (1, 1));
+    place.assert_sound();
+    place.terminate();
+}
+
+#[test]
+fn a_daemon_killed_on_a_full_disk_loses_nothing() {
+    let mut place = Place::new("", "");
+    let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
+    place.start();
+    let running = place.let_run("work", "until go 6");
+    let waiting = place.line().done(&["newtask", "work", "for 0 0"])["task_id"].as_i64().expect("a task");
+    place.wait_for_entry(running, "begin");
+    let filler = disk.fill();
+    place.release("go");
+    until("its receipt", || place.path(&format!("state/attempts/{running}-1/receipt.json")).exists().then_some(()));
+    place.kill();
+    fs::remove_file(filler).expect("make room");
+    place.start();
+    assert_eq!(place.wait_for(running, "FAILED")["exit_code"], 6);
+    assert_eq!(place.task(waiting)["state"], "REQUESTED");
+    assert_eq!(place.begun(running), 1);
+    place.assert_sound();
+    place.terminate();
+}
+
+#[test]
+fn a_read_only_state_directory_is_refused() {
+    let mut place = Place::new("", "");
+    place.start();
+    let id = place.let_run("work", "for 0 0");
+    place.wait_for(id, "SUCCEEDED");
+    assert_eq!(place.terminate().code(), Some(0));
+    let Some(_mounted) = Mounted::read_only(&place.path("state")) else { return };
+    place.launch();
+    assert_eq!(place.ended().code(), Some(14));
+    let log = fs::read_to_string(place.path("daemon.log")).expect("read");
+    assert!(log.contains("read-only"), "{log}");
+    // Looking is still possible.
+    assert_eq!(place.cli(&["status", &id.to_string()])["state"], "SUCCEEDED");
+}
