@@ -107,13 +107,14 @@ impl Store {
     /// # Errors
     /// Storage trouble.
     pub fn open_tasks(&self) -> Result<i64> {
-        Ok(self
-            .one(
-                "SELECT coalesce(sum(n), 0) FROM tallies WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
-                [],
-                |r| Ok(r.get(0)?),
-            )?
-            .unwrap_or(0))
+        let open = [State::Requested, State::Approved, State::Queued, State::Running];
+        // The whole table, which is one row a state: for an IN, SQLite would build a table each time.
+        let tallies = self.tallies()?;
+        Ok(tallies.iter().filter(|(state, _)| open.iter().any(|o| o.name() == state)).map(|(_, n)| n).sum())
+    }
+
+    fn tallies(&self) -> Result<Vec<(String, i64)>> {
+        self.many("SELECT state, n FROM tallies ORDER BY state", [], |r| Ok((r.get(0)?, r.get(1)?)))
     }
 
     /// Fills a view with what a command needs.
@@ -203,9 +204,7 @@ impl Store {
             )?,
             ..OpsRow::default()
         };
-        for (what, n) in self.many("SELECT state, n FROM tallies ORDER BY state", [], |r| {
-            Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?))
-        })? {
+        for (what, n) in self.tallies()? {
             match what.as_str() {
                 "replayed" => ops.replays = n,
                 "violation" => ops.violations = n,
