@@ -92,7 +92,9 @@ pub fn valid_approvals<'a>(
 /// All that stands between the task and running, except that somebody must resume it.
 pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<Gate> {
     let Some(kind) = config.kinds.get(&task.task.kind) else { return vec![Gate::KindGone] };
-    let hash = content_hash(config, &task.task);
+    // What would run matters only to who has said something about it; most tasks are asked about before that.
+    let judged = !task.approvals.is_empty() || task.task.review.is_some();
+    let hash = if judged { content_hash(config, &task.task) } else { String::new() };
     let mut gates = Vec::new();
     if let Some(word) = denied_word(kind, &task.task.prompt) {
         gates.push(Gate::DeniedWord(word.to_owned()));
