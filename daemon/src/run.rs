@@ -107,6 +107,15 @@ struct Look {
     outbox: bool,
 }
 
+/// Whether single inputs of a turn can be taken back.
+#[derive(Clone, Copy)]
+enum Care {
+    /// No: what does not fit fails the turn. The usual case, and cheaper by a savepoint an input.
+    Hopeful,
+    /// Yes: a turn that failed is decided again like this, so that one bad input does not hold up the others.
+    OneByOne,
+}
+
 /// What a turn came to.
 struct Turned {
     effects: Vec<Effect>,
@@ -366,7 +375,15 @@ impl Daemon {
             }
         }
         self.store.begin()?;
-        let result = self.decide_all(inputs, trouble);
+        let mut result = self.decide_all(inputs, trouble, Care::Hopeful);
+        if let Err(StoreError::Misfit(_)) = result
+            && self.store.epoch() > 0
+        {
+            self.store.rollback();
+            self.look = Look { queue: true, outbox: true };
+            self.store.begin()?;
+            result = self.decide_all(inputs, trouble, Care::OneByOne);
+        }
         let turned = match result {
             Ok(turned) => turned,
             Err(error) => {
@@ -394,15 +411,20 @@ impl Daemon {
         Ok(())
     }
 
-    fn decide_all(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
+    fn decide_all(
+        &mut self,
+        inputs: &[Input],
+        trouble: Option<&(i64, String, u32)>,
+        care: Care,
+    ) -> Result<Turned, StoreError> {
         let mut turned = Turned { effects: Vec::new(), events: Vec::new() };
         if let Some((since, error, _)) = trouble {
             let after_ms = self.ports.time.now().boot_ms - since;
             let fact = Fact::StorageRecovered { error: error.clone(), after_ms };
-            self.decide_one(&Input::Seen(fact), &mut turned)?;
+            self.decide_one(&Input::Seen(fact), &mut turned, care)?;
         }
         for input in inputs {
-            self.decide_one(input, &mut turned)?;
+            self.decide_one(input, &mut turned, care)?;
         }
         self.pump(&mut turned)?;
         if let (Some(telegram), Some(cursor)) = (&self.ports.telegram, self.cursor) {
@@ -412,24 +434,28 @@ impl Daemon {
     }
 
     /// Loads, decides and applies one input. If deciding it fails (our bug), the others are not held up by it.
-    fn decide_one(&mut self, input: &Input, turned: &mut Turned) -> Result<(), StoreError> {
+    fn decide_one(&mut self, input: &Input, turned: &mut Turned, care: Care) -> Result<(), StoreError> {
         let now = self.moment();
-        let savepoint = self.store.savepoint()?;
+        let savepoint = match care {
+            Care::Hopeful => None,
+            Care::OneByOne => Some(self.store.savepoint()?),
+        };
         let view = self.load(input, now)?;
         let decided = catch_unwind(AssertUnwindSafe(|| decide(&self.config, &view, input, now)));
         let applied = match decided {
             Ok(plan) => self.apply(plan, now, turned),
             Err(_) => Err(StoreError::Misfit("a decision: it panicked".into())),
         };
-        match applied {
-            Ok(()) => self.store.keep(savepoint),
-            Err(StoreError::Misfit(error)) if self.store.epoch() > 0 => {
+        match (applied, savepoint) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(savepoint)) => self.store.keep(savepoint),
+            (Err(StoreError::Misfit(error)), Some(savepoint)) if self.store.epoch() > 0 => {
                 tracing::error!(error, "an input could not be handled");
                 self.store.take_back(savepoint)?;
                 let plan = failed(&self.config, &view, input, now, &error);
                 self.apply(plan, now, turned)
             }
-            Err(error) => Err(error),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -616,7 +642,7 @@ impl Daemon {
         if low != self.disk_low {
             self.disk_low = low;
             let fact = if low { Fact::DiskLow { free } } else { Fact::DiskWell { free } };
-            self.decide_one(&Input::Seen(fact), turned)?;
+            self.decide_one(&Input::Seen(fact), turned, Care::OneByOne)?;
         }
         Ok(low)
     }
