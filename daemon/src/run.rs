@@ -117,9 +117,17 @@ enum Care {
 }
 
 /// What a turn came to.
+#[derive(Default)]
 struct Turned {
     effects: Vec<Effect>,
     events: Vec<(i64, Event)>,
+}
+
+impl Turned {
+    fn then(&mut self, later: Turned) {
+        self.effects.extend(later.effects);
+        self.events.extend(later.events);
+    }
 }
 
 impl Daemon {
@@ -301,12 +309,14 @@ impl Daemon {
     async fn settle(&mut self, inputs: &[Input]) -> Result<Vec<Effect>, Fatal> {
         let mut trouble: Option<(i64, String, u32)> = None;
         let mut held = inputs.to_vec();
+        let mut done = Turned::default();
         loop {
-            let result = self.turn(&held, trouble.as_ref());
-            match result {
+            let looked = self.look_again(&mut held, &mut done);
+            match looked.and_then(|()| self.turn(&held, trouble.as_ref())) {
                 Ok(turned) => {
-                    log(&turned.events);
-                    return Ok(turned.effects);
+                    done.then(turned);
+                    log(&done.events);
+                    return Ok(done.effects);
                 }
                 Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled => {
                     let now = self.ports.time.now().boot_ms;
@@ -316,6 +326,8 @@ impl Daemon {
                     }
                     *tries += 1;
                     let tries = *tries;
+                    // Whether it can be read yet or not: the next round looks again.
+                    let _ = self.look_again(&mut held, &mut done);
                     held = self.weather(held, &error, tries).await;
                     if held.contains(&Input::Terminate) {
                         return Err(fatal(&error));
@@ -324,6 +336,23 @@ impl Daemon {
                 Err(error) => return Err(fatal(&error)),
             }
         }
+    }
+
+    /// What is on disk decides whether a commit that reported failure is there after all: then `held` is done, and this is
+    /// what it came to. Its effects begin only after the next commit, whose sync makes sure of both. While the database
+    /// can't even be read, nobody knows.
+    fn look_again(&mut self, held: &mut Vec<Input>, done: &mut Turned) -> Result<(), StoreError> {
+        if self.unsure.is_some() {
+            self.reopen()?;
+        }
+        if let Some((tip, turned)) = self.unsure.take()
+            && tip == self.store.tip()
+        {
+            self.cursor = None;
+            done.then(turned);
+            held.clear();
+        }
+        Ok(())
     }
 
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is told; the rest is kept.
@@ -366,13 +395,6 @@ impl Daemon {
     fn turn(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         if trouble.is_some() {
             self.reopen()?;
-            if let Some((tip, turned)) = self.unsure.take()
-                && tip == self.store.tip()
-            {
-                // The commit that reported failure had succeeded.
-                self.cursor = None;
-                return Ok(turned);
-            }
         }
         self.store.begin()?;
         let mut result = self.decide_all(inputs, trouble, Care::Hopeful);
@@ -417,7 +439,7 @@ impl Daemon {
         trouble: Option<&(i64, String, u32)>,
         care: Care,
     ) -> Result<Turned, StoreError> {
-        let mut turned = Turned { effects: Vec::new(), events: Vec::new() };
+        let mut turned = Turned::default();
         if let Some((since, error, _)) = trouble {
             let after_ms = self.ports.time.now().boot_ms - since;
             let fact = Fact::StorageRecovered { error: error.clone(), after_ms };
