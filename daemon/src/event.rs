@@ -79,8 +79,8 @@ pub enum What {
         /// Until when new buttons may be pressed.
         until: i64,
     },
-    /// The final report of the task, rendered when it is sent.
-    Report,
+    /// The final report of a task: of the end that it had then, whatever was made of it since.
+    Report(Outgoing),
 }
 
 /// Order of sending: answers to people first, then what waits for people, then results, then the rest.

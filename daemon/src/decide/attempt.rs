@@ -7,6 +7,7 @@ use crate::id::{Actor, AttemptKey};
 use crate::plan::{self, Effect};
 use crate::policy;
 use crate::ports::{Noticed, Spec, StartFailed};
+use crate::report;
 use crate::task::{Cause, Outcome, State, Step, step};
 use crate::view::{AttemptRow, TaskView};
 
@@ -276,7 +277,16 @@ fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Ca
     };
     draft.record(Some(task), Some(attempt.key.attempt), Actor::System, fact);
     draft.effect(Effect::Archive(attempt.key));
-    finish(draft, task, moved, closing.outcome, &closing.evidence);
+    let mut after = task.clone();
+    (after.task.exit_code, after.task.signal) = match receipt.map(|r| &r.end) {
+        Some(End::Exited(code)) => (Some(*code), None),
+        Some(End::Signaled(signal)) => (None, Some(*signal)),
+        Some(End::NotStarted(_)) | None => (None, None),
+    };
+    if let Some(attempt) = &mut after.attempt {
+        attempt.ran_ms = receipt.map(|r| r.ran_ms);
+    }
+    finish(draft, &after, moved, closing.outcome, &closing.evidence);
 }
 
 /// The card shows the end; a final end is also reported aloud.
@@ -289,7 +299,7 @@ pub fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, outcome: Outc
     if moved.to().is_terminal()
         && let Some(chat) = after.task.chat
     {
-        draft.send(Some(&after), Class::Report, chat, What::Report);
+        draft.send(Some(&after), Class::Report, chat, What::Report(report::final_report(&after)));
     }
     after
 }

@@ -45,8 +45,8 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
                 None => Call::Send(marked(content)),
             }
         }
-        (What::Report, Some(task)) => Call::Send(marked(report::final_report(task))),
-        (What::Card { .. } | What::Report, None) => {
+        (What::Report(content), _) => Call::Send(marked(content.clone())),
+        (What::Card { .. }, None) => {
             Call::Send(marked(Outgoing { text: "a task that is not on record".into(), ..Outgoing::default() }))
         }
     }

@@ -69,7 +69,7 @@ pub fn inbox(messages: &[OutboxRow]) -> Said {
             What::Text(content) => short(&content.text, 80),
             What::Document { name, .. } => name.clone(),
             What::Card { .. } => "card".to_owned(),
-            What::Report => "final report".to_owned(),
+            What::Report(_) => "final report".to_owned(),
         };
         let task = row.task.map_or_else(String::new, |t| format!(" of #{t}"));
         let state = match (row.state.as_str(), row.marked) {

@@ -41,7 +41,7 @@ fn is_complete(task: &TaskView, events: &[Recorded]) -> bool {
     for event in events {
         if let Fact::Requested { .. } = event.fact {
             state = Some(State::Requested);
-        } else if let Fact::Queued { id, what: What::Report, .. } = event.fact {
+        } else if let Fact::Queued { id, what: What::Report(_), .. } = event.fact {
             reports.push(id);
         } else if let Fact::Sent { id, .. } = event.fact {
             sent.push(id);
@@ -81,7 +81,7 @@ fn told(config: &Config, event: &Recorded) -> String {
             if retry.is_some() { ", to be tried again" } else { "" }
         ),
         Fact::Queued { id, what, .. } => match what {
-            What::Report => format!("report queued (message {id})"),
+            What::Report(_) => format!("report queued (message {id})"),
             What::Card { .. } => format!("card to be shown (message {id})"),
             What::Text(_) | What::Document { .. } => format!("answer queued (message {id})"),
         },

@@ -168,7 +168,8 @@ impl Store {
             Fact::Sent { id, message, version, next } => {
                 // A card that changed while it was being shown stays pending.
                 self.run(
-                    "UPDATE outbox SET message = CASE WHEN ?2 = 0 THEN message ELSE ?2 END, tries = 0, error = NULL, marked = 0,
+                    "UPDATE outbox SET message = CASE WHEN ?2 = 0 THEN message ELSE ?2 END, tries = 0, due = 0, error = NULL,
+                            marked = 0,
                             state = CASE WHEN version = ?3 THEN 'sent' ELSE 'pending' END
                      WHERE id = ?1",
                     params![id, message, version],
@@ -306,7 +307,7 @@ impl Store {
                 )
             }
             Then::GiveUp => self.run(
-                "UPDATE outbox SET state = 'refused', tries = tries + 1, error = ?2 WHERE id = ?1",
+                "UPDATE outbox SET state = 'refused', tries = tries + 1, due = 0, error = ?2 WHERE id = ?1",
                 params![id, error],
             ),
             Then::Anew => self.run(
@@ -352,15 +353,21 @@ impl Store {
              WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
             "UPDATE approvals SET until = until + ?1
              WHERE task IN (SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING'))",
-            "UPDATE attempts SET start_due = start_due + ?1, stop_alarm = stop_alarm + ?1
-             WHERE start_due IS NOT NULL OR stop_alarm IS NOT NULL",
-            "UPDATE outbox SET due = due + ?1 WHERE state IN ('pending', 'sending')",
-            "UPDATE chats SET next = next + ?1",
             "UPDATE buttons SET until = until + ?1",
         ] {
             self.run(sql, [by])?;
         }
-        Ok(())
+        // Pauses are short. Where the wall clock went backwards, nobody knows how much of one is left, and the whole time
+        // that the last boot was up would be added to it: a chat must not be silent for weeks. These numbers belong to the
+        // meaning of the event and never change.
+        let (short, long) = (boot_ms + 60_000, boot_ms + 6 * 3_600_000);
+        self.run(
+            "UPDATE attempts SET start_due = min(start_due + ?1, ?2), stop_alarm = min(stop_alarm + ?1, ?2)
+             WHERE start_due IS NOT NULL OR stop_alarm IS NOT NULL",
+            [by, short],
+        )?;
+        self.run("UPDATE outbox SET due = min(due + ?1, ?2) WHERE state IN ('pending', 'sending')", [by, short])?;
+        self.run("UPDATE chats SET next = min(next + ?1, ?2)", [by, long])
     }
 }
 
