@@ -2,6 +2,7 @@
 //! that it is built in seconds.
 
 mod demo;
+mod tidy;
 
 use clap::Command;
 use std::process::ExitCode;
@@ -33,11 +34,12 @@ fn main() -> ExitCode {
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([demo::command()])
+        .subcommands([demo::command(), tidy::command()])
         .after_help("Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along")
         .get_matches();
     match matches.subcommand() {
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("tidy", matches)) => tidy::run(matches).into(),
         Some(_) | None => unreachable!("clap asks for one of these"),
     }
 }
