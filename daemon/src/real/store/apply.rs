@@ -22,10 +22,13 @@ impl Store {
                     params![self.epoch(), boot, boot_ms, wall_ms, version, config],
                 )
             }
-            Fact::ModeSet { mode } => self.run(
-                "INSERT INTO meta (key, value) VALUES ('mode', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-                [mode.name()],
-            ),
+            Fact::ModeSet { mode } => {
+                self.mode = Some(*mode);
+                self.run(
+                    "INSERT INTO meta (key, value) VALUES ('mode', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+                    [mode.name()],
+                )
+            }
             Fact::BotKnown { bot, username } => self.run(
                 "INSERT INTO cursors (bot, next, username) VALUES (?1, NULL, ?2)
                  ON CONFLICT (bot) DO UPDATE SET username = ?2",

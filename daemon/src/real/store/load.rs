@@ -2,7 +2,7 @@
 
 use super::rows::{ATTEMPT, BUTTON, OUTBOX, TASK, approval, attempt, button, outbox, task};
 use super::{Result, Store, StoreError, recorded};
-use crate::command::{Command, Mode};
+use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::task::State;
@@ -38,11 +38,10 @@ impl Store {
     /// # Errors
     /// Storage trouble, as everywhere in this file.
     pub fn view(&self) -> Result<View> {
-        let mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
-        Ok(View { mode, next_task: self.next_task, next_message: self.next_message, ..View::default() })
+        Ok(View { mode: self.mode, next_task: self.next_task, next_message: self.next_message, ..View::default() })
     }
 
-    fn meta(&self, key: &str) -> Result<Option<String>> {
+    pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {
         self.one("SELECT value FROM meta WHERE key = ?1", [key], |r| Ok(r.get(0)?))
     }
 

@@ -14,6 +14,7 @@ pub use file::{FileStorage, examine, inspect};
 pub use load::LogFilter;
 pub use rebuild::rebuild;
 
+use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
 use crate::ports::Storage;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -87,6 +88,8 @@ pub struct Store {
     next_event: i64,
     next_task: i64,
     next_message: i64,
+    /// The mode that was set, if any: every view needs it.
+    mode: Option<Mode>,
     /// In the turn under way: whether it has written, and what the counters were before.
     turn: Option<Turn>,
 }
@@ -97,7 +100,7 @@ struct Turn {
 }
 
 /// What a rollback takes back in memory.
-type Counters = ([u8; 32], i64, i64, i64, i64);
+type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>);
 
 impl Store {
     /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
@@ -110,7 +113,7 @@ impl Store {
         db.set_prepared_statement_cache_capacity(128);
         check_header(&db)?;
         migrate(&db)?;
-        let mut store = Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, turn: None };
+        let mut store = Store::empty(db);
         store.read_counters()?;
         store.check_tail()?;
         Ok(store)
@@ -122,9 +125,13 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_to_read(db: Connection) -> Result<Store> {
         check_header(&db)?;
-        let mut store = Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, turn: None };
+        let mut store = Store::empty(db);
         store.read_counters()?;
         Ok(store)
+    }
+
+    fn empty(db: Connection) -> Store {
+        Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, mode: None, turn: None }
     }
 
     fn read_counters(&mut self) -> Result<()> {
@@ -140,6 +147,7 @@ impl Store {
         let max = |sql: &str| self.db.prepare_cached(sql)?.query_row([], |r| r.get::<_, i64>(0));
         self.next_task = 1 + max("SELECT coalesce(max(id), 0) FROM tasks")?;
         self.next_message = 1 + max("SELECT coalesce(max(id), 0) FROM outbox")?;
+        self.mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
         Ok(())
     }
 
@@ -186,11 +194,11 @@ impl Store {
     }
 
     fn counters(&self) -> Counters {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch)
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode)
     }
 
     fn restore(&mut self, before: Counters) {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch) = before;
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode) = before;
     }
 
     /// Marks a point in the turn to which one input's events can be taken back.
