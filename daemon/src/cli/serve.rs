@@ -19,6 +19,7 @@ pub(super) fn run(matches: &ArgMatches, options: &Options) -> Result<ExitCode, F
         // Also where the other lines are: the terminal's copy is lost when a service manager starts us.
         tracing::error!(exit_code = fatal.code.number(), "{}", fatal.text);
     }
+    log::flush();
     result.map(|()| ExitCode::Ok)
 }
 
@@ -59,6 +60,7 @@ fn serve(options: &Options) -> Result<(), Fatal> {
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_park(log::flush)
         .build()
         .map_err(|e| Fatal::new(ExitCode::Internal, format!("can't start the runtime: {e}")))?;
     let local = tokio::task::LocalSet::new();

@@ -1,9 +1,13 @@
 //! Log lines: JSON, or readable ones when a person looks on; never with the token in them.
+//!
+//! Lines below warnings are collected and written when the process goes to sleep, many with one call: under load the record
+//! of every command would else cost as much as its answer. A warning takes everything before it along at once.
 
 use super::token::Token;
 use crate::exit::{ExitCode, Fatal};
 use std::io::{IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tracing::{Level, Metadata};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -17,6 +21,11 @@ const QUIET: [&str; 8] = ["teloxide", "teloxide_core", "reqwest", "hyper", "hype
 
 /// What must not be written: the whole token first, then its secret part alone.
 static SECRETS: OnceLock<[String; 2]> = OnceLock::new();
+
+/// Lines not written yet.
+static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// More than this is written though the process does not sleep.
+const HELD_BYTES_MAX: usize = 32 * 1024;
 
 /// From now on, lines have `[token]` where this token would be. The first call counts.
 pub fn redact(token: &Token) {
@@ -36,7 +45,7 @@ pub fn start(directives: Option<&str>, color: bool) -> Result<(), Fatal> {
         Fatal::new(ExitCode::Usage, text)
     })?;
     let person = std::io::stdout().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_writer(RedactedStdout);
+    let lines = tracing_subscriber::fmt::layer().with_writer(RedactedStdout { at_once: person });
     let lines = if person {
         lines.compact().with_ansi(color).boxed()
     } else {
@@ -64,29 +73,51 @@ fn filter(directives: &str) -> Result<Targets, String> {
     Ok(asked.with_targets(quiet))
 }
 
+/// Writes what was collected. To be called before the process sleeps, and before it ends.
+pub fn flush() {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    if !held.is_empty() {
+        // Nobody reads any more: there is nothing that could be done about it, and nowhere to say so.
+        let _ = std::io::stdout().lock().write_all(&held).and_then(|()| std::io::stdout().flush());
+        held.clear();
+    }
+}
+
 #[derive(Clone, Copy)]
-struct RedactedStdout;
+struct RedactedStdout {
+    at_once: bool,
+}
 
 impl<'a> MakeWriter<'a> for RedactedStdout {
     type Writer = RedactedStdout;
     fn make_writer(&'a self) -> RedactedStdout {
-        RedactedStdout
+        *self
+    }
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> RedactedStdout {
+        RedactedStdout { at_once: self.at_once || *meta.level() <= Level::WARN }
     }
 }
 
 impl Write for RedactedStdout {
     /// A line comes as one piece, so a secret is never cut in two.
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut out = std::io::stdout().lock();
-        match SECRETS.get().and_then(|secrets| redacted(line, secrets)) {
-            Some(clean) => out.write_all(&clean)?,
-            None => out.write_all(line)?,
+        let full = {
+            let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            match SECRETS.get().and_then(|secrets| redacted(line, secrets)) {
+                Some(clean) => held.extend_from_slice(&clean),
+                None => held.extend_from_slice(line),
+            }
+            held.len() >= HELD_BYTES_MAX
+        };
+        if self.at_once || full {
+            flush();
         }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stdout().flush()
+        flush();
+        Ok(())
     }
 }
 
