@@ -1,3 +1,11 @@
 //! The core against the small world.
 
+mod ancestor;
+mod attempts;
 mod basics;
+mod property;
+mod restarts;
+mod sending;
+mod storage;
+mod store;
+mod updates;

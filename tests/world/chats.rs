@@ -33,8 +33,6 @@ pub(crate) struct Message {
     pub(crate) texts: Vec<String>,
     pub(crate) buttons: Vec<(String, String)>,
     pub(crate) document: Option<Vec<u8>>,
-    pub(crate) silent: bool,
-    pub(crate) thread: Option<i32>,
 }
 
 impl Message {
@@ -163,8 +161,6 @@ impl Chats {
             texts: vec![content.text.clone()],
             buttons: content.buttons.iter().flatten().cloned().collect(),
             document,
-            silent: content.silent,
-            thread: content.thread,
         };
         self.chats.entry(content.chat).or_default().insert(id, message);
         Ok(Called::Message(id))

@@ -50,10 +50,14 @@ impl World {
         self.check();
         self.check_rebuild();
         let db = self.disk.look();
-        let unsent: i64 = db
-            .query_row("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'refused')", [], |r| r.get(0))
-            .expect("a count");
-        assert_eq!(unsent, 0, "messages that never went out");
+        let unsent: Vec<String> = db
+            .prepare(
+                "SELECT format('%d %s due %d, chat %d next %d, %s', id, state, due, outbox.chat, next, error)
+                 FROM outbox LEFT JOIN chats USING (chat) WHERE state NOT IN ('sent', 'refused')",
+            )
+            .and_then(|mut statement| statement.query_map([], |r| r.get(0))?.collect())
+            .expect("rows");
+        assert!(unsent.is_empty(), "messages that never went out by {}: {unsent:?}", self.now());
         let mut ends: BTreeMap<i64, usize> = BTreeMap::new();
         for event in self.events() {
             if event.fact.step().is_some_and(|s| s.to().is_terminal()) {
@@ -62,7 +66,10 @@ impl World {
         }
         for (task, ends) in ends {
             let Some(chat) = self.task(task).task.chat else { continue };
-            let reports = self.reports(chat, task);
+            // What was said in a group before it became a supergroup stays readable there.
+            let before = self.chats.borrow().migrated.iter().find(|(_, to)| **to == chat).map(|(from, _)| *from);
+            let reports: Vec<String> =
+                before.into_iter().chain([chat]).flat_map(|chat| self.reports(chat, task)).collect();
             let (repeats, plain): (Vec<_>, Vec<_>) =
                 reports.iter().partition(|text| text.starts_with("(possible repeat)"));
             assert!(reports.len() >= ends, "#{task} ended {ends} times, reported: {reports:?}");

@@ -67,6 +67,10 @@ impl Shared {
         self.kill_in.set(calls);
     }
 
+    pub(crate) fn kill_in_never(&self) {
+        self.kill_in(None);
+    }
+
     pub(crate) fn still(&self) {
         self.calls.set(0);
     }

@@ -1,0 +1,213 @@
+//! Stopping, retrying, starting.
+
+use crate::world::*;
+use mainstay::event::Fact;
+use mainstay::task::{Outcome, State};
+
+#[test]
+fn stopped_before_it_runs_a_task_is_canceled_at_once() {
+    let mut w = World::with(|c| c.running_max = 1);
+    w.say(OLGA, "/newtask build");
+    let approved = w.approved("build", "exit:0");
+    let running = w.run_task("build", "hang");
+    let queued = w.run_task("build", "exit:0");
+    assert_eq!(w.state(queued), State::Queued);
+    for id in [1, approved, queued] {
+        assert!(w.cli(&format!("stop {id}")).ok);
+        assert_eq!(w.state(id), State::Canceled);
+    }
+    w.cli(&format!("stop {running}"));
+    w.quiet();
+    assert_eq!(w.state(running), State::Canceled);
+    assert_eq!(w.ran(queued, 1), 0);
+    w.check_settled();
+}
+
+#[test]
+fn stopped_between_claim_and_go_nothing_runs() {
+    let mut w = World::new();
+    w.machine.borrow_mut().hold_starts = true;
+    let id = w.run_task("build", "exit:0");
+    w.say(OLGA, &format!("/stop {id}"));
+    assert_eq!(w.state(id), State::Running, "its shim is still there");
+    w.machine.borrow_mut().hold_starts = false;
+    w.quiet();
+    assert_eq!((w.state(id), w.ran(id, 1)), (State::Canceled, 0));
+    w.check_settled();
+}
+
+#[test]
+fn stopped_between_claim_and_go_and_killed_there_nothing_runs() {
+    let mut w = World::new();
+    w.machine.borrow_mut().hold_starts = true;
+    let id = w.run_task("build", "exit:0");
+    w.say(OLGA, &format!("/stop {id}"));
+    w.kill();
+    w.machine.borrow_mut().hold_starts = false;
+    w.start();
+    w.quiet();
+    assert_eq!((w.state(id), w.ran(id, 1)), (State::Canceled, 0));
+    w.check_settled();
+}
+
+#[test]
+fn stopped_while_its_start_is_put_off_nothing_runs() {
+    let mut w = World::new();
+    w.machine.borrow_mut().fail_starts = 3;
+    let id = w.run_task("build", "exit:0");
+    w.say(OLGA, &format!("/stop {id}"));
+    w.quiet();
+    assert_eq!((w.state(id), w.ran(id, 1)), (State::Canceled, 0));
+    w.check_settled();
+}
+
+#[test]
+fn a_running_task_is_canceled_only_when_nothing_of_it_is_alive() {
+    let mut w = World::new();
+    let id = w.run_task("build", "hang stubborn:12000");
+    w.say(OLGA, &format!("/stop {id}"));
+    w.advance(10_000);
+    assert_eq!(w.state(id), State::Running);
+    w.check();
+    w.restart();
+    w.advance(5_000);
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Canceled, Some(Outcome::Stopped)));
+    w.quiet();
+    assert_eq!(w.reports(OLGA, id).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_task_that_cannot_be_killed_keeps_its_slot_and_says_so() {
+    let mut w = World::new();
+    let id = w.run_task("solo", "hang immortal");
+    let behind = w.run_task("solo", "exit:0");
+    w.say(OLGA, &format!("/stop {id}"));
+    w.advance(3_600_000);
+    assert_eq!((w.state(id), w.state(behind)), (State::Running, State::Queued));
+    assert_eq!(w.count(|f| matches!(f, Fact::StopOverdue {})), 1);
+    assert!(w.card(OLGA, id).expect("a card").1.text().contains("could not be stopped"));
+    assert_eq!(w.cli("ops").data["status"], "degraded");
+    w.restart();
+    w.power_loss(1_000);
+    w.start();
+    w.quiet();
+    assert_eq!((w.state(id), w.state(behind)), (State::Canceled, State::Succeeded));
+    w.check_settled();
+}
+
+#[test]
+fn a_stop_that_lost_to_a_success_says_so() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0@5000 stubborn:9000");
+    w.advance(4_000);
+    w.say(OLGA, &format!("/stop {id}"));
+    w.quiet();
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Succeeded, Some(Outcome::Success)));
+    assert!(w.reports(OLGA, id)[0].contains("had already finished"));
+    assert!(w.cli(&format!("stop {id}")).text.contains("had already finished"));
+    w.check_settled();
+}
+
+#[test]
+fn stop_is_heard_while_a_start_hangs_and_while_telegram_does_not_answer() {
+    let mut w = World::new();
+    w.chats.borrow_mut().hold = true;
+    w.machine.borrow_mut().hold_starts = true;
+    let hangs = w.run_task("build", "exit:0");
+    w.machine.borrow_mut().hold_starts = false;
+    let runs = w.run_task("build", "hang");
+    for id in [hangs, runs] {
+        assert!(w.cli(&format!("stop {id}")).ok);
+    }
+    w.quiet();
+    assert_eq!((w.state(hangs), w.state(runs)), (State::Canceled, State::Canceled));
+    w.chats.borrow_mut().hold = false;
+    w.advance(120_000);
+    w.check_settled();
+}
+
+#[test]
+fn a_transient_failure_is_tried_again_after_a_growing_pause_until_the_budget_is_spent() {
+    let mut w = World::new();
+    let id = w.run_task("flaky", "exit:75@10");
+    w.advance(60_000);
+    assert_eq!((w.state(id), w.task(id).task.attempt), (State::Failed, 3));
+    for attempt in 1..=3 {
+        assert_eq!(w.ran(id, attempt), 1);
+    }
+    assert_eq!(w.reports(OLGA, id).len(), 1, "only the last failure is final");
+    let permanent = w.run_task("flaky", "exit:1@10");
+    w.advance(60_000);
+    assert_eq!((w.state(permanent), w.task(permanent).task.attempt), (State::Failed, 1));
+    w.check_settled();
+}
+
+#[test]
+fn a_pause_before_a_retry_holds_across_restarts() {
+    let mut w = World::with(|c| c.kinds.get_mut("flaky").expect("it is there").backoff_ms = 600_000);
+    let id = w.run_task("flaky", "exit:75@10");
+    w.advance(1_000);
+    assert_eq!(w.state(id), State::Queued);
+    w.restart();
+    w.advance(290_000);
+    assert_eq!((w.state(id), w.ran(id, 2)), (State::Queued, 0));
+    w.advance(400_000);
+    assert_eq!(w.ran(id, 2), 1);
+    w.check();
+}
+
+#[test]
+fn a_retry_may_wait_in_the_queue_as_long_as_the_first_try() {
+    let mut w = World::with(|c| {
+        let kind = c.kinds.get_mut("flaky").expect("it is there");
+        (kind.queue_ttl_ms, kind.timeout_ms) = (60_000, 3_600_000);
+    });
+    let id = w.run_task("flaky", "exit:75@600000");
+    w.advance(1_210_000);
+    assert_eq!((w.ran(id, 1), w.ran(id, 2), w.state(id)), (1, 1, State::Running));
+    w.advance(1_200_000);
+    assert_eq!(w.state(id), State::Failed);
+    w.check();
+}
+
+#[test]
+fn a_task_whose_time_is_up_is_ended_and_tried_again_only_with_budget() {
+    let mut w = World::new();
+    let id = w.run_task("build", "hang");
+    let retried = w.run_task("flaky", "hang");
+    w.advance(31 * 60_000);
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Failed, Some(Outcome::Timeout)));
+    assert_eq!(w.ran(retried, 2), 1);
+    w.advance(3 * 31 * 60_000);
+    assert_eq!((w.state(retried), w.task(retried).task.attempt), (State::Failed, 3));
+    w.check_settled();
+}
+
+#[test]
+fn a_start_that_fails_is_tried_again_and_given_up_in_the_end() {
+    let mut w = World::new();
+    w.machine.borrow_mut().fail_starts = 4;
+    let id = w.run_task("build", "exit:0");
+    w.advance(60_000);
+    assert_eq!((w.state(id), w.ran(id, 1), w.task(id).task.attempt), (State::Succeeded, 1, 1));
+    w.machine.borrow_mut().fail_starts = 1_000;
+    let never = w.run_task("build", "exit:0");
+    w.advance(120_000);
+    assert_eq!((w.state(never), w.task(never).task.outcome), (State::Failed, Some(Outcome::NotStarted)));
+    w.check_settled();
+}
+
+#[test]
+fn a_group_runs_as_many_at_once_as_it_may_in_the_order_of_asking() {
+    let mut w = World::new();
+    let ids: Vec<i64> = (0..4).map(|_| w.run_task("solo", "exit:0@30000")).collect();
+    for (done, id) in ids.iter().enumerate() {
+        let running = ids.iter().filter(|id| w.state(**id) == State::Running).count();
+        assert_eq!(running, 1);
+        assert_eq!(w.state(*id), State::Running, "{done} are done");
+        w.advance(30_000);
+    }
+    w.quiet();
+    w.check_settled();
+}

@@ -1,0 +1,251 @@
+//! What goes out: everything, in time, and marked where it may be a repeat.
+
+use crate::world::*;
+use mainstay::event::Fact;
+use mainstay::task::State;
+
+#[test]
+fn a_report_is_not_lost_over_restarts_and_long_outages() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0");
+    w.chats.borrow_mut().faults.extend([Fault::NotSent; 40]);
+    for _ in 0..10 {
+        w.advance(30_000);
+        w.restart();
+    }
+    w.chats.borrow_mut().faults.clear();
+    w.advance(120_000);
+    assert_eq!(w.state(id), State::Succeeded);
+    assert_eq!(w.reports(OLGA, id).len(), 1);
+    assert_eq!(w.shows(OLGA, "possible repeat"), 0, "it was certainly not sent before");
+    w.check_settled();
+}
+
+#[test]
+fn what_may_have_arrived_is_sent_again_and_marked() {
+    for effect in [true, false] {
+        let mut w = World::new();
+        let id = w.run_task("build", "exit:0@30000");
+        w.quiet();
+        w.advance(9_000);
+        w.chats.borrow_mut().faults.push_back(Fault::Ambiguous(effect));
+        w.advance(60_000);
+        let reports = w.reports(OLGA, id);
+        assert_eq!(reports.len(), if effect { 2 } else { 1 }, "{reports:?}");
+        assert_eq!(reports.iter().filter(|r| r.starts_with("(possible repeat)")).count(), 1);
+        w.check_settled();
+    }
+}
+
+#[test]
+fn killed_between_a_send_and_its_answer_the_repeat_is_marked() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0@30000");
+    w.quiet();
+    w.chats.borrow_mut().hold = true;
+    w.advance(10_500);
+    assert_eq!(w.reports(OLGA, id).len(), 1, "it arrived, and nobody was told");
+    w.kill();
+    w.chats.borrow_mut().hold = false;
+    w.start();
+    w.quiet();
+    let reports = w.reports(OLGA, id);
+    assert_eq!(reports.len(), 2);
+    assert!(reports[1].starts_with("(possible repeat) "));
+    w.check_settled();
+}
+
+#[test]
+fn an_edit_that_may_have_arrived_leaves_no_second_message() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0@40000 progress:half@30000");
+    w.quiet();
+    let before = w.texts(OLGA).len();
+    w.chats.borrow_mut().faults.extend([Fault::Ambiguous(true), Fault::Ambiguous(false)]);
+    w.advance(18_000);
+    assert_eq!(w.texts(OLGA).len(), before);
+    assert!(w.card(OLGA, id).expect("a card").1.text().contains("half"));
+    w.quiet();
+    w.check_settled();
+}
+
+#[test]
+fn a_flood_wait_is_kept_for_its_chat_and_holds_up_no_other() {
+    let mut w = World::new();
+    w.chats.borrow_mut().faults.push_back(Fault::Flood(120_000));
+    w.say(OLGA, "/newtask build");
+    w.say(BEA, "/newtask build");
+    w.advance(119_000);
+    assert!(w.texts(OLGA).is_empty());
+    assert_eq!(w.texts(BEA).len(), 1);
+    w.restart();
+    w.advance(2_000);
+    assert_eq!(w.texts(OLGA).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn calls_keep_their_distance_per_chat_and_over_all() {
+    let mut w = World::new();
+    for _ in 0..10 {
+        w.say(OLGA, "/ops");
+        w.say(BEA, "/ops");
+        w.say_in(GROUP, OLGA, "/ops");
+    }
+    w.advance(60_000);
+    let calls = w.chats.borrow().calls.clone();
+    let sends: Vec<_> = calls.into_iter().filter(|(_, _, chat)| *chat != 0).collect();
+    assert_eq!(sends.len(), 30);
+    for chat in [OLGA, BEA, GROUP] {
+        let gap = if chat < 0 { 3_000 } else { 1_000 };
+        let mine: Vec<i64> = sends.iter().filter(|(.., c)| *c == chat).map(|(at, ..)| *at).collect();
+        assert!(mine.windows(2).all(|p| p[1] - p[0] >= gap), "{chat}: {mine:?}");
+    }
+    assert!(sends.windows(2).all(|p| p[1].0 - p[0].0 >= 34), "{sends:?}");
+}
+
+#[test]
+fn changes_of_a_card_are_shown_together() {
+    let mut w = World::new();
+    w.say(OLGA, "/newtask deploy");
+    w.quiet();
+    let edits = |w: &World| w.chats.borrow().calls.iter().filter(|(_, method, _)| *method == "editMessageText").count();
+    let before = edits(&w);
+    w.chats.borrow_mut().hold = true;
+    for i in 0..50 {
+        w.say(BEA, &format!("/plan 1 version{i}"));
+        w.advance(50);
+    }
+    w.chats.borrow_mut().hold = false;
+    w.advance(10_000);
+    assert_eq!(edits(&w) - before, 2, "the one under way, and the newest");
+    assert!(w.card(OLGA, 1).expect("a card").1.text().contains("version49"));
+    w.advance(120_000);
+    w.check_settled();
+}
+
+#[test]
+fn a_card_that_is_gone_is_shown_anew() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0@30000");
+    w.quiet();
+    w.chats.borrow_mut().chats.get_mut(&OLGA).expect("a chat").clear();
+    w.advance(60_000);
+    assert!(w.card(OLGA, id).expect("a card").1.text().contains("SUCCEEDED"));
+    assert_eq!(w.reports(OLGA, id).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn recovered_while_its_last_edit_is_under_way_a_task_gets_a_new_card() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:1@10000");
+    w.advance(9_000);
+    let (first, _) = w.card(OLGA, id).expect("a card");
+    w.chats.borrow_mut().hold = true;
+    w.advance(3_000);
+    w.chats.borrow_mut().hold = false;
+    w.advance(1_100);
+    w.chats.borrow_mut().hold = true;
+    w.advance(5_000);
+    w.cli(&format!("recover {id}"));
+    w.chats.borrow_mut().hold = false;
+    w.quiet();
+    let (second, card) = w.card(OLGA, id).expect("a card");
+    assert!(second > first);
+    assert!(card.text().contains("REQUESTED"), "{card:?}");
+    assert_eq!(w.count(|f| matches!(f, Fact::SendFailed { .. })), 0);
+    w.check_settled();
+}
+
+#[test]
+fn a_chat_that_does_not_want_us_is_parked_and_served_when_it_returns() {
+    let mut w = World::new();
+    w.chats.borrow_mut().blocked.insert(OLGA);
+    let id = w.run_task("build", "exit:0");
+    w.advance(3_600_000);
+    assert!(w.texts(OLGA).is_empty());
+    let tried = w.chats.borrow().calls.iter().filter(|(.., chat)| *chat == OLGA).count();
+    assert_eq!(tried, 1);
+    assert!(w.cli("inbox").text.contains("waits to be sent"));
+    w.chats.borrow_mut().blocked.clear();
+    w.membership(OLGA, OLGA, "member");
+    w.quiet();
+    assert_eq!(w.reports(OLGA, id).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_group_that_became_a_supergroup_keeps_its_tasks_and_its_rights() {
+    let mut w = World::new();
+    let new = -1_001_000_000_500;
+    w.say_in(GROUP, OLGA, "/newtask build exit:0");
+    w.quiet();
+    w.chats.borrow_mut().migrated.insert(GROUP, new);
+    w.say_in(new, AXEL, "/ops");
+    w.say(AXEL, "/approve 1");
+    w.quiet();
+    assert!(w.card(new, 1).is_some(), "the card moved");
+    w.press(OLGA, new, 1, "Resume");
+    w.quiet();
+    assert_eq!(w.state(1), State::Succeeded);
+    assert_eq!(w.reports(new, 1).len(), 1);
+    w.membership(new, OLGA, "member");
+    assert!(w.chats.borrow().left.is_empty());
+    w.cli("newtask build");
+    w.quiet();
+    assert!(w.card(new, 2).is_some());
+    w.check_settled();
+}
+
+#[test]
+fn what_is_refused_for_good_is_set_aside_and_can_be_listed() {
+    let mut w = World::new();
+    w.chats.borrow_mut().faults.push_back(Fault::Refused);
+    w.say(OLGA, "/ops");
+    w.say(OLGA, "/kinds");
+    w.quiet();
+    assert_eq!(w.texts(OLGA).len(), 1);
+    assert!(w.cli("inbox").text.contains("refused"));
+    assert_eq!(w.cli("ops").data["status"], "degraded");
+    w.check_settled();
+}
+
+#[test]
+fn a_topic_that_is_gone_is_no_reason_not_to_report() {
+    let mut w = World::new();
+    let topic = serde_json::json!({ "message_thread_id": 9, "is_topic_message": true });
+    w.write(GROUP, OLGA, "/newtask build", 0, topic);
+    w.chats.borrow_mut().no_topics = true;
+    w.quiet();
+    w.cli("stop 1");
+    w.quiet();
+    assert_eq!(w.reports(GROUP, 1).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_call_that_is_never_answered_does_not_hold_up_the_rest() {
+    let mut w = World::new();
+    w.chats.borrow_mut().faults.push_back(Fault::Hang);
+    w.say(OLGA, "/ops");
+    w.say(BEA, "/ops");
+    w.advance(5_000);
+    assert_eq!(w.texts(BEA).len(), 1);
+    w.advance(60_000);
+    assert_eq!(w.texts(OLGA).len(), 1);
+    assert!(w.texts(OLGA)[0].starts_with("(possible repeat)"));
+    w.check_settled();
+}
+
+#[test]
+fn an_answer_that_is_too_long_for_a_message_is_a_document() {
+    let mut w = World::new();
+    for _ in 0..90 {
+        w.cli(&format!("newtask build {}", "x".repeat(60)));
+    }
+    w.say(OLGA, "/list 90");
+    w.advance(600_000);
+    let chats = w.chats.borrow();
+    assert!(chats.chats[&OLGA].values().any(|m| m.document.is_some()));
+}

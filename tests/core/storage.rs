@@ -1,0 +1,170 @@
+//! Trouble with the disk while the daemon runs.
+
+use crate::world::*;
+use mainstay::event::Fact;
+use mainstay::exit::ExitCode;
+use mainstay::task::State;
+use std::sync::atomic::Ordering::Relaxed;
+
+#[test]
+fn while_the_database_is_locked_nothing_is_started_and_nothing_is_lost() {
+    let mut w = World::new();
+    let approved = w.approved("build", "exit:0");
+    let running = w.run_task("build", "exit:0@5000");
+    w.quiet();
+    assert_eq!(w.state(running), State::Succeeded);
+    let running = w.run_task("build", "exit:0@5000");
+    let lock = w.disk.look();
+    lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let connection = w.request("k", &format!("resume {approved}"));
+    w.settle();
+    let refused = w.answer(connection).expect("an answer at once");
+    assert!(!refused.ok && refused.text.contains("nothing was done"), "{refused:?}");
+    w.say(OLGA, "/newtask build said while the disk was away");
+    w.advance(60_000);
+    assert!(w.is_up());
+    assert_eq!((w.state(approved), w.ran(approved, 1)), (State::Approved, 0));
+    lock.execute_batch("COMMIT").expect("unlocked");
+    drop(lock);
+    w.quiet();
+    assert_eq!(w.state(running), State::Succeeded, "its end was kept");
+    assert_eq!(w.tasks(), 4, "and so was what was said");
+    assert_eq!(w.count(|f| matches!(f, Fact::StorageRecovered { .. })), 1);
+    assert!(w.cli_again("k", &format!("resume {approved}")).ok);
+    w.quiet();
+    assert_eq!(w.ran(approved, 1), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_commit_that_reported_failure_and_is_there_is_performed_once() {
+    let mut w = World::new();
+    let id = w.approved("build", "exit:0");
+    w.quiet();
+    w.disk.lie_in.store(0, Relaxed);
+    let connection = w.request("k", &format!("resume {id}"));
+    w.settle();
+    assert!(w.answer(connection).is_none(), "nobody knows yet what to say");
+    w.quiet();
+    let answer = w.answer(connection).expect("an answer");
+    assert!(answer.ok, "{answer:?}");
+    assert_eq!((w.state(id), w.ran(id, 1), w.reports(OLGA, id).len()), (State::Succeeded, 1, 1));
+    w.check_settled();
+}
+
+#[test]
+fn a_commit_that_fails_anywhere_loses_nothing_and_does_nothing_twice() {
+    for lie in [true, false] {
+        let mut struck = 0;
+        for at in 0..40 {
+            let mut w = World::new();
+            let counter = if lie { w.disk.lie_in.clone() } else { w.disk.break_in.clone() };
+            counter.store(at * if lie { 1 } else { 7 }, Relaxed);
+            let id = w.run_task_unseen("backup", "exit:0@2000 progress:half@1000");
+            w.quiet();
+            w.quiet();
+            w.quiet();
+            assert!(w.is_up(), "{:?}", w.exit);
+            assert_eq!((w.tasks(), w.state(id), w.ran(id, 1), w.ran(id, 2)), (1, State::Succeeded, 1, 0), "{lie} {at}");
+            struck += usize::from(counter.load(Relaxed) < 0);
+            w.check_settled();
+        }
+        assert!(struck > 10, "{struck} of them met the trouble");
+    }
+}
+
+#[test]
+fn a_full_disk_is_weathered_and_told() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0@600000");
+    w.quiet();
+    w.kill();
+    w.disk.pages_max.set(Some(w.disk.pages() + 2));
+    w.start();
+    let mut refused = None;
+    for _ in 0..200 {
+        let connection = w.request("", &format!("newtask build {}", "x".repeat(2_000)));
+        w.settle();
+        refused = w.answer(connection).filter(|a| !a.ok);
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("at some time it is full");
+    assert!(refused.text.contains("full"), "{refused:?}");
+    w.advance(60_000);
+    assert!(w.is_up());
+    w.disk.pages_max.set(None);
+    w.advance(30_000);
+    assert!(w.cli("newtask build").ok);
+    w.advance(600_000);
+    assert_eq!(w.state(id), State::Succeeded);
+    w.check();
+    w.check_rebuild();
+}
+
+#[test]
+fn while_there_is_hardly_any_room_nothing_new_starts() {
+    let mut w = World::new();
+    w.disk.free.set(Some(1 << 20));
+    let id = w.run_task("build", "exit:0");
+    w.quiet();
+    assert_eq!((w.state(id), w.cli("ops").data["status"].clone()), (State::Queued, "broken".into()));
+    w.disk.free.set(Some(1 << 40));
+    w.quiet();
+    assert_eq!(w.state(id), State::Succeeded);
+    assert_eq!(w.count(|f| matches!(f, Fact::DiskLow { .. } | Fact::DiskWell { .. })), 2);
+    w.check_settled();
+}
+
+#[test]
+fn a_daemon_whose_database_was_taken_over_stops_and_writes_nothing() {
+    let mut w = World::new();
+    let id = w.approved("build", "exit:0");
+    w.quiet();
+    let other = w.disk.look();
+    other
+        .execute("INSERT INTO epochs SELECT max(epoch) + 1, boot, boot_ms, wall_ms, version, config FROM epochs", [])
+        .expect("another daemon");
+    let before = w.events().len();
+    w.request("k", &format!("resume {id}"));
+    w.settle();
+    match &w.exit {
+        Some(Exit::Ended(Err(fatal))) => assert_eq!(fatal.code, ExitCode::OwnershipLost),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((w.events().len(), w.ran(id, 1)), (before, 0));
+}
+
+#[test]
+fn a_daemon_that_was_taken_over_while_its_disk_was_away_stops() {
+    let mut w = World::new();
+    w.disk.refuse_open.set(true);
+    w.disk.lie_in.store(0, Relaxed);
+    w.say(OLGA, "/newtask build");
+    w.advance(5_000);
+    assert!(w.is_up());
+    w.disk
+        .look()
+        .execute("INSERT INTO epochs SELECT max(epoch) + 1, boot, boot_ms, wall_ms, version, config FROM epochs", [])
+        .expect("another daemon");
+    w.disk.refuse_open.set(false);
+    w.advance(30_000);
+    assert!(matches!(&w.exit, Some(Exit::Ended(Err(fatal))) if fatal.code == ExitCode::OwnershipLost), "{:?}", w.exit);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_at_the_start_ends_the_daemon_with_what_to_do() {
+    let mut w = World::new();
+    w.kill();
+    w.disk.refuse_open.set(true);
+    w.start();
+    assert!(matches!(&w.exit, Some(Exit::Ended(Err(f))) if f.code == ExitCode::StateDirUnusable), "{:?}", w.exit);
+    w.disk.refuse_open.set(false);
+    w.disk.lie_in.store(0, Relaxed);
+    w.start();
+    assert!(matches!(&w.exit, Some(Exit::Ended(Err(f))) if f.code == ExitCode::StateDirUnusable), "{:?}", w.exit);
+    w.start();
+    assert!(w.is_up());
+    w.check();
+}

@@ -1,0 +1,156 @@
+//! The database file: its chain, its fence, its schema.
+
+use crate::world::*;
+use mainstay::real::store::{FileStorage, Store, StoreError, inspect};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+struct Place {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+fn place() -> Place {
+    let folder = TempDir::new().expect("a folder");
+    Place { path: folder.path().join("mainstay.db"), _folder: folder }
+}
+
+fn open(place: &Place) -> Result<Store, StoreError> {
+    Store::open(&FileStorage::new(place.path.clone()))
+}
+
+/// A world in which most kinds of events are on record.
+fn story() -> World {
+    let mut w = World::new();
+    w.say_in(GROUP, OLGA, "/newtask deploy exit:0@2000 progress:half@500");
+    w.say(OLGA, "/plan 1 carefully");
+    w.say(AXEL, "/approve 1");
+    w.say(OLGA, "/plan 1 more carefully");
+    w.say(AXEL, "/approve 1");
+    w.say(BEA, "/approve 1 fine");
+    w.say(OLGA, "/resume 1");
+    w.say(STRANGER, "/stop 1");
+    w.run_task("flaky", "exit:75@10");
+    w.advance(60_000);
+    let stopped = w.run_task("build", "hang");
+    w.say(OLGA, &format!("/stop {stopped}"));
+    w.say(OLGA, "/newtask audit");
+    w.say(AXEL, "/review 4 fail other because");
+    w.say(AXEL, "/reject 4 no");
+    w.say(OLGA, "/recover 4");
+    w.cli("rerun 1 2");
+    w.cli("mode auto");
+    w.write(OLGA, OLGA, "/newtask build late", 3_600_000, serde_json::json!({}));
+    w.replay(0, true);
+    w.chats.borrow_mut().migrated.insert(GROUP, -1_001_000_000_500);
+    w.power_loss(3_600_000);
+    w.start();
+    w.quiet();
+    w.quiet();
+    w
+}
+
+#[test]
+fn the_tables_are_the_sum_of_the_record() {
+    let w = story();
+    let kinds: std::collections::BTreeSet<&str> = w.events().iter().map(|e| e.fact.kind()).collect();
+    assert!(kinds.len() >= 25, "{kinds:?}");
+    w.check_settled();
+}
+
+#[test]
+fn the_record_refuses_update_delete_and_replace() {
+    let w = story();
+    let db = w.disk.look();
+    for sql in [
+        "UPDATE events SET data = '{}' WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 3",
+        "DELETE FROM events",
+        "INSERT OR REPLACE INTO events SELECT seq, at, epoch, trace, task, attempt, 'policy', kind, data, hash FROM events WHERE seq = 3",
+    ] {
+        let error = db.execute(sql, []).expect_err(sql);
+        assert!(error.to_string().contains("append-only"), "{sql}: {error}");
+    }
+    w.check();
+}
+
+#[test]
+fn an_altered_removed_or_inserted_row_breaks_the_chain_where_it_is() {
+    for (sql, found) in [
+        ("UPDATE events SET data = replace(data, 'build', 'deploy') WHERE seq = 4", 4),
+        ("UPDATE events SET actor = 'tg:99' WHERE seq = 5", 5),
+        ("UPDATE events SET at = at + 1 WHERE seq = 7", 7),
+        ("UPDATE events SET task = 2 WHERE seq = 4", 4),
+        ("DELETE FROM events WHERE seq = 6", 6),
+    ] {
+        let mut w = World::new();
+        for _ in 0..4 {
+            w.cli("newtask build");
+        }
+        w.kill();
+        let db = w.disk.look();
+        db.execute_batch("DROP TRIGGER events_are_not_changed; DROP TRIGGER events_are_not_removed").expect("triggers");
+        assert!(db.execute(sql, []).expect("altered") > 0, "{sql}");
+        assert_eq!(w.store().verify(1).expect("readable"), Some(found), "{sql}");
+        w.start();
+        match &w.exit {
+            Some(Exit::Ended(Err(fatal))) => {
+                assert_eq!(fatal.code, mainstay::exit::ExitCode::DatabaseDamaged);
+                assert!(fatal.text.contains(&format!("event {found} ")), "{fatal}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused_unless_it_says_that_we_may_write() {
+    let place = place();
+    drop(open(&place).expect("a new one"));
+    let db = Connection::open(&place.path).expect("open");
+    db.execute_batch("PRAGMA user_version = 9; UPDATE meta SET value = '9' WHERE key = 'min_writer'").expect("newer");
+    let Err(StoreError::Newer { found: 9, known }) = open(&place) else { panic!("it was opened") };
+    assert!(known < 9);
+    db.execute_batch("UPDATE meta SET value = '1' WHERE key = 'min_writer'").expect("compatible");
+    assert!(open(&place).is_ok());
+}
+
+#[test]
+fn a_new_database_is_made_and_opening_it_again_changes_nothing() {
+    let place = place();
+    let first = open(&place).expect("a new one").dump(&[]).expect("dump");
+    assert_eq!(open(&place).expect("the same").dump(&[]).expect("dump"), first);
+    assert!(open(&place).expect("the same").integrity().is_ok());
+    assert_eq!(inspect(&place.path).expect("readable").events(), 0);
+}
+
+#[test]
+fn what_is_not_our_database_is_refused_and_left_alone() {
+    let text = place();
+    std::fs::write(&text.path, "dear diary, today I was not a database. ".repeat(100)).expect("written");
+    let before = std::fs::read(&text.path).expect("read");
+    assert!(matches!(open(&text), Err(StoreError::Damaged(_))));
+    assert_eq!(std::fs::read(&text.path).expect("read"), before);
+    for sql in ["CREATE TABLE recipes (name)", "CREATE TABLE recipes (name); PRAGMA user_version = 1"] {
+        let foreign = place();
+        Connection::open(&foreign.path).expect("open").execute_batch(sql).expect("foreign");
+        assert!(matches!(open(&foreign), Err(StoreError::Damaged(_))), "{sql}");
+        let tables: i64 = Connection::open(&foreign.path)
+            .expect("open")
+            .query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))
+            .expect("a count");
+        assert_eq!(tables, 1);
+    }
+}
+
+#[test]
+fn every_life_of_a_daemon_has_its_own_epoch() {
+    let mut w = World::new();
+    for _ in 0..3 {
+        w.restart();
+    }
+    let epochs: Vec<i64> = w.events().iter().map(|e| e.epoch).collect();
+    assert!(epochs.is_sorted());
+    assert_eq!((epochs.first(), epochs.last()), (Some(&1), Some(&4)));
+}
