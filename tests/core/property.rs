@@ -340,7 +340,7 @@ fn play(steps: &[Step]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("MAINSTAY_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(40),
+        cases: std::env::var("MAINSTAY_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(30),
         max_shrink_iters: 2_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("core/property.regressions.txt"))),
         ..ProptestConfig::default()

@@ -86,6 +86,17 @@ fn an_attempt_that_vanished_has_an_unknown_outcome_and_is_not_run_again() {
 }
 
 #[test]
+fn a_vanished_attempt_is_not_run_again_because_retries_are_left() {
+    let mut w = World::new();
+    let id = w.run_task("flaky", "hang");
+    w.machine.borrow_mut().kill_shim(key(id, 1));
+    w.advance(3_600_000);
+    assert_eq!((w.state(id), w.ran(id, 2)), (State::Failed, 0));
+    assert_eq!(w.task(id).task.outcome, Some(Outcome::Unknown));
+    w.check_settled();
+}
+
+#[test]
 fn a_vanished_attempt_of_an_idempotent_kind_is_run_again_while_budget_is_left() {
     let mut w = World::new();
     let id = w.run_task("backup", "hang");

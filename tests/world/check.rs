@@ -4,7 +4,7 @@ use super::World;
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::{Actor, AttemptKey};
 use mainstay::real::store::{FileStorage, Store, rebuild};
-use mainstay::task::{Cause, State};
+use mainstay::task::{Cause, Outcome, State};
 use std::collections::BTreeMap;
 
 impl World {
@@ -102,6 +102,12 @@ fn assert_may_run(config: &mainstay::config::Config, events: &[Recorded], key: A
     if resumed.actor == Actor::Policy {
         assert!(!heavy, "{key} is heavy and was resumed by nobody");
     }
+    let unknown_before = mine().any(|e| {
+        let retried = matches!(e.fact, Fact::Ended { outcome: Outcome::Unknown, retry: Some(_), .. });
+        retried && e.attempt == key.attempt.checked_sub(1)
+    });
+    let idempotent = config.kinds.get(kind).is_some_and(|k| k.idempotent);
+    assert!(idempotent || !unknown_before, "{key} ran after an unknown outcome");
     let needed = config.kinds.get(kind).map_or(0, |k| k.approvals);
     let human = approvers.iter().filter(|a| !matches!(a, Actor::Policy | Actor::System)).count();
     assert!(human >= needed as usize, "{key} ran with {human} of {needed} approvals");
