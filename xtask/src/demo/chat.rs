@@ -9,7 +9,7 @@ use std::io::BufRead;
 /// Talks until the person has enough.
 pub(super) fn talk(programs: &Programs, place: &Place) -> Verdict {
     let started = BotApi::start(programs, place, false).and_then(|(botapi, _)| {
-        let daemon = Daemon::start(programs, place, |news| println!("  -- {news}"))?;
+        let daemon = Daemon::start(programs, place, |news| tell!("  -- {news}"))?;
         Ok((botapi, daemon))
     });
     let (mut botapi, mut daemon) = match started {
@@ -19,21 +19,21 @@ pub(super) fn talk(programs: &Programs, place: &Place) -> Verdict {
             return Verdict::Infrastructure;
         }
     };
-    println!("{}", guide(place, &daemon));
+    tell!("{}", guide(place, &daemon));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match line.trim() {
             ":quit" => break,
             ":kill" => match daemon.kill() {
-                Some(pid) => println!("  -- kill -9 {pid}"),
-                None => println!("  -- the daemon is down just now"),
+                Some(pid) => tell!("  -- kill -9 {pid}"),
+                None => tell!("  -- the daemon is down just now"),
             },
-            ":ledger" => println!("  -- what the workers wrote:\n{}", place.ledger().join("\n")),
-            ":guide" => println!("{}", guide(place, &daemon)),
+            ":ledger" => tell!("  -- what the workers wrote:\n{}", place.ledger().join("\n")),
+            ":guide" => tell!("{}", guide(place, &daemon)),
             _ if botapi.line(&line) => {}
             _ => break,
         }
     }
-    println!("  -- the demo ends: daemon, chat and whatever still runs");
+    tell!("  -- the demo ends: daemon, chat and whatever still runs");
     let ended = daemon.terminate();
     botapi.end();
     // Somebody may end it within the second in which the daemon is down.

@@ -90,5 +90,5 @@ fn show(event: &Value) {
             .collect();
         lines += &format!("\n    {}", labels.join(" "));
     }
-    println!("  {lines}");
+    tell!("  {lines}");
 }

@@ -4,6 +4,14 @@
 //! [`place`] is the folder it happens in, [`world`] the processes, [`chat`] a person at the terminal, [`script`] the same
 //! played without one. What it does not have: knowledge of the daemon beyond its command line, files and chat.
 
+/// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod build;
 mod chat;
 mod heard;

@@ -102,7 +102,7 @@ impl Place {
         let Place { folder, keep, mut janitor } = self;
         let left = sweep::clear(folder.path());
         if keep {
-            println!("demo: kept in {}", folder.path().display());
+            tell!("demo: kept in {}", folder.path().display());
         }
         let removed = if keep { Ok(()) } else { folder.close() };
         drop(janitor.stdin.take());

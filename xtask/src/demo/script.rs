@@ -30,14 +30,14 @@ pub(super) fn play(programs: &Programs, place: &Place) -> Verdict {
     stage.clear();
     match played {
         Ok(()) => {
-            println!("\nAll of it went as it should, in {} s.", start.elapsed().as_secs());
+            tell!("\nAll of it went as it should, in {} s.", start.elapsed().as_secs());
             Verdict::Good
         }
         Err(off) => {
-            println!("\nOFF: {off}");
-            println!("The workers' ledger:\n{}", place.ledger().join("\n"));
-            println!("The end of the daemon's log:\n{}", place.log_tail(30));
-            println!("(--keep keeps the folder with all of it)");
+            tell!("\nOFF: {off}");
+            tell!("The workers' ledger:\n{}", place.ledger().join("\n"));
+            tell!("The end of the daemon's log:\n{}", place.log_tail(30));
+            tell!("(--keep keeps the folder with all of it)");
             Verdict::Off
         }
     }
@@ -55,7 +55,7 @@ impl<'a> Stage<'a> {
     fn set(programs: &Programs, place: &'a Place, start: Instant) -> Result<Stage<'a>, String> {
         let (chat, output) = BotApi::start(programs, place, true)?;
         let heard = Heard::listen(output.ok_or("the Bot API server has no output")?);
-        let daemon = Daemon::start(programs, place, |news| println!("  -- {news}"))?;
+        let daemon = Daemon::start(programs, place, |news| tell!("  -- {news}"))?;
         Ok(Stage { place, start, chat, heard, daemon })
     }
 
@@ -102,10 +102,10 @@ impl<'a> Stage<'a> {
         self.title("kill -9 of the daemon, while the task runs");
         let life = self.daemon.lives();
         let killed = self.daemon.kill().ok_or("the daemon was down already")?;
-        println!("  -- kill -9 {killed}");
+        tell!("  -- kill -9 {killed}");
         self.daemon.wait_until_up(life)?;
         check(alive(&worker), || format!("the task's process {worker} did not survive"))?;
-        println!("  -- the task's own process {worker} is untouched");
+        tell!("  -- the task's own process {worker} is untouched");
         self.event("found", 1, "adopted")?;
 
         self.title("the same attempt ends, and the report arrives");
@@ -128,7 +128,7 @@ impl<'a> Stage<'a> {
         let list = self.daemon.cli_json(&["list"])?;
         let tasks = list.as_array().map_or(0, Vec::len);
         check(tasks == 1, || format!("a replay made a task: {list}"))?;
-        println!("  -- on record as a replay; no second task, no second start");
+        tell!("  -- on record as a replay; no second task, no second start");
         self.ran(1, &[1])
     }
 
@@ -168,8 +168,8 @@ impl<'a> Stage<'a> {
     fn what_ignores_sigterm_is_stopped_all_the_same(&mut self) -> Step {
         self.title("a task that ignores SIGTERM, asked for on the command line, is stopped in the chat");
         for args in [&["newtask", "stubborn", "never", "ends"][..], &["approve", "4"], &["resume", "4"]] {
-            println!("  $ mainstay {}", args.join(" "));
-            println!("  {}", self.daemon.cli(args)?.replace('\n', "\n    "));
+            tell!("  $ mainstay {}", args.join(" "));
+            tell!("  {}", self.daemon.cli(args)?.replace('\n', "\n    "));
         }
         let worker = self.worker(4)?;
         let tasks = || sweep::find(self.place.dir()).into_iter().filter(|(_, part)| *part == sweep::Part::Task);
@@ -178,7 +178,7 @@ impl<'a> Stage<'a> {
         self.until("the report of #4", 0, |e| bot_text(e).is_some_and(|t| t.contains("#4 stubborn CANCELED")))?;
         let left: Vec<_> = tasks().collect();
         check(left.is_empty() && !alive(&worker), || format!("processes of #4 are left: {left:?}"))?;
-        println!("  -- nothing of it is alive");
+        tell!("  -- nothing of it is alive");
         Ok(())
     }
 
@@ -186,12 +186,12 @@ impl<'a> Stage<'a> {
         self.title("Telegram can't be reached while a task ends; its report arrives afterwards");
         self.say(":down")?;
         for args in [&["newtask", "hello", "from", "the", "dark"][..], &["resume", "5"]] {
-            println!("  $ mainstay {}", args.join(" "));
-            println!("  {}", self.daemon.cli(args)?.replace('\n', "\n    "));
+            tell!("  $ mainstay {}", args.join(" "));
+            tell!("  {}", self.daemon.cli(args)?.replace('\n', "\n    "));
         }
         self.eventually("the end of #5", || (self.status(5).ok()?["state"] == "SUCCEEDED").then_some(()))?;
         let degraded = self.eventually("word that Telegram is away", || self.health("degraded"))?;
-        println!("  -- mainstay ops: {degraded}");
+        tell!("  -- mainstay ops: {degraded}");
         self.say(":up")?;
         self.until("the report of #5", 0, |e| bot_text(e).is_some_and(|t| t.contains("✅ #5 hello SUCCEEDED")))?;
         self.ran(5, &[1])?;
@@ -202,15 +202,15 @@ impl<'a> Stage<'a> {
 
     fn the_command_line_tells_the_same(&mut self) -> Step {
         self.title("the command line tells the same");
-        println!("  $ mainstay list\n    {}", self.daemon.cli(&["list"])?.replace('\n', "\n    "));
-        println!("  $ mainstay trace 1\n    {}", self.daemon.cli(&["trace", "1"])?.replace('\n', "\n    "));
+        tell!("  $ mainstay list\n    {}", self.daemon.cli(&["list"])?.replace('\n', "\n    "));
+        tell!("  $ mainstay trace 1\n    {}", self.daemon.cli(&["trace", "1"])?.replace('\n', "\n    "));
         for task in ["1", "2", "3", "4", "5"] {
             self.eventually(&format!("a complete trace of #{task}"), || {
                 (self.daemon.cli_json(&["trace", task]).ok()?["complete"] == true).then_some(())
             })?;
         }
         let ops = self.ops()?;
-        println!("  $ mainstay ops --json\n    {ops}");
+        tell!("  $ mainstay ops --json\n    {ops}");
         check(ops["violations"] == 0, || format!("something that must not happen is on record: {ops}"))?;
         check(ops["running"].as_array().is_some_and(Vec::is_empty), || format!("something still runs: {ops}"))
     }
@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
         let left: Vec<_> =
             sweep::find(self.place.dir()).into_iter().filter(|(_, part)| *part != sweep::Part::Other).collect();
         check(left.is_empty(), || format!("processes are left: {left:?}"))?;
-        println!("  -- exit code 0; `mainstay status 1` answers from the database; no process is left");
+        tell!("  -- exit code 0; `mainstay status 1` answers from the database; no process is left");
         Ok(())
     }
 
@@ -237,12 +237,12 @@ impl<'a> Stage<'a> {
     // What a step is made of.
 
     fn title(&self, text: &str) {
-        println!("\n[{:>3} s] {text}", self.start.elapsed().as_secs());
+        tell!("\n[{:>3} s] {text}", self.start.elapsed().as_secs());
     }
 
     fn say(&mut self, line: &str) -> Step {
         if line.starts_with(':') {
-            println!("  > {line}");
+            tell!("  > {line}");
         }
         if self.chat.line(line) { Ok(()) } else { Err("the chat has ended".into()) }
     }
@@ -251,7 +251,7 @@ impl<'a> Stage<'a> {
     fn press(&mut self, card: &Value, label: &str, times: usize) -> Step {
         let number = button(card, label).ok_or_else(|| format!("there is no button {label} on {card}"))?;
         let lines = vec![format!(":press {number}"); times];
-        lines.iter().for_each(|line| println!("  > {line}"));
+        lines.iter().for_each(|line| tell!("  > {line}"));
         if self.chat.line(&lines.join("\n")) { Ok(()) } else { Err("the chat has ended".into()) }
     }
 
@@ -308,10 +308,7 @@ impl<'a> Stage<'a> {
                 format!("#{task} {what} as attempts {numbers:?} by its own ledger, not {expected:?}")
             })?;
         }
-        println!(
-            "  -- by its own ledger #{task} ran {}",
-            if attempts.len() == 1 { "once" } else { "twice, as it may" }
-        );
+        tell!("  -- by its own ledger #{task} ran {}", if attempts.len() == 1 { "once" } else { "twice, as it may" });
         Ok(())
     }
 
@@ -321,7 +318,7 @@ impl<'a> Stage<'a> {
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         self.eventually(&format!("an event {kind} of #{task} ({what})"), || {
             let lines = self.daemon.cli(&argv).ok()?;
-            (!lines.is_empty()).then(|| println!("  -- on record: {lines}"))
+            (!lines.is_empty()).then(|| tell!("  -- on record: {lines}"))
         })
     }
 }
