@@ -22,6 +22,47 @@ fn a_report_is_not_lost_over_restarts_and_long_outages() {
 }
 
 #[test]
+fn a_report_tells_the_end_it_was_made_for_also_when_the_task_was_recovered_since() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:3@10");
+    w.advance(10);
+    w.cli(&format!("recover {id}"));
+    assert_eq!(w.state(id), State::Requested);
+    w.quiet();
+    let reports = w.reports(OLGA, id);
+    assert!(reports.len() == 1 && reports[0].contains("FAILED (exit code 3)"), "{reports:?}");
+    w.check_settled();
+}
+
+#[test]
+fn a_message_that_was_once_put_off_is_edited_at_once_after_a_reboot() {
+    let mut w = World::new();
+    w.advance(10 * 24 * 3_600_000);
+    w.chats.borrow_mut().faults.push_back(Fault::NotSent);
+    w.say(OLGA, "/newtask build");
+    w.quiet();
+    assert!(w.card(OLGA, 1).is_some());
+    w.power_loss(60_000);
+    w.start();
+    w.say(AXEL, "/approve 1");
+    w.quiet();
+    assert!(w.card(OLGA, 1).expect("a card").1.text().contains("APPROVED"));
+    w.check_settled();
+}
+
+#[test]
+fn a_wall_clock_that_went_backwards_over_a_reboot_does_not_silence_a_chat_for_long() {
+    let mut w = World::new();
+    w.advance(10 * 24 * 3_600_000);
+    w.say(OLGA, "/newtask build");
+    w.settle();
+    w.power_loss(-11 * 24 * 3_600_000);
+    w.start();
+    w.advance(7 * 3_600_000);
+    w.check_settled();
+}
+
+#[test]
 fn what_may_have_arrived_is_sent_again_and_marked() {
     for effect in [true, false] {
         let mut w = World::new();

@@ -189,6 +189,8 @@ impl World {
     /// Starts a daemon and lets it settle.
     pub(crate) fn start(&mut self) {
         assert!(self.daemon.is_none(), "one daemon at a time");
+        // What was said to a dead one was heard by nobody.
+        self.desk.borrow_mut().queue.clear();
         let (shared, boot) = (self.shared.clone(), self.shared.boot.borrow().clone());
         let ports = Ports {
             time: Rc::new(FakeTime { shared: shared.clone(), boot: boot.clone() }),
