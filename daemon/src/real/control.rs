@@ -24,6 +24,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use service::ServiceManager;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct LocalControl {
     state: RefCell<State>,
     service: ServiceManager,
     path: PathBuf,
+    /// Which file the socket is: device and number.
+    file: (u64, u64),
 }
 
 struct State {
@@ -111,7 +114,8 @@ impl LocalControl {
             own_uid: rustix::process::geteuid().as_raw(),
         };
         let epoll = Watched::new(epoll).map_err(|e| failed("watch", &e))?;
-        Ok(LocalControl { epoll, state: RefCell::new(state), service, path })
+        let file = identity(&path).map_err(|e| failed("look at", &e))?;
+        Ok(LocalControl { epoll, state: RefCell::new(state), service, path, file })
     }
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<ControlInput> {
@@ -178,8 +182,11 @@ impl Control for LocalControl {
 
 impl Drop for LocalControl {
     fn drop(&mut self) {
-        // A client then reads "not running" off the missing file. Left behind it would only be refused.
-        let _ = std::fs::remove_file(&self.path);
+        // A client then reads "not running" off the missing file. Left behind it would only be refused. If another daemon
+        // took over, the name is its own by now.
+        if identity(&self.path).is_ok_and(|found| found == self.file) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -347,6 +354,10 @@ impl State {
         self.connections.insert(self.newest, Connection::new(fd, uid));
         self.list(self.newest);
     }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn interest(output: bool) -> epoll::EventFlags {
