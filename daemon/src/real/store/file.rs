@@ -57,8 +57,11 @@ fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
 /// As [`Store::open`].
 pub fn examine(path: &Path) -> super::Result<bool> {
     let empty = |path: &Path| std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-    if empty(path) && empty(&path.with_extension("db-wal")) {
-        return Ok(false);
+    if empty(path) {
+        // What was not yet moved out of the log would be lost with it.
+        let begun = !empty(&path.with_extension("db-wal"));
+        let why = "it is missing or empty, and its log (-wal) is there";
+        return if begun { Err(StoreError::Damaged(why.into())) } else { Ok(false) };
     }
     let db = look(path)?;
     super::check_header(&db)?;
