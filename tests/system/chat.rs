@@ -109,7 +109,7 @@ fn killed_at_any_moment_every_wish_is_heard_once_and_every_report_arrives() {
     let phone = Phone::new();
     let mut place = phone.place("", "");
     place.start();
-    let rounds: i64 = 10;
+    let rounds = super::place::kills_wanted(30).cast_signed() / 3;
     for round in 1..=rounds {
         let pause = |chance: &mut Chance, end: u64| std::thread::sleep(Duration::from_micros(chance.below(end)));
         let code = chance.below(2);
@@ -132,7 +132,7 @@ fn killed_at_any_moment_every_wish_is_heard_once_and_every_report_arrives() {
         let unmarked = phone.reports(task).iter().filter(|report| !report.text.starts_with("(possible")).count();
         assert!(unmarked <= 1, "{:?}", phone.reports(task));
     }
-    assert_eq!(place.line().ask(&["list", "100"])["data"].as_array().map(Vec::len), usize::try_from(rounds).ok());
+    assert_eq!(place.events_of("requested").len(), usize::try_from(rounds).expect("few"));
     place.assert_sound();
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `MAINSTAY_TEST_KILLS` raises the number of kills, `MAINSTAY_TEST_SEED` repeats a run as far as the machine lets it.
 
-use super::place::{Chance, Place, kill, lives, until};
+use super::place::{Chance, Place, kill, kills_wanted, lives, until};
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ fn killed_at_any_other_moment_it_does_so_too() {
 }
 
 fn kills(test: &str, at_least: u64) {
-    let rounds = std::env::var("MAINSTAY_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(at_least);
+    let rounds = kills_wanted(at_least);
     let mut chance = Chance::new(test);
     let mut place = Place::new("", "");
     let mut wishes = Vec::new();
@@ -85,7 +85,7 @@ fn kills(test: &str, at_least: u64) {
         assert_eq!((&task["exit_code"], &task["attempt"]), (&json!(wish.code), &json!(1)), "{task}");
     }
     assert_ran_once(&place, &wishes);
-    assert_eq!(place.line().ask(&["list", "1000"])["data"].as_array().map(Vec::len), Some(wishes.len()));
+    assert_eq!(place.events_of("requested").len(), wishes.len());
     place.assert_sound();
     until("nothing is left of the tasks", || place.processes().is_empty().then_some(()));
 }

@@ -451,6 +451,11 @@ pub(crate) fn read_answer(stream: UnixStream) -> io::Result<Value> {
     serde_json::from_str(&text).map_err(io::Error::other)
 }
 
+/// How many kills a test of crashes makes: `MAINSTAY_TEST_KILLS`, else so many.
+pub(crate) fn kills_wanted(usual: u64) -> u64 {
+    std::env::var("MAINSTAY_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
 /// Numbers by chance, from a seed that is printed: a failure can be had again.
 pub(crate) struct Chance(u64);
 

@@ -226,15 +226,38 @@ fn a_damaged_database_is_left_alone() {
 
 #[test]
 fn a_database_that_is_gone_while_its_attempts_are_there_is_not_begun_anew() {
-    let mut place = Place::new("", "");
-    place.used(true);
-    fs::remove_file(place.path("state/mainstay.db")).expect("remove");
-    let said = place.refused_unchanged(17);
-    assert!(said.contains("attempts"), "{said}");
-    // Whoever wants to begin anew says so by clearing the rest away.
-    fs::remove_dir_all(place.path("state/archive")).expect("remove");
-    place.start();
-    assert_eq!(place.line().ask(&["list"])["data"], serde_json::json!([]));
+    for closed in [true, false] {
+        let mut place = Place::new("", "");
+        place.used(closed);
+        fs::remove_file(place.path("state/mainstay.db")).expect("remove");
+        let said = place.refused_unchanged(17);
+        assert!(said.contains(if closed { "attempts" } else { "log" }), "{said}");
+        // Whoever wants to begin anew says so by clearing the rest away.
+        fs::remove_dir_all(place.path("state")).expect("remove");
+        place.start();
+        assert_eq!(place.line().ask(&["list"])["data"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_daemon_whose_lock_was_taken_away_ends_without_harm_to_the_one_that_took_over() {
+    let mut first = Place::new("", "");
+    first.start();
+    let id = first.let_run("work", "until go 0");
+    first.wait_for_entry(id, "begin");
+    fs::remove_file(first.path("state/lock")).expect("remove");
+    let mut second = first.command(&["run"]).spawn().expect("spawn");
+    super::place::until("the second took over", || {
+        (first.events_of("booted").len() == 2 && !first.events_of("adopted").is_empty()).then_some(())
+    });
+    // Both see the end; the first may not write it.
+    first.release("go");
+    assert_eq!(first.ended().code(), Some(18));
+    let task = first.wait_for(id, "SUCCEEDED");
+    assert_eq!((task["attempt"].as_i64(), first.begun(id), first.events_of("ended").len()), (Some(1), 1, 1));
+    second.kill().expect("kill");
+    second.wait().expect("wait");
+    first.assert_sound();
 }
 
 #[test]
