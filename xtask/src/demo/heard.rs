@@ -9,42 +9,56 @@ use std::time::Duration;
 
 /// Everything that was shown, in order; grows while the chat runs.
 pub(super) struct Heard {
-    shared: Arc<(Mutex<Vec<Value>>, Condvar)>,
+    shared: Arc<(Mutex<Said>, Condvar)>,
     reader: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Said {
+    events: Vec<Value>,
+    /// Nothing more will come: the chat has ended.
+    ended: bool,
 }
 
 impl Heard {
     /// Listens to the chat's output.
     pub(super) fn listen(output: ChildStdout) -> Heard {
-        let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let shared = Arc::new((Mutex::new(Said::default()), Condvar::new()));
         let to = shared.clone();
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
                 show(&event);
-                to.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+                to.0.lock().unwrap_or_else(PoisonError::into_inner).events.push(event);
                 to.1.notify_all();
             }
+            to.0.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+            to.1.notify_all();
         });
         Heard { shared, reader }
     }
 
     /// How much was shown so far: a place to look on from.
     pub(super) fn so_far(&self) -> usize {
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).events.len()
     }
 
-    /// Waits until `look` finds something in what was shown since `from`.
+    /// Waits until `look` finds something in what was shown since `from`, or the chat has ended.
     pub(super) fn wait<T>(&self, from: usize, limit: Duration, look: impl Fn(&[Value]) -> Option<T>) -> Option<T> {
-        let (events, grown) = &*self.shared;
+        let (said, grown) = &*self.shared;
         let mut seen = None;
-        let guard = events.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = grown.wait_timeout_while(guard, limit, |events| {
-            seen = look(&events[from.min(events.len())..]);
-            seen.is_none()
+        let guard = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = grown.wait_timeout_while(guard, limit, |said| {
+            seen = look(&said.events[from.min(said.events.len())..]);
+            seen.is_none() && !said.ended
         });
         drop(waited);
         seen
+    }
+
+    /// Whether the chat has ended.
+    pub(super) fn ended(&self) -> bool {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
 
     /// Waits for the end of the output.

@@ -260,13 +260,17 @@ impl<'a> Stage<'a> {
         let newest = |events: &[Value]| {
             events.iter().rev().find(|e| bot_text(e).is_some_and(|t| t.starts_with(beginning))).cloned()
         };
-        self.heard.wait(0, STEP_LIMIT, newest).ok_or_else(|| missing(&format!("a card that says {beginning:?}")))
+        self.heard.wait(0, STEP_LIMIT, newest).ok_or_else(|| self.unheard(&format!("a card that says {beginning:?}")))
     }
 
     /// Waits for something in the chat.
     fn until(&self, what: &str, from: usize, is_it: impl Fn(&Value) -> bool) -> Step {
         let found = self.heard.wait(from, STEP_LIMIT, |events| events.iter().any(&is_it).then_some(()));
-        found.ok_or_else(|| missing(what))
+        found.ok_or_else(|| self.unheard(what))
+    }
+
+    fn unheard(&self, what: &str) -> String {
+        if self.heard.ended() { format!("the chat ended before {what} came") } else { missing(what) }
     }
 
     /// Waits for something that only looking shows.
