@@ -1,0 +1,111 @@
+//! The daemon as a process against the floors of the same run: the targets of docs/BENCHMARKS.md.
+//!
+//! `cargo xtask bench [--quick] [--json] [PART...]`. Every figure is a median over rounds, in each of which ours and the
+//! floor take turns; beside it stand the lowest and the highest ratio of the rounds, which is how noisy the machine was.
+//! Nothing here fails when a target is missed: it is a measurement, not a test.
+
+#[path = "../fill.rs"]
+mod fill;
+mod floors;
+mod least;
+mod measures;
+mod process;
+mod stats;
+
+use process::Place;
+use stats::Figure;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+type Part = (&'static str, fn(&Bench) -> Vec<Figure>);
+
+const PARTS: [Part; 9] = [
+    ("floors", measures::floors),
+    ("answer", measures::answer),
+    ("throughput", measures::throughput),
+    ("command", measures::command),
+    ("lives", measures::lives),
+    ("latency", measures::latency),
+    ("restart", measures::restart),
+    ("history", measures::history),
+    ("loaded", measures::loaded),
+];
+/// The record is measured last, when the large database is warm or not as it may be.
+const RECORD: Part = ("record", measures::record);
+
+/// What the measures share.
+pub(crate) struct Bench {
+    pub(crate) quick: bool,
+    scratch: tempfile::TempDir,
+    places: Cell<u32>,
+}
+
+impl Bench {
+    /// Repetitions of every comparison.
+    pub(crate) fn rounds(&self) -> u32 {
+        if self.quick { 3 } else { 7 }
+    }
+
+    /// How often within a round.
+    pub(crate) fn scaled(&self, times: u32) -> u32 {
+        if self.quick { times.div_ceil(3) } else { times }
+    }
+
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        self.places.set(self.places.get() + 1);
+        let dir = self.scratch.path().join(format!("{}-{name}", self.places.get()));
+        std::fs::create_dir_all(&dir).expect("mkdir");
+        dir
+    }
+
+    /// A fresh state directory.
+    pub(crate) fn place(&self, name: &str) -> Place {
+        Place::new(self.dir(name))
+    }
+
+    /// A database with so many tasks; kept between runs, because the largest takes minutes to make.
+    pub(crate) fn filled(&self, finished: i64, waiting: i64) -> PathBuf {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("filled-{finished}-{waiting}.db"));
+        if !path.exists() {
+            eprintln!("filling {}", path.display());
+            measures::make_filled(&path, finished, waiting);
+        }
+        path
+    }
+
+    pub(crate) fn least_client(&self) -> PathBuf {
+        let (source, program) = (self.dir("least").join("least_client.rs"), self.scratch.path().join("least_client"));
+        std::fs::write(&source, include_str!("least_client.rs")).expect("write");
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let status = Command::new(rustc).args(["-O", "--edition", "2024", "-o"]).arg(&program).arg(&source).status();
+        assert!(status.expect("rustc").success(), "the least client compiles");
+        program
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if let [role, socket, database] = &arguments[..]
+        && role == "least-daemon"
+    {
+        return least::serve(Path::new(socket), Path::new(database));
+    }
+    let has = |flag: &str| arguments.iter().any(|a| a == flag);
+    let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
+    // Beside the databases, so that a filled one can be linked rather than copied, on a disk that is one.
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("scratch");
+    let bench = Bench { quick: has("--quick"), scratch, places: Cell::new(0) };
+    let json = has("--json");
+    if !json {
+        println!("{}", stats::HEAD);
+    }
+    for (name, measure) in PARTS.into_iter().chain([RECORD]) {
+        if !wanted.is_empty() && !wanted.iter().any(|w| *w == name) {
+            continue;
+        }
+        for figure in measure(&bench) {
+            println!("{}", if json { figure.json().to_string() } else { figure.row() });
+        }
+    }
+}
