@@ -91,6 +91,9 @@ impl Ready {
         }
         let spec: Spec = serde_json::from_slice(&fs::read(folder.join(folder::SPEC))?)?;
         rustix::process::setpriority_process(None, spec.nice)?;
+        // Where the kernel shares the processor out between sessions first, niceness counts only within one: a busy task
+        // would get as much as the daemon. Then the session has a niceness of its own; where not, there is no such file.
+        let _ = fs::write("/proc/self/autogroup", spec.nice.to_string());
         let group = cgroup.and_then(|path| Group::create(path, spec.memory_max, spec.cpu_percent).ok());
         let record =
             ShimRecord { identity: process::own_identity()?, cgroup: group.as_ref().map(|g| g.path().to_owned()) };
