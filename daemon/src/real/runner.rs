@@ -17,12 +17,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
@@ -167,23 +167,28 @@ impl LocalRunner {
         self.own.borrow_mut().retain(|_, own| !watch::reap(own.pidfd.as_fd()));
     }
 
-    /// Makes the folder and starts a shim in it; the folder's fate is the caller's.
+    /// Starts a shim in the folder, and while it comes up writes what it is to do; the folder's fate is the caller's.
     fn launch(&self, folder: &Path, spec: &Spec) -> io::Result<(OwnedFd, UnixStream)> {
-        folder::create(&folder.join(SPEC), &serde_json::to_vec(spec)?)?;
-        folder::create(&folder.join(PROMPT), spec.prompt.as_bytes())?;
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(SHIM_LOG))?;
-        let (ours, theirs) = StdUnixStream::pair()?;
+        let (mut ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let ours = UnixStream::from_std(ours)?;
         let mut command = Command::new(&self.shim.program);
         command.args(&self.shim.arguments).arg(folder).args(self.cgroup_path(spec.key));
         // The daemon's environment may hold secrets: only what the kind names goes on. No `pre_exec`: it would cost the fast way to spawn.
         let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
         command.env_clear().envs(passed).stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));
-        let shim = command.spawn()?;
+        let mut shim = command.spawn()?;
+        // Our copy of its end closes, so that its end shows here.
+        drop(command);
+        let handed_over = hand_over(folder, spec, &mut ours).and_then(|()| UnixStream::from_std(ours));
         let pid = rustix::process::Pid::from_raw(shim.id().cast_signed()).expect("a child's pid is not zero");
         // The pid is pinned until it is reaped, and only this type does that.
-        Ok((rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK)?, ours))
+        let pinned = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK);
+        match (handed_over, pinned) {
+            (Ok(ours), Ok(pidfd)) => Ok((pidfd, ours)),
+            (Err(e), _) => Err(give_up(&mut shim, e)),
+            (Ok(_), Err(e)) => Err(give_up(&mut shim, e.into())),
+        }
     }
 
     async fn start_attempt(&self, spec: Spec) -> Result<Identity, StartFailed> {
@@ -318,6 +323,20 @@ impl LocalRunner {
             }
         }
     }
+}
+
+/// Writes what the shim is to do, and tells it that it is there.
+fn hand_over(folder: &Path, spec: &Spec, shim: &mut StdUnixStream) -> io::Result<()> {
+    folder::create(&folder.join(SPEC), &serde_json::to_vec(spec)?)?;
+    folder::create(&folder.join(PROMPT), spec.prompt.as_bytes())?;
+    shim.write_all(&[super::shim::SPEC_IS_THERE])
+}
+
+/// Ends a shim that was given nothing to do.
+fn give_up(shim: &mut Child, error: io::Error) -> io::Error {
+    let _ = shim.kill();
+    let _ = shim.wait();
+    error
 }
 
 /// The shim's one line: who it is, or what it lacks.

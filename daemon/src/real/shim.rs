@@ -26,6 +26,9 @@ use std::process::ExitCode;
 /// First argument that makes this binary a shim.
 pub const ARGUMENT: &str = "shim";
 
+/// What the daemon says once the spec is written.
+pub(super) const SPEC_IS_THERE: u8 = b's';
+
 /// Longest pause between two tries to write a receipt, in seconds. Short enough that a freed disk is noticed soon.
 const RECEIPT_RETRY_MAX_S: i64 = 5;
 
@@ -44,6 +47,7 @@ pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
         Ok(ready) => ready,
         Err(e) => return refuse(&e),
     };
+    let room = ready.make_room();
     if !ready.wait_for_go() {
         ready.remove_group();
         return ExitCode::SUCCESS;
@@ -54,7 +58,7 @@ pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
         ready.remove_group();
         return ExitCode::FAILURE;
     }
-    ready.run();
+    ready.run(room);
     ExitCode::SUCCESS
 }
 
@@ -85,6 +89,7 @@ impl Ready {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
 
         let mut lock = Lock::take(folder)?;
+        wait_for_spec()?;
         // The folder might have been cleared and made anew while we were slow; then our starter is gone.
         if starter_is_gone() {
             return Err(io::Error::other("the daemon that started this shim is gone"));
@@ -99,10 +104,6 @@ impl Ready {
             ShimRecord { identity: process::own_identity()?, cgroup: group.as_ref().map(|g| g.path().to_owned()) };
         lock.record(&record)?;
         folder::create(&folder.join(folder::PROGRESS), b"")?;
-        fs::create_dir(folder.join(folder::ARTIFACTS))?;
-        if spec.cwd.is_none() {
-            fs::create_dir(folder.join(folder::WORK))?;
-        }
         let ready = Ready {
             stdout: LogFile::new(folder, Stream::Stdout, spec.max_log_bytes),
             stderr: LogFile::new(folder, Stream::Stderr, spec.max_log_bytes),
@@ -117,6 +118,16 @@ impl Ready {
         line.push(b'\n');
         rustix::io::write(io::stdin(), &line)?;
         Ok(ready)
+    }
+
+    /// What only the task needs. Made while the daemon commits who we are, and so not on anybody's way.
+    fn make_room(&self) -> Result<(), String> {
+        let make = |name: &str| {
+            let path = self.folder.join(name);
+            fs::create_dir(&path).map_err(|e| format!("{} can't be made: {e}", path.display()))
+        };
+        make(folder::ARTIFACTS)?;
+        if self.spec.cwd.is_none() { make(folder::WORK) } else { Ok(()) }
     }
 
     /// True on "go"; false when the daemon is gone or has asked to stop: nothing is to be started then.
@@ -146,11 +157,11 @@ impl Ready {
     }
 
     /// The task's life, up to the receipt.
-    fn run(self) {
+    fn run(self, room: Result<(), String>) {
         let started_ms = now_ms(ClockId::Realtime);
         let started_boot_ms = now_ms(ClockId::Boottime);
         let cwd = self.spec.cwd.clone().unwrap_or_else(|| self.folder.join(folder::WORK));
-        let started = spawn::start(&self.spec, &self.folder, &cwd, self.group.as_ref());
+        let started = room.and_then(|()| spawn::start(&self.spec, &self.folder, &cwd, self.group.as_ref()));
         // Beside the task, not before it. A task whose output fills its pipe meanwhile waits that long.
         let entry = folder::sync_entry(&self.folder);
         let outcome = match started {
@@ -202,6 +213,17 @@ fn until_done(write: impl Fn() -> io::Result<()>) {
         let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
         pause_s = (pause_s * 2).min(RECEIPT_RETRY_MAX_S);
     }
+}
+
+/// The spec is written while this process comes up.
+fn wait_for_spec() -> io::Result<()> {
+    let mut byte = [0u8; 1];
+    while let Err(e) = rustix::io::read(io::stdin(), &mut byte) {
+        if e != rustix::io::Errno::INTR {
+            return Err(e.into());
+        }
+    }
+    if byte[0] == SPEC_IS_THERE { Ok(()) } else { Err(io::Error::other("the daemon gave this shim nothing to do")) }
 }
 
 fn starter_is_gone() -> bool {
