@@ -6,7 +6,7 @@ use mainstay::id::{Actor, AttemptKey, TaskId};
 use mainstay::ports::Storage;
 use mainstay::real::store::{FileStorage, Store};
 use mainstay::task::{Cause, Outcome, State, step};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Tasks per transaction: few syncs, and the WAL stays small.
@@ -16,8 +16,23 @@ const GAP_MS: i64 = 30_000;
 /// Far beyond any bench, ms of the boot clock.
 const NEVER_MS: i64 = i64::MAX / 4;
 
+/// A database in `folder` with so many tasks; made once and kept, because the largest takes a minute.
+pub(crate) fn filled(folder: &Path, finished: i64, waiting: i64) -> PathBuf {
+    let path = folder.join(format!("filled-{finished}-{waiting}.db"));
+    if !path.exists() {
+        eprintln!("filling {}", path.display());
+        for stale in ["new", "new-wal", "new-shm"] {
+            let _ = std::fs::remove_file(path.with_extension(stale));
+        }
+        let new = path.with_extension("new");
+        fill(&new, finished, waiting);
+        std::fs::rename(&new, &path).expect("rename");
+    }
+    path
+}
+
 /// Writes a database at `path` in which `finished` tasks have succeeded and `waiting` ones wait for approval.
-pub(crate) fn fill(path: &Path, finished: i64, waiting: i64) {
+fn fill(path: &Path, finished: i64, waiting: i64) {
     let storage = FileStorage::new(path.to_owned());
     let mut store = Store::open(&storage as &dyn Storage).expect("open");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();

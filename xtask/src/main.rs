@@ -1,6 +1,7 @@
 //! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
 //! that it is built in seconds.
 
+mod bench;
 mod demo;
 mod tidy;
 
@@ -34,10 +35,11 @@ fn main() -> ExitCode {
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([demo::command(), tidy::command()])
+        .subcommands([bench::command(), demo::command(), tidy::command()])
         .after_help("Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along")
         .get_matches();
     match matches.subcommand() {
+        Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
         Some(("tidy", matches)) => tidy::run(matches).into(),
         Some(_) | None => unreachable!("clap asks for one of these"),

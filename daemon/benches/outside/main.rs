@@ -64,14 +64,9 @@ impl Bench {
         Place::new(self.dir(name))
     }
 
-    /// A database with so many tasks; kept between runs, because the largest takes minutes to make.
+    /// A database with so many tasks.
     pub(crate) fn filled(&self, finished: i64, waiting: i64) -> PathBuf {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("filled-{finished}-{waiting}.db"));
-        if !path.exists() {
-            eprintln!("filling {}", path.display());
-            measures::make_filled(&path, finished, waiting);
-        }
-        path
+        fill::filled(Path::new(env!("CARGO_TARGET_TMPDIR")), finished, waiting)
     }
 
     pub(crate) fn least_client(&self) -> PathBuf {

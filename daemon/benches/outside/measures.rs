@@ -1,6 +1,5 @@
 //! What is measured of the daemon, each beside its floor, in turns.
 
-use crate::fill::fill;
 use crate::process::{Client, Daemon, LeastDaemon, Log, Place, request};
 use crate::stats::{Figure, Target, percentile, us};
 use crate::{Bench, floors};
@@ -17,6 +16,8 @@ const ASK: [&str; 3] = ["newtask", "ask", "main branch, release profile"];
 const CHUNK: u32 = 250;
 /// Below the 10,000 open tasks that a daemon takes.
 const ASKED_MAX: u32 = 8_000;
+/// At seven events each, these come before the first checkpoint.
+const COUNTED_LIVES: u32 = 120;
 
 /// The floors by themselves: what this disk and this machine do today.
 pub(crate) fn floors(bench: &Bench) -> Vec<Figure> {
@@ -156,13 +157,12 @@ pub(crate) fn lives(bench: &Bench) -> Vec<Figure> {
             let place = bench.place("lives");
             let floor = floors::lives(&place.dir, width, times);
             let daemon = Daemon::start(&place, Log::Read);
-            // The first task finds cold caches on both sides; the floor's were warmed by the round before.
-            run_lives(&daemon, &place, 1, 3);
+            // Counted first, and not over more lives than fit before the log is emptied; this warms the caches too.
             let before = wal_commits(&place.database());
-            let ours = run_lives(&daemon, &place, width, times);
+            run_lives(&daemon, &place, width, COUNTED_LIVES);
             let used = wal_commits(&place.database()) - before;
-            rates.push(ours, floor);
-            commits.ours.push(used / f64::from(times));
+            commits.ours.push(used / f64::from(COUNTED_LIVES));
+            rates.push(run_lives(&daemon, &place, width, times), floor);
             drop(daemon);
         }
         let what = format!("lives of a no-op task, {width} at once");
@@ -262,6 +262,8 @@ pub(crate) fn restart(bench: &Bench) -> Vec<Figure> {
         let place = bench.place("restart");
         let daemon = Daemon::start(&place, Log::File);
         empty.push(daemon.ready_after.as_secs_f64() * 1e3);
+        // Let it come to rest first: going to sleep is a switch too.
+        std::thread::sleep(Duration::from_millis(300));
         let before = daemon.wakeups();
         std::thread::sleep(Duration::from_secs(u64::from(bench.scaled(10))));
         wakeups.push(daemon.wakeups() - before);
@@ -434,14 +436,4 @@ impl Pairs {
 
 fn micros(durations: &[Duration]) -> Vec<f64> {
     durations.iter().copied().map(us).collect()
-}
-
-/// A filled database, made once and kept.
-pub(crate) fn make_filled(path: &Path, finished: i64, waiting: i64) {
-    let new = path.with_extension("new");
-    for stale in ["new", "new-wal", "new-shm"] {
-        let _ = std::fs::remove_file(path.with_extension(stale));
-    }
-    fill(&new, finished, waiting);
-    std::fs::rename(&new, path).expect("rename");
 }
