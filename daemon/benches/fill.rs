@@ -102,7 +102,7 @@ fn life(id: i64, boot: &str, finished: bool) -> Vec<Event> {
         logs: Vec::new(),
         evidence: String::new(),
         stop_lost: false,
-        retry_at: None,
+        retry: None,
         step: moved(State::Running, Cause::ExitedZero),
     };
     let mut facts = vec![received, requested];

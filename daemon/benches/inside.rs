@@ -4,6 +4,8 @@
 //!
 //! `cargo bench -p mainstay --bench inside`. The whole program against its floors is `cargo xtask bench`.
 
+#![expect(clippy::disallowed_methods, reason = "what measures reads clocks and plays clients in threads")]
+
 mod fill;
 
 use criterion::{BenchmarkId, Criterion, Throughput};

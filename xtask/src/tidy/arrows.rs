@@ -88,7 +88,7 @@ const LAYERS: &[Layer] = &[
     Layer { parts: &["ports.rs"], may_name: &["rusqlite", "teloxide_core"] },
     Layer { parts: &["perform.rs"], may_name: &["async", "await"] },
     Layer {
-        parts: &["run.rs"],
+        parts: &["run.rs", "run/"],
         may_name: &["async", "await", "tokio", "teloxide_core", "crate::real", "crate::perform"],
     },
     Layer { parts: &["offline.rs"], may_name: &["rustix", "crate::real", "crate::run", "crate::perform"] },

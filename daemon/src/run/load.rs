@@ -1,0 +1,83 @@
+//! What each input needs to be decided: loaded here, and nothing more.
+
+use super::Daemon;
+use crate::command::{Command, parse_argv};
+use crate::decide::{Moment, chat};
+use crate::input::{Incoming, IncomingKind, Input};
+use crate::real::store::StoreError;
+use crate::view::View;
+
+impl Daemon {
+    pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
+        let mut view = self.store.view()?;
+        match input {
+            Input::Returned { .. } => {
+                for id in self.store.waiting_for_people()? {
+                    view.waiting.extend(self.store.task(id)?);
+                }
+            }
+            Input::Update(incoming) => self.load_update(&mut view, incoming, now)?,
+            Input::Local(request) => {
+                if let Ok(command) = parse_argv(&request.argv) {
+                    if !command.is_read() {
+                        view.seen = self.store.seen(&format!("l:{}", request.key))?;
+                    }
+                    self.load_command(&mut view, &command, now)?;
+                }
+            }
+            Input::Found { key, .. }
+            | Input::Started { key, .. }
+            | Input::Noticed { key, .. }
+            | Input::Destroyed { key, .. } => view.task = self.store.task(key.task)?,
+            Input::Called { message, .. } => {
+                view.outbox = self.store.message(*message)?;
+                if let Some(task) = view.outbox.as_ref().and_then(|o| o.task) {
+                    view.task = self.store.task(task)?;
+                }
+            }
+            Input::Booted { .. }
+            | Input::Interrupted { .. }
+            | Input::Me { .. }
+            | Input::LogRead { .. }
+            | Input::Seen(_)
+            | Input::Terminate => {}
+        }
+        Ok(view)
+    }
+
+    pub(super) fn load_update(&mut self, view: &mut View, incoming: &Incoming, now: Moment) -> Result<(), StoreError> {
+        view.username.clone_from(&self.username);
+        if let Some(key) = incoming.key() {
+            view.seen = self.store.seen(&key)?;
+        }
+        if let IncomingKind::Press { data, .. } = &incoming.what {
+            view.button = self.store.button(data)?;
+        }
+        let (chat, user) = incoming.place();
+        view.chat_before = self.store.chat_before(chat)?;
+        if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
+            view.stranger = self.strangers.knock(chat, now.boot_ms);
+            return Ok(());
+        }
+        if let Some(command) = chat::command_of(incoming, view.button.as_ref(), self.username.as_deref()) {
+            self.load_command(view, &command, now)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_command(&self, view: &mut View, command: &Command, now: Moment) -> Result<(), StoreError> {
+        self.store.load_command(view, command, now.wall_ms)?;
+        view.polled_ms = self.polling.completed_ms;
+        if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
+            view.report_chat_now = self.store.chat_now(chat)?;
+        }
+        if matches!(command, Command::Ops) {
+            view.free_bytes = self.ports.storage.free_bytes();
+        }
+        if matches!(command, Command::Why { .. }) {
+            let running: u32 = self.store.running_by_group()?.iter().map(|(_, n)| n).sum();
+            view.running_full = running >= self.config.running_max;
+        }
+        Ok(())
+    }
+}

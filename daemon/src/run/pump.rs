@@ -1,0 +1,119 @@
+//! What a turn looks at besides its inputs: what time did, which slots are free, which message goes next.
+
+use super::{Care, Daemon, Look, Turned};
+use crate::command::Mode;
+use crate::decide::{Draft, Moment, attempt, due, outflow};
+use crate::event::Fact;
+use crate::id::TaskId;
+use crate::input::Input;
+use crate::policy;
+use crate::real::store::StoreError;
+use crate::view::TaskView;
+use std::collections::BTreeMap;
+
+impl Daemon {
+    /// What became possible or due: expired tasks, put-off starts, free slots, messages to send.
+    pub(super) fn pump(&mut self, turned: &mut Turned) -> Result<(), StoreError> {
+        if self.leaving || (!self.look.queue && !self.look.outbox) {
+            return Ok(());
+        }
+        let now = self.moment();
+        if self.look.queue {
+            for id in self.store.expired(now.boot_ms, 100)? {
+                self.decide_task(id, turned, due::expire)?;
+            }
+            for id in self.store.overdue(now.boot_ms)? {
+                self.decide_task(id, turned, due::overdue)?;
+            }
+            self.dispatch(now, turned)?;
+        }
+        if self.look.outbox && self.ports.telegram.is_some() {
+            self.send(now, turned)?;
+        }
+        self.look = Look { queue: false, outbox: false };
+        let busy: Vec<i64> = self.sending.values().copied().collect();
+        // A message can't be due while no call can begin: the end of a call looks again.
+        let can_send = self.ports.telegram.is_some() && busy.len() < policy::SENDS_AT_ONCE;
+        let message = if can_send { self.store.next_message_due(&busy)? } else { None };
+        let message = message.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
+        self.next_due = [self.store.next_task_due(now.boot_ms)?, message].into_iter().flatten().min();
+        Ok(())
+    }
+
+    pub(super) fn decide_task(
+        &mut self,
+        id: TaskId,
+        turned: &mut Turned,
+        decide: impl FnOnce(&mut Draft<'_>, &TaskView),
+    ) -> Result<(), StoreError> {
+        let now = self.moment();
+        let view = self.store.view()?;
+        let Some(task) = self.store.task(id)? else { return Ok(()) };
+        let config = self.config.clone();
+        let mut draft = Draft::new(&config, &view, now);
+        decide(&mut draft, &task);
+        let plan = draft.done();
+        self.apply(plan, now, turned)
+    }
+
+    /// Claims free slots: of the machine, and of each group.
+    pub(super) fn dispatch(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
+        if self.store.view()?.mode() == Mode::Readonly || self.disk_is_low(turned)? {
+            return Ok(());
+        }
+        let running: BTreeMap<String, u32> = self.store.running_by_group()?.into_iter().collect();
+        let mut free = self.config.running_max.saturating_sub(running.values().sum());
+        let groups: BTreeMap<String, u32> =
+            self.config.kinds.values().map(|kind| (kind.group.clone(), kind.concurrency)).collect();
+        for (group, concurrency) in groups {
+            let mut room = concurrency.saturating_sub(running.get(&group).copied().unwrap_or(0)).min(free);
+            while room > 0 {
+                let before = room;
+                let ids = self.store.claimable(&group, now.boot_ms, room)?;
+                for id in &ids {
+                    let mut claimed = false;
+                    self.decide_task(*id, turned, |draft, task| claimed = attempt::claim(draft, task))?;
+                    room -= u32::from(claimed);
+                }
+                free -= before - room;
+                // Whatever was not claimed has left the queue: those behind it may have the room.
+                let more = room > 0 && ids.len() == before as usize;
+                if !more || self.store.claimable(&group, now.boot_ms, 1)?.first() == ids.first() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn disk_is_low(&mut self, turned: &mut Turned) -> Result<bool, StoreError> {
+        let Some(free) = self.ports.storage.free_bytes() else { return Ok(false) };
+        let low = free < policy::DISK_RESERVE_BYTES;
+        if low != self.disk_low {
+            self.disk_low = low;
+            let fact = if low { Fact::DiskLow { free } } else { Fact::DiskWell { free } };
+            self.decide_one(&Input::Seen(fact), turned, Care::OneByOne)?;
+        }
+        Ok(low)
+    }
+
+    /// Begins the next call: the most urgent one, one a chat at a time, spaced over all.
+    pub(super) fn send(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
+        let full = self.sending.len() >= policy::SENDS_AT_ONCE;
+        if full || now.boot_ms - self.last_call_ms < policy::SEND_GAP_MS {
+            return Ok(());
+        }
+        let busy: Vec<i64> = self.sending.values().copied().collect();
+        if let Some(row) = self.store.sendable(now.boot_ms, &busy)? {
+            self.last_call_ms = now.boot_ms;
+            let view = self.store.view()?;
+            let task = row.task.map_or(Ok(None), |id| self.store.task(id))?;
+            let config = self.config.clone();
+            let mut draft = Draft::new(&config, &view, now);
+            outflow::send(&mut draft, &row, task.as_ref());
+            let plan = draft.done();
+            self.apply(plan, now, turned)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
+
+use super::{Daemon, Turned, fatal, log};
+use crate::exit::Fatal;
+use crate::input::Input;
+use crate::plan::Effect;
+use crate::policy;
+use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
+use crate::real::store::{Store, StoreError};
+
+impl Daemon {
+    /// Decides and commits inputs. While the storage refuses, nothing is done and nothing is lost: it is tried again.
+    pub(super) async fn settle(&mut self, inputs: &[Input]) -> Result<Vec<Effect>, Fatal> {
+        let mut trouble: Option<(i64, String, u32)> = None;
+        let mut held = inputs.to_vec();
+        let mut done = Turned::default();
+        loop {
+            let looked = self.look_again(&mut held, &mut done);
+            match looked.and_then(|()| self.turn(&held, trouble.as_ref())) {
+                Ok(turned) => {
+                    done.then(turned);
+                    log(&done.events);
+                    return Ok(done.effects);
+                }
+                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled => {
+                    let now = self.ports.time.now().boot_ms;
+                    let (_, _, tries) = trouble.get_or_insert((now, error.to_string(), 0));
+                    if *tries == 0 {
+                        tracing::error!(%error, "the database refuses: nothing is started until it takes writes again");
+                    }
+                    *tries += 1;
+                    let tries = *tries;
+                    // Whether it can be read yet or not: the next round looks again.
+                    let _ = self.look_again(&mut held, &mut done);
+                    held = self.weather(held, &error, tries).await;
+                    if held.contains(&Input::Terminate) {
+                        return Err(fatal(&error));
+                    }
+                }
+                Err(error) => return Err(fatal(&error)),
+            }
+        }
+    }
+
+    /// What is on disk decides whether a commit that reported failure is there after all: then `held` is done, and this is
+    /// what it came to. Its effects begin only after the next commit, whose sync makes sure of both. While the database
+    /// can't even be read, nobody knows.
+    pub(super) fn look_again(&mut self, held: &mut Vec<Input>, done: &mut Turned) -> Result<(), StoreError> {
+        if self.unsure.is_some() {
+            self.reopen()?;
+        }
+        if let Some((tip, turned)) = self.unsure.take()
+            && tip == self.store.tip()
+        {
+            self.cursor = None;
+            done.then(turned);
+            held.clear();
+        }
+        Ok(())
+    }
+
+    /// Waits a while for the storage to recover. Whoever asks locally in the meantime is told; the rest is kept.
+    pub(super) async fn weather(&mut self, mut held: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
+        let why = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
+        let refuse = |request: &LocalRequest| {
+            let data = serde_json::json!({ "error": why });
+            self.ports.control.answer(request.connection, Answer { ok: false, text: why.clone(), data });
+        };
+        // As long as nobody knows whether the commit is there, nobody can be told that nothing was done.
+        if self.unsure.is_none() {
+            held.retain(|input| {
+                let Input::Local(request) = input else { return true };
+                refuse(request);
+                false
+            });
+        }
+        let is_held = |request: &LocalRequest| {
+            held.iter().any(|input| matches!(input, Input::Local(other) if other.key == request.key))
+        };
+        let now = self.ports.time.now().boot_ms;
+        let entropy = self.ports.time.entropy();
+        let until =
+            now + policy::backoff_ms(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS, tries, entropy);
+        loop {
+            self.ports.control.notify(Notice::Alive);
+            tokio::select! {
+                biased;
+                request = self.ports.control.next() => match request {
+                    ControlInput::Request(request) if is_held(&request) => {}
+                    ControlInput::Request(request) => refuse(&request),
+                    ControlInput::Terminate => { held.push(Input::Terminate); return held; }
+                },
+                () = self.ports.time.sleep_until(until) => return held,
+            }
+        }
+    }
+
+    /// A connection on which a write failed is not used again: what is on disk decides.
+    pub(super) fn reopen(&mut self) -> Result<(), StoreError> {
+        let epoch = self.store.epoch();
+        let mut store = Store::open(&*self.ports.storage)?;
+        store.keep_epoch(epoch)?;
+        self.store = store;
+        Ok(())
+    }
+}
