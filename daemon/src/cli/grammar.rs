@@ -69,17 +69,22 @@ pub(crate) fn color_wanted(args: &[OsString]) -> String {
 }
 
 fn table_command(syntax: &'static Syntax) -> Command {
-    let command = Command::new(syntax.name)
+    Command::new(syntax.name)
         .about(syntax.about)
         .after_help(format!("Example: mainstay {} {}", syntax.name, syntax.example).trim_end().to_owned())
-        .args(syntax.args.iter().map(table_arg))
-        .arg(
-            Arg::new("key")
-                .long("key")
-                .value_name("KEY")
-                .hide(true)
-                .help("names this request: the same key is the same request, however often it is sent"),
-        );
+        // Only for the command that is meant: a client lives for a millisecond, and all of them took a tenth of it.
+        .defer(with_args)
+}
+
+fn with_args(command: Command) -> Command {
+    let Some(syntax) = rows().find(|syntax| syntax.name == command.get_name()) else { return command };
+    let command = command.args(syntax.args.iter().map(table_arg)).arg(
+        Arg::new("key")
+            .long("key")
+            .value_name("KEY")
+            .hide(true)
+            .help("names this request: the same key is the same request, however often it is sent"),
+    );
     if syntax.name == "newtask" { command.args(newtask_args()) } else { command }
 }
 
