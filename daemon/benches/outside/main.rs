@@ -4,7 +4,11 @@
 //! floor take turns; beside it stand the lowest and the highest ratio of the rounds, which is how noisy the machine was.
 //! Nothing here fails when a target is missed: it is a measurement, not a test.
 
-#![expect(clippy::disallowed_methods, reason = "what measures reads clocks and plays clients in threads")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what measures reads clocks and plays clients in threads"
+)]
 
 #[path = "../fill.rs"]
 mod fill;

@@ -1,9 +1,10 @@
 //! The decisions: a pure function from what was loaded and what came in to a [`Plan`].
 //!
 //! No clock, no randomness, no I/O: the moment and its entropy are arguments. Refusals are plans too: they are recorded
-//! and answered. One file a subject: [`chat`] (updates), [`order`] (commands), [`gate`] (what has to hold before something
+//! and answered. One file a subject: [`chat`] (updates), [`order`] (commands), [`approval`] (saying yes and no), [`gate`] (what has to hold before something
 //! runs), [`attempt`] (what the machine says), [`due`] (what time does), [`outflow`] (sending), [`read`] (questions).
 
+pub mod approval;
 pub mod attempt;
 pub mod chat;
 pub mod due;

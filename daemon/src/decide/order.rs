@@ -1,6 +1,6 @@
 //! Commands, wherever they come from: the same handler for chat, buttons and the local socket.
 
-use super::{Draft, Moment, Said, attempt, gate, read};
+use super::{Draft, Moment, Said, approval, attempt, gate, read};
 use crate::command::{Command, Mode, Role, parse_argv};
 use crate::config::Config;
 use crate::event::{Event, Fact};
@@ -11,7 +11,7 @@ use crate::policy;
 use crate::ports::LocalRequest;
 use crate::report;
 use crate::task::{Cause, Outcome, Refused, State, step};
-use crate::view::{ApprovalRow, TaskRow, TaskView};
+use crate::view::{TaskRow, TaskView};
 use serde_json::json;
 
 /// Who asks, and from where.
@@ -138,10 +138,12 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
 
 fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
     match command {
-        Command::Approve { note, .. } => approve(draft, asker, command, task, note),
-        Command::Reject { reason, .. } => reject(draft, asker, command, task, reason),
-        Command::Plan { text, .. } => plan(draft, asker, command, task, text),
-        Command::Review { pass, code, notes, .. } => review(draft, asker, command, task, *pass, code.as_ref(), notes),
+        Command::Approve { note, .. } => approval::approve(draft, asker, command, task, note),
+        Command::Reject { reason, .. } => approval::reject(draft, asker, command, task, reason),
+        Command::Plan { text, .. } => approval::plan(draft, asker, command, task, text),
+        Command::Review { pass, code, notes, .. } => {
+            approval::review(draft, asker, command, task, *pass, code.as_ref(), notes)
+        }
         Command::Resume { .. } => resume(draft, asker, command, task),
         Command::Stop { .. } => stop(draft, asker, command, task),
         Command::Recover { .. } => recover(draft, asker, command, task),
@@ -185,7 +187,8 @@ pub fn refuse(
     said
 }
 
-fn refuse_step(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, refused: Refused) -> Said {
+/// Says why a cause leads nowhere from the task's state, on record.
+pub fn refuse_step(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, refused: Refused) -> Said {
     let (id, state) = (task.task.id, task.task.state);
     let already = refused == Refused::Already;
     let why = match (command, state) {
@@ -353,108 +356,6 @@ fn rerun(draft: &mut Draft<'_>, asker: Asker, command: &Command, old: &TaskView,
     said
 }
 
-// ------------------------------------------------------------------------------------------------ gates
-
-fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, note: &str) -> Said {
-    let id = task.task.id;
-    let Some(kind) = draft.config.kinds.get(&task.task.kind) else {
-        let why = gate::Gate::KindGone.text(&task.task);
-        return refuse(draft, asker, command, Some(task), &why, false);
-    };
-    let hash = gate::content_hash(draft.config, &task.task);
-    let valid: Vec<ApprovalRow> = gate::valid_approvals(kind, task, &hash, draft.now).collect();
-    let enough = |n: usize| u32::try_from(n).is_ok_and(|n| n >= kind.approvals);
-    // Approved, but what would run has changed since, or approvals ran out: it can be approved again without a move.
-    let again = task.task.state == State::Approved && !enough(valid.len());
-    let moved = match step(task.task.state, Cause::Approved) {
-        Ok(step) => Some(step),
-        Err(_) if again => None,
-        Err(refused) => return refuse_step(draft, asker, command, task, refused),
-    };
-    if kind.requires_plan && task.task.plan.is_none() {
-        let why = format!("#{id} needs a plan before it can be approved: /plan {id} <text>");
-        return refuse(draft, asker, command, Some(task), &why, false);
-    }
-    if asker.actor == task.task.requester && !kind.self_approval {
-        let why = format!("#{id} was asked for by you: kind {} needs somebody else's approval", kind.name);
-        return refuse(draft, asker, command, Some(task), &why, false);
-    }
-    if valid.iter().any(|a| a.approver == asker.actor) {
-        let why = format!("you approved #{id} already; it needs {} in all", kind.approvals);
-        return refuse(draft, asker, command, Some(task), &why, true);
-    }
-    let until = draft.now.boot_ms + kind.approval_ttl_ms;
-    let step = moved.filter(|_| enough(valid.len() + 1));
-    let note = cut(note);
-    draft.record(Some(task), None, asker.actor, Fact::Approved { hash: hash.clone(), note: note.clone(), until, step });
-    let mut after = task.clone();
-    after.approvals.retain(|a| a.approver != asker.actor);
-    after.approvals.push(ApprovalRow { approver: asker.actor, hash, note, until });
-    if let Some(step) = step {
-        after.task.state = step.to();
-    }
-    draft.show_card(&after, false);
-    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
-    Said::yes(format!("#{id} approved: {next}"), report::task_data(&after, draft.now))
-}
-
-fn reject(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, reason: &str) -> Said {
-    let step = match step(task.task.state, Cause::Rejected) {
-        Ok(step) => step,
-        Err(refused) => return refuse_step(draft, asker, command, task, refused),
-    };
-    let reason = cut(reason);
-    draft.record(Some(task), None, asker.actor, Fact::Rejected { reason: reason.clone(), step });
-    let after = attempt::finish(draft, task, step, Outcome::Rejected, &reason);
-    Said::yes(format!("#{} rejected: {reason}", task.task.id), report::task_data(&after, draft.now))
-}
-
-fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, text: &str) -> Said {
-    let id = task.task.id;
-    if !matches!(task.task.state, State::Requested | State::Approved) {
-        let why = format!("#{id} is {}: a plan can be attached before it is resumed", task.task.state);
-        return refuse(draft, asker, command, Some(task), &why, false);
-    }
-    draft.record(Some(task), None, asker.actor, Fact::Planned { text: cut(text) });
-    if !task.approvals.is_empty() || task.task.review.is_some() {
-        draft.record(Some(task), None, Actor::System, Fact::Voided { why: "the plan changed".into() });
-    }
-    let mut after = task.clone();
-    after.task.plan = Some(cut(text));
-    draft.show_card(&after, false);
-    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
-    Said::yes(format!("#{id} has a plan: {next}"), report::task_data(&after, draft.now))
-}
-
-fn review(
-    draft: &mut Draft<'_>,
-    asker: Asker,
-    command: &Command,
-    task: &TaskView,
-    pass: bool,
-    code: Option<&String>,
-    notes: &str,
-) -> Said {
-    let id = task.task.id;
-    if !matches!(task.task.state, State::Requested | State::Approved) {
-        let why = format!("#{id} is {}: a review comes before it is resumed", task.task.state);
-        return refuse(draft, asker, command, Some(task), &why, false);
-    }
-    if asker.actor == task.task.requester && draft.config.kinds.get(&task.task.kind).is_none_or(|k| !k.self_approval) {
-        let why = format!("#{id} was asked for by you: somebody else reviews it");
-        return refuse(draft, asker, command, Some(task), &why, false);
-    }
-    let hash = gate::content_hash(draft.config, &task.task);
-    let fact = Fact::Reviewed { hash: hash.clone(), pass, code: code.cloned(), notes: cut(notes) };
-    draft.record(Some(task), None, asker.actor, fact);
-    let mut after = task.clone();
-    after.task.review = Some(crate::view::Review { hash, pass, code: code.cloned(), by: asker.actor });
-    draft.show_card(&after, false);
-    let verdict = if pass { "passed".to_owned() } else { format!("failed ({})", code.map_or("other", |c| c)) };
-    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
-    Said::yes(format!("#{id} review {verdict}: {next}"), report::task_data(&after, draft.now))
-}
-
 fn resume(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
     let id = task.task.id;
     let step = match step(task.task.state, Cause::Resumed) {
@@ -545,7 +446,7 @@ pub fn log_read(draft: &mut Draft<'_>, key: AttemptKey, to: ReplyTo, result: &Re
 }
 
 /// Notes and reasons are kept up to a limit.
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     let mut end = text.len().min(policy::NOTE_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -92,9 +92,9 @@ pub(super) fn log(events: &[(i64, Event)]) {
             trace = event.trace,
             task = event.task.map(|t| t.0),
             attempt = event.attempt,
-            actor = %event.actor,
+            actor = event.actor.to_string(),
             event = event.fact.kind(),
-            data = %event.fact.data(),
+            data = event.fact.data(),
         );
     }
 }

@@ -1,0 +1,114 @@
+//! Saying yes and no before a task runs: approvals, rejections, plans, reviews. None of these starts anything.
+
+use super::order::{Asker, cut, refuse, refuse_step};
+use super::{Draft, Said, attempt, gate};
+use crate::command::Command;
+use crate::event::Fact;
+use crate::id::Actor;
+use crate::report;
+use crate::task::{Cause, Outcome, State, step};
+use crate::view::{ApprovalRow, Review, TaskView};
+
+/// Approves what would run now. Only ever records: no path from here starts anything.
+pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, note: &str) -> Said {
+    let id = task.task.id;
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else {
+        let why = gate::Gate::KindGone.text(&task.task);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    };
+    let hash = gate::content_hash(draft.config, &task.task);
+    let valid: Vec<ApprovalRow> = gate::valid_approvals(kind, task, &hash, draft.now).collect();
+    let enough = |n: usize| u32::try_from(n).is_ok_and(|n| n >= kind.approvals);
+    // Approved, but what would run has changed since, or approvals ran out: it can be approved again without a move.
+    let again = task.task.state == State::Approved && !enough(valid.len());
+    let moved = match step(task.task.state, Cause::Approved) {
+        Ok(step) => Some(step),
+        Err(_) if again => None,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    if kind.requires_plan && task.task.plan.is_none() {
+        let why = format!("#{id} needs a plan before it can be approved: /plan {id} <text>");
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if asker.actor == task.task.requester && !kind.self_approval {
+        let why = format!("#{id} was asked for by you: kind {} needs somebody else's approval", kind.name);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if valid.iter().any(|a| a.approver == asker.actor) {
+        let why = format!("you approved #{id} already; it needs {} in all", kind.approvals);
+        return refuse(draft, asker, command, Some(task), &why, true);
+    }
+    let until = draft.now.boot_ms + kind.approval_ttl_ms;
+    let step = moved.filter(|_| enough(valid.len() + 1));
+    let note = cut(note);
+    draft.record(Some(task), None, asker.actor, Fact::Approved { hash: hash.clone(), note: note.clone(), until, step });
+    let mut after = task.clone();
+    after.approvals.retain(|a| a.approver != asker.actor);
+    after.approvals.push(ApprovalRow { approver: asker.actor, hash, note, until });
+    if let Some(step) = step {
+        after.task.state = step.to();
+    }
+    draft.show_card(&after, false);
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} approved: {next}"), report::task_data(&after, draft.now))
+}
+
+/// Refuses a task, with a reason.
+pub fn reject(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, reason: &str) -> Said {
+    let step = match step(task.task.state, Cause::Rejected) {
+        Ok(step) => step,
+        Err(refused) => return refuse_step(draft, asker, command, task, refused),
+    };
+    let reason = cut(reason);
+    draft.record(Some(task), None, asker.actor, Fact::Rejected { reason: reason.clone(), step });
+    let after = attempt::finish(draft, task, step, Outcome::Rejected, &reason);
+    Said::yes(format!("#{} rejected: {reason}", task.task.id), report::task_data(&after, draft.now))
+}
+
+/// Attaches a plan: what was approved before is another thing now.
+pub fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView, text: &str) -> Said {
+    let id = task.task.id;
+    if !matches!(task.task.state, State::Requested | State::Approved) {
+        let why = format!("#{id} is {}: a plan can be attached before it is resumed", task.task.state);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    draft.record(Some(task), None, asker.actor, Fact::Planned { text: cut(text) });
+    if !task.approvals.is_empty() || task.task.review.is_some() {
+        draft.record(Some(task), None, Actor::System, Fact::Voided { why: "the plan changed".into() });
+    }
+    let mut after = task.clone();
+    after.task.plan = Some(cut(text));
+    draft.show_card(&after, false);
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} has a plan: {next}"), report::task_data(&after, draft.now))
+}
+
+/// Passes or fails what would run now.
+pub fn review(
+    draft: &mut Draft<'_>,
+    asker: Asker,
+    command: &Command,
+    task: &TaskView,
+    pass: bool,
+    code: Option<&String>,
+    notes: &str,
+) -> Said {
+    let id = task.task.id;
+    if !matches!(task.task.state, State::Requested | State::Approved) {
+        let why = format!("#{id} is {}: a review comes before it is resumed", task.task.state);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    if asker.actor == task.task.requester && draft.config.kinds.get(&task.task.kind).is_none_or(|k| !k.self_approval) {
+        let why = format!("#{id} was asked for by you: somebody else reviews it");
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    let hash = gate::content_hash(draft.config, &task.task);
+    let fact = Fact::Reviewed { hash: hash.clone(), pass, code: code.cloned(), notes: cut(notes) };
+    draft.record(Some(task), None, asker.actor, fact);
+    let mut after = task.clone();
+    after.task.review = Some(Review { hash, pass, code: code.cloned(), by: asker.actor });
+    draft.show_card(&after, false);
+    let verdict = if pass { "passed".to_owned() } else { format!("failed ({})", code.map_or("other", |c| c)) };
+    let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
+    Said::yes(format!("#{id} review {verdict}: {next}"), report::task_data(&after, draft.now))
+}
