@@ -2,6 +2,8 @@
 
 use super::place::{Place, until};
 use mainstay_sim::botapi::{BotId, ChatId, Limits, MessageId, Seen, Server, UserId, World};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 
 /// The bot, and its token: of a real one's shape, and nothing else looks like it.
 pub(crate) const BOT: BotId = BotId(7700);
@@ -39,7 +41,8 @@ impl Phone {
     /// A place whose daemon talks to this server; its token comes from a file.
     pub(crate) fn place(&self, top: &str, rest: &str) -> Place {
         let place = self.place_without_token(&format!("{top}\n[telegram]\ntoken_file = \"token\""), rest);
-        std::fs::write(place.path("token"), token()).expect("write");
+        let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(place.path("token"));
+        file.expect("make the token's file").write_all(token().as_bytes()).expect("write");
         place
     }
 
