@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// Nonces given out so far.
+static NONCES: AtomicU64 = AtomicU64::new(0);
 
 /// A test that waits longer than this hangs.
 const GUARD: Duration = Duration::from_secs(90);
@@ -72,8 +76,8 @@ fn environment() -> BTreeMap<OsString, OsString> {
 pub(crate) fn script(task: i64, script: &str) -> Spec {
     Spec {
         key: key(task),
-        // Unlike that of any other test running now.
-        nonce: format!("{}-{task}-{}", std::process::id(), script.len()),
+        // Tests of one process run beside each other, and each looks for its own processes by this.
+        nonce: format!("{}-{}", std::process::id(), NONCES.fetch_add(1, Ordering::Relaxed)),
         trace: "trace-1".to_owned(),
         argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         cwd: None,
