@@ -344,17 +344,20 @@ pub(crate) fn history(bench: &Bench) -> Vec<Figure> {
     figures
 }
 
-/// Target 7: while every core compiles.
+/// Target 7: while every core compiles. The least daemon beside it shows what the scheduler alone does to an answer.
 pub(crate) fn loaded(bench: &Bench) -> Vec<Figure> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let (mut own, mut foreign) = (Pairs::default(), Pairs::default());
+    let mut least_foreign = Pairs::default();
     let times = bench.scaled(1_500);
     for _ in 0..bench.rounds() {
         let place = bench.place("loaded");
         let daemon = Daemon::start(&place, Log::File);
+        let least = LeastDaemon::start(&place.dir);
         let mut client = Client::connect(&place.socket());
+        let mut least_client = Client::connect(&least.socket);
         let p99 = |client: &mut Client| percentile(&latencies(client, times), 99.0);
-        let idle = p99(&mut client);
+        let (idle, least_idle) = (p99(&mut client), p99(&mut least_client));
         let ids: Vec<String> =
             (0..cores).map(|_| client.ask_data(&["newtask", "busy", "-"])["task_id"].to_string()).collect();
         std::thread::sleep(Duration::from_millis(200));
@@ -362,10 +365,10 @@ pub(crate) fn loaded(bench: &Bench) -> Vec<Figure> {
         for id in &ids {
             client.ask_data(&["stop", id]);
         }
-        let mut burners: Vec<_> = (0..cores)
-            .map(|_| Command::new("/bin/sh").args(["-c", "while :; do :; done"]).spawn().expect("burn"))
-            .collect();
+        let burn = || Command::new("/bin/sh").args(["-c", "while :; do :; done"]).spawn().expect("burn");
+        let mut burners: Vec<_> = (0..cores).map(|_| burn()).collect();
         foreign.push(p99(&mut client), idle);
+        least_foreign.push(p99(&mut least_client), least_idle);
         for burner in &mut burners {
             let _ = burner.kill();
             let _ = burner.wait();
@@ -375,6 +378,7 @@ pub(crate) fn loaded(bench: &Bench) -> Vec<Figure> {
     vec![
         own.figure("7", "durable answer p99, a busy task a core (floor: idle)", "us", Target::RatioAtMost(6.0)),
         foreign.figure("7", "the same, a stranger's busy loop a core at nice 0", "us", Target::None),
+        least_foreign.figure("7", "the same of the least daemon", "us", Target::None),
     ]
 }
 

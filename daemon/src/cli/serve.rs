@@ -3,7 +3,7 @@
 use super::Options;
 use super::check::own_bot_is_no_operator;
 use crate::exit::{ExitCode, Fatal};
-use crate::real::{self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, store, token};
+use crate::real::{self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, slice, store, token};
 use clap::ArgMatches;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
@@ -34,6 +34,9 @@ fn serve(options: &Options) -> Result<(), Fatal> {
         tracing::warn!("{missing}");
     }
     no_core_dumps();
+    if let Err(error) = slice::ask_for_short_ones() {
+        tracing::info!(%error, "no short turns on the processor: answers may wait for busy tasks");
+    }
     let token = match &config.telegram {
         Some(telegram) => {
             let found = token::find(telegram.token_file.as_deref())?;

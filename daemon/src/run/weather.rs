@@ -74,7 +74,7 @@ impl Daemon {
                 false
             });
         }
-        let is_held = |request: &LocalRequest| {
+        let is_held = |held: &[Input], request: &LocalRequest| {
             held.iter().any(|input| matches!(input, Input::Local(other) if other.key == request.key))
         };
         let now = self.ports.time.now().boot_ms;
@@ -86,7 +86,8 @@ impl Daemon {
             tokio::select! {
                 biased;
                 request = self.ports.control.next() => match request {
-                    ControlInput::Request(request) if is_held(&request) => {}
+                    // The same again, on a new connection: whatever comes of it is told there too.
+                    ControlInput::Request(request) if is_held(&held, &request) => held.push(Input::Local(request)),
                     ControlInput::Request(request) => refuse(&request),
                     ControlInput::Terminate => { held.push(Input::Terminate); return held; }
                 },
