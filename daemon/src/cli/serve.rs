@@ -3,7 +3,9 @@
 use super::Options;
 use super::check::own_bot_is_no_operator;
 use crate::exit::{ExitCode, Fatal};
-use crate::real::{self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, slice, store, token};
+use crate::real::{
+    self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, slice, store, token,
+};
 use clap::ArgMatches;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
