@@ -114,6 +114,24 @@ fn strangers_do_nothing_and_leave_a_bounded_record() {
 }
 
 #[test]
+fn what_we_do_not_read_leaves_a_bounded_record_whoever_sends_it() {
+    let mut w = World::new();
+    for _ in 0..20 {
+        let mut dice = w.chats.borrow().message_json(STRANGER, 5, Some(STRANGER), "", 1);
+        dice["dice"] = json!({ "emoji": "🎲", "value": 3 });
+        dice.as_object_mut().expect("a message").remove("text");
+        w.update("message", dice);
+        w.update("a_kind_of_tomorrow", json!({ "a": 1 }));
+    }
+    assert_eq!(passed(&w, Passed::Unsupported), 1);
+    assert_eq!(w.chats.borrow().pending(), 0, "each is acknowledged all the same");
+    w.advance(3_600_000);
+    w.update("a_kind_of_tomorrow", json!({ "a": 1 }));
+    assert_eq!(w.count(|f| matches!(f, Fact::PassedOver { unrecorded: 39, .. })), 1);
+    w.check();
+}
+
+#[test]
 fn edited_forwarded_and_anonymous_commands_do_nothing() {
     let mut w = World::new();
     w.say(OLGA, "/newtask build");

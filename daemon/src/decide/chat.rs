@@ -87,13 +87,15 @@ pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
             draft.record(None, None, Actor::System, Fact::ChatMigrated { from: *from, to: *to });
         }
         IncomingKind::Unsupported => {
+            // Anybody can send these (a thrown dice, a pinned message), so they are rationed like strangers.
+            let Some(unrecorded) = draft.view.stranger else { return };
             let fact = Fact::PassedOver {
                 why: Passed::Unsupported,
                 key: None,
                 update: Some(incoming.update),
                 chat: None,
                 user: None,
-                unrecorded: 0,
+                unrecorded,
             };
             draft.record(None, None, Actor::System, fact);
         }
