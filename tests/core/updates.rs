@@ -255,6 +255,20 @@ fn a_poll_that_fails_is_retried_and_its_end_is_one_event() {
 }
 
 #[test]
+fn polling_that_a_daemon_left_broken_is_not_held_against_the_next_one() {
+    use mainstay::ports::CallErrorKind;
+    let mut w = World::new();
+    w.chats.borrow_mut().poll_faults.extend(vec![CallErrorKind::Ambiguous; 3]);
+    w.advance(31_000);
+    assert_eq!(w.cli("ops").data["status"], "degraded");
+    w.chats.borrow_mut().poll_faults.clear();
+    w.restart();
+    w.advance(60_000);
+    assert_eq!(w.cli("ops").data["reasons"], json!([]));
+    w.check_rebuild();
+}
+
+#[test]
 fn who_writes_no_command_changes_nothing() {
     let mut w = World::new();
     for text in ["hello", "/", "/newtask", "/aprove 1", "/newtask@other_bot build", "approve 1", "/approve 1 2 3"] {

@@ -17,6 +17,8 @@ impl Store {
             Fact::Booted { version, config, boot, boot_ms, wall_ms } => {
                 self.move_deadlines(boot, *boot_ms, *wall_ms)?;
                 self.run("DELETE FROM buttons WHERE until < ?1", [boot_ms])?;
+                // What the last daemon thought of its polls is over with it: nobody is left to say that they recovered.
+                self.run("DELETE FROM meta WHERE key = 'poll'", [])?;
                 self.run(
                     "INSERT INTO epochs (epoch, boot, boot_ms, wall_ms, version, config) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     params![self.epoch(), boot, boot_ms, wall_ms, version, config],
