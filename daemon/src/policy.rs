@@ -64,7 +64,7 @@ pub const BUTTON_TTL_MS: i64 = 7 * 24 * 3_600_000;
 pub const STRANGER_RECORD_GAP_MS: i64 = 3_600_000;
 /// Strangers remembered for that at once; beyond it they are counted together.
 pub const STRANGERS_TRACKED_MAX: usize = 256;
-/// Longest prompt, in bytes; a Telegram message can't be longer than four times 4096.
+/// Longest prompt or plan, in bytes; a Telegram message can't be longer than four times 4096.
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.
 pub const NOTE_BYTES_MAX: usize = 2_000;

@@ -353,3 +353,25 @@ fn progress_is_shown_on_the_card_and_not_more_often_than_it_can_be_read() {
     assert_eq!(w.state(id), State::Succeeded);
     w.check_settled();
 }
+
+#[test]
+fn who_approves_can_read_all_that_they_approve() {
+    let mut w = World::new();
+    let prompt = format!("{} and then the dangerous part", "harmless ".repeat(60));
+    w.say(OLGA, &format!("/newtask build {prompt}"));
+    let plan = format!("{} and the plan's end", "step ".repeat(600));
+    w.say(OLGA, &format!("/plan 1 {plan}"));
+    w.quiet();
+    let card = w.card(OLGA, 1).expect("a card").1;
+    assert!(!card.text().contains("dangerous") && card.text().contains("/status 1 shows all of it"), "{}", card.text());
+    let status = w.cli("status 1");
+    assert!(status.text.contains("the dangerous part") && status.text.contains("the plan's end"), "{}", status.text);
+    assert_eq!(status.data["plan"], plan);
+    w.say(OLGA, "/newtask build short");
+    w.quiet();
+    assert!(!w.card(OLGA, 2).expect("a card").1.text().contains("cut short"));
+    let long = "x".repeat(mainstay::policy::PROMPT_BYTES_MAX + 1);
+    assert!(!w.cli(&format!("plan 1 {long}")).ok);
+    assert_eq!(w.cli("status 1").data["plan"], plan);
+    w.check();
+}

@@ -5,6 +5,7 @@ use super::{Draft, Said, attempt, gate};
 use crate::command::Command;
 use crate::event::Fact;
 use crate::id::Actor;
+use crate::policy;
 use crate::report;
 use crate::task::{Cause, Outcome, State, step};
 use crate::view::{ApprovalRow, Review, TaskView};
@@ -72,12 +73,17 @@ pub fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskV
         let why = format!("#{id} is {}: a plan can be attached before it is resumed", task.task.state);
         return refuse(draft, asker, command, Some(task), &why, false);
     }
-    draft.record(Some(task), None, asker.actor, Fact::Planned { text: cut(text) });
+    // What is approved is the plan that was said: one that is too long is refused, not cut.
+    if text.len() > policy::PROMPT_BYTES_MAX {
+        let why = format!("the plan has {} bytes, at most {} are taken", text.len(), policy::PROMPT_BYTES_MAX);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    }
+    draft.record(Some(task), None, asker.actor, Fact::Planned { text: text.to_owned() });
     if !task.approvals.is_empty() || task.task.review.is_some() {
         draft.record(Some(task), None, Actor::System, Fact::Voided { why: "the plan changed".into() });
     }
     let mut after = task.clone();
-    after.task.plan = Some(cut(text));
+    after.task.plan = Some(text.to_owned());
     draft.show_card(&after, false);
     let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
     Said::yes(format!("#{id} has a plan: {next}"), report::task_data(&after, draft.now))

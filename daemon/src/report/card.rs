@@ -28,7 +28,7 @@ fn label(action: &str) -> &'static str {
 
 /// The task's card. Its text depends on the record alone, so showing it twice shows the same.
 pub fn card(config: &Config, mode: Mode, task: &TaskView, buttons: &[(String, String)], now: Moment) -> Outgoing {
-    let text = body(config, mode, task, now);
+    let text = body(config, mode, task, now, Length::Card);
     Outgoing {
         chat: task.task.chat.unwrap_or_default(),
         thread: task.task.thread,
@@ -41,15 +41,37 @@ pub fn card(config: &Config, mode: Mode, task: &TaskView, buttons: &[(String, St
     }
 }
 
-fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
+/// How much of what people wrote is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// So much that a card stays a card.
+    Card,
+    /// All of it: nobody can judge what they can't read.
+    Whole,
+}
+
+fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Length) -> Text {
     let row = &task.task;
     let mut text = Text::default();
+    let mut cut = false;
+    let mut shown = |said: &str| match length {
+        Length::Whole => said.to_owned(),
+        Length::Card => {
+            let line = short(said, usize::MAX);
+            let shown = short(&line, 200);
+            cut |= shown != line;
+            shown
+        }
+    };
     text.line(&format!("#{} {} · {}", row.id, row.kind, headline(task)));
-    text.foreign(&short(&row.prompt, 200));
+    text.foreign(&shown(&row.prompt));
     let again = row.rerun_of.map_or_else(String::new, |id| format!(", as #{id} again"));
     text.line(&format!("asked by {}{again}", who(config, row.requester)));
     if let Some(plan) = &row.plan {
-        text.foreign(&short(plan, 200));
+        text.foreign(&shown(plan));
+    }
+    if cut {
+        text.line(&format!("cut short here: /status {} shows all of it", row.id));
     }
     if !task.approvals.is_empty() {
         let names: Vec<String> = task.approvals.iter().map(|a| who(config, a.approver)).collect();
@@ -170,9 +192,9 @@ pub fn final_report(task: &TaskView) -> Outgoing {
     }
 }
 
-/// The answer to `/status`.
+/// The answer to `/status`: what was asked for, in full.
 pub fn status(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Text {
-    let mut text = body(config, mode, task, now);
+    let mut text = body(config, mode, task, now, Length::Whole);
     let row = &task.task;
     let age = now.wall_ms - row.created_ms;
     text.line(&format!("asked {} ago, attempt {}, trace {}", span(age), row.attempt, row.trace));
