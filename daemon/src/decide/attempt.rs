@@ -333,7 +333,11 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
     if let Some(gate) = gates.first() {
         // Approved A, never run B: what would run is not what was approved any more, so it does not run.
         let Ok(moved) = step(task.task.state, Cause::Stopped) else { return false };
-        let reason = format!("not started, it waits again for {}", gate.text(&task.task));
+        let id = task.task.id;
+        let reason = format!(
+            "not started: what it was resumed with does not hold any more ({}); /recover {id} asks for it again",
+            gate.text(&task.task)
+        );
         draft.record(Some(task), None, Actor::System, Fact::Stopped { reason: reason.clone(), step: moved });
         finish(draft, task, moved, Outcome::Stopped, &reason);
         return false;
