@@ -15,9 +15,9 @@ pub enum Input {
         /// The machine's boot.
         boot: String,
     },
-    /// The daemon is back after an absence.
+    /// The daemon hears people again: it is back after an absence, or polls complete again.
     Returned {
-        /// For how long no daemon was at work, ms by the wall clock.
+        /// For how long nobody was heard, ms: by the wall clock if no daemon was at work, else by the boot clock.
         away_ms: i64,
     },
     /// The previous daemon died while this message was being sent.

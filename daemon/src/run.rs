@@ -275,7 +275,12 @@ impl Daemon {
                 inputs.push(input);
             }
             Came::Polled(Ok(updates)) => {
-                inputs.extend(self.polling.completed(now.boot_ms, now.wall_ms).map(Input::Seen));
+                if let Some(news) = self.polling.completed(now.boot_ms, now.wall_ms) {
+                    // Presses do not outlive a long silence, whoever of us and the network was away.
+                    let away = if let Fact::PollRecovered { after_ms, .. } = &news { Some(*after_ms) } else { None };
+                    inputs.push(Input::Seen(news));
+                    inputs.extend(away.map(|away_ms| Input::Returned { away_ms }));
+                }
                 let bot = self.bot();
                 self.cursor = updates.last().map(|last| i64::from(last.id.0) + 1);
                 inputs.extend(updates.iter().map(|update| Input::Update(Incoming::read(bot, update))));

@@ -313,3 +313,19 @@ fn after_a_long_downtime_the_cards_that_wait_are_shown_anew_with_the_right_butto
     assert_eq!(w.state(approved), State::Succeeded);
     w.check_settled();
 }
+
+#[test]
+fn after_a_long_silence_of_the_network_the_cards_that_wait_are_shown_anew() {
+    use mainstay::ports::CallErrorKind;
+    let mut w = World::new();
+    w.say(OLGA, "/newtask build");
+    w.quiet();
+    let (first, _) = w.card(OLGA, 1).expect("a card");
+    w.chats.borrow_mut().poll_faults.push_back(CallErrorKind::Ambiguous);
+    w.advance(120_000);
+    assert_eq!(w.card(OLGA, 1).expect("a card").0, first, "a short silence changes nothing");
+    w.chats.borrow_mut().poll_faults.extend(vec![CallErrorKind::Ambiguous; 40]);
+    w.advance(3_600_000);
+    assert!(w.card(OLGA, 1).expect("a card").0 > first);
+    w.check();
+}
