@@ -211,3 +211,20 @@ fn a_group_runs_as_many_at_once_as_it_may_in_the_order_of_asking() {
     w.quiet();
     w.check_settled();
 }
+
+#[test]
+fn the_last_slot_goes_to_whoever_waited_longest_and_not_to_the_first_group_by_name() {
+    use mainstay::event::Fact;
+    let mut w = World::with(|c| c.running_max = 1);
+    let ids: Vec<i64> =
+        ["build", "solo", "build", "build"].iter().map(|kind| w.run_task(kind, "exit:0@60000")).collect();
+    w.advance(600_000);
+    let claimed: Vec<i64> = w
+        .events()
+        .iter()
+        .filter(|e| matches!(e.fact, Fact::Claimed { .. }))
+        .filter_map(|e| e.task.map(|t| t.0))
+        .collect();
+    assert_eq!(claimed, ids);
+    w.check_settled();
+}

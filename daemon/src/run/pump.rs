@@ -65,7 +65,14 @@ impl Daemon {
         let mut free = self.config.running_max.saturating_sub(running.values().sum());
         let groups: BTreeMap<String, u32> =
             self.config.kinds.values().map(|kind| (kind.group.clone(), kind.concurrency)).collect();
+        // Whoever has waited longest goes first: by name, a busy group would keep the last slots from the others for ever.
+        let mut waiting = Vec::with_capacity(groups.len());
         for (group, concurrency) in groups {
+            let first = self.store.claimable(&group, now.boot_ms, 1)?.pop();
+            waiting.extend(first.map(|id| (id, group, concurrency)));
+        }
+        waiting.sort();
+        for (_, group, concurrency) in waiting {
             let mut room = concurrency.saturating_sub(running.get(&group).copied().unwrap_or(0)).min(free);
             while room > 0 {
                 let before = room;
