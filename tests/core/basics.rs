@@ -375,3 +375,26 @@ fn who_approves_can_read_all_that_they_approve() {
     assert_eq!(w.cli("status 1").data["plan"], plan);
     w.check();
 }
+
+#[test]
+fn an_approval_that_a_change_voided_stays_void_when_the_change_is_taken_back() {
+    let mut w = World::new();
+    w.say(OLGA, "/newtask build");
+    w.say(OLGA, "/plan 1 good");
+    w.say(AXEL, "/approve 1");
+    w.say(OLGA, "/plan 1 bad");
+    w.say(OLGA, "/plan 1 good");
+    let resumed = w.cli("resume 1");
+    assert!(!resumed.ok && resumed.text.contains("(1 given before"), "{}", resumed.text);
+    w.say(AXEL, "/approve 1");
+    assert!(w.cli("resume 1").ok);
+    w.say(OLGA, "/newtask audit");
+    w.say(OLGA, "/plan 2 good");
+    w.say(AXEL, "/review 2 pass");
+    w.say(OLGA, "/plan 2 bad");
+    w.say(OLGA, "/plan 2 good");
+    w.say(AXEL, "/approve 2");
+    assert!(!w.cli("resume 2").ok);
+    w.quiet();
+    w.check_settled();
+}

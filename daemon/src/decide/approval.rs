@@ -84,6 +84,8 @@ pub fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskV
     }
     let mut after = task.clone();
     after.task.plan = Some(text.to_owned());
+    after.task.review = None;
+    after.approvals.iter_mut().for_each(|approval| approval.hash.clear());
     draft.show_card(&after, false);
     let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
     Said::yes(format!("#{id} has a plan: {next}"), report::task_data(&after, draft.now))

@@ -49,8 +49,7 @@ impl Store {
             | Fact::StorageRecovered { .. }
             | Fact::DiskLow { .. }
             | Fact::DiskWell { .. }
-            | Fact::Refused { .. }
-            | Fact::Voided { .. } => Ok(()),
+            | Fact::Refused { .. } => Ok(()),
 
             Fact::Requested { kind, prompt, heavy, group, chat, thread, message, rerun_of, until } => {
                 let id = needed(task)?;
@@ -84,6 +83,12 @@ impl Store {
                     params![id.0, actor(), hash, note, until],
                 )?;
                 step.map_or(Ok(()), |step| self.step(id, step))
+            }
+            // For good: what was said before a change does not come back to life when the change is taken back.
+            Fact::Voided { .. } => {
+                let id = needed(task)?;
+                self.run("UPDATE approvals SET hash = '' WHERE task = ?1", [id.0])?;
+                self.run("UPDATE tasks SET review = NULL WHERE id = ?1", [id.0])
             }
             Fact::Rejected { reason, step } => self.end(at, needed(task)?, *step, Outcome::Rejected, None, reason),
             Fact::Planned { text } => self.run_on("UPDATE tasks SET plan = ?2 WHERE id = ?1", needed(task)?, text),
