@@ -23,15 +23,16 @@ pub(crate) struct Place {
 
 impl Place {
     /// `ask` waits for approval, `noop` runs at once and does nothing, `exec` tells the pipe `started` that it runs,
-    /// `busy` keeps a core busy until it is stopped.
+    /// `busy` keeps a core busy until it is stopped. What is measured against spawns of the floor is not niced, as those
+    /// are not: on a machine that others use it would only show how much they do.
     pub(crate) fn new(dir: PathBuf) -> Place {
         std::fs::create_dir_all(dir.join("state")).expect("mkdir");
         let fifo = dir.join("started").display().to_string();
         let config = format!(
             "autonomy = \"auto\"\n[[operator]]\nid = 1\nname = \"bench\"\nroles = [\"admin\"]\n\
              [[kind]]\nname = \"ask\"\nheavy = true\nargv = [\"/bin/true\"]\n\
-             [[kind]]\nname = \"noop\"\nheavy = false\nargv = [\"/bin/true\"]\n\
-             [[kind]]\nname = \"exec\"\nheavy = false\nargv = [\"/bin/sh\", \"-c\", \"echo x > {fifo}\"]\n\
+             [[kind]]\nname = \"noop\"\nheavy = false\nnice = 0\nargv = [\"/bin/true\"]\n\
+             [[kind]]\nname = \"exec\"\nheavy = false\nnice = 0\nargv = [\"/bin/sh\", \"-c\", \"echo x > {fifo}\"]\n\
              [[kind]]\nname = \"busy\"\nheavy = false\nargv = [\"/bin/sh\", \"-c\", \"while :; do :; done\"]\n"
         );
         std::fs::write(dir.join("mainstay.toml"), config).expect("config");

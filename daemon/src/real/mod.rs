@@ -18,7 +18,7 @@ mod process;
 pub mod runner;
 #[expect(clippy::disallowed_methods, reason = "a process of its own, with a clock of its own")]
 pub mod shim;
-pub(crate) mod slice;
+pub mod slice;
 mod spawn;
 pub mod store;
 mod supervise;

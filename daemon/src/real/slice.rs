@@ -33,7 +33,7 @@ struct Attributes {
 ///
 /// # Errors
 /// The kernel refuses.
-pub(crate) fn ask_for_short_ones() -> io::Result<()> {
+pub fn ask_for_short_ones() -> io::Result<()> {
     let mut attributes = Attributes::default();
     let size = size_of::<Attributes>() as u32;
     // SAFETY: the kernel writes at most `size` bytes of plain numbers to a structure of that size, of this thread.
