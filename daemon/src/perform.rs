@@ -5,7 +5,7 @@ use crate::id::AttemptKey;
 use crate::input::Input;
 use crate::plan::Effect;
 use crate::policy;
-use crate::ports::{LocalFuture, Ports, Runner, Stream};
+use crate::ports::{LocalFuture, Ports, Runner, StartFailed, Stream};
 use std::time::Duration;
 
 /// Longest output read for `/log`, bytes of each stream.
@@ -22,10 +22,13 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
         })),
         Effect::ClearAndStart(spec) => Some(Box::pin(async move {
             let key = spec.key;
-            if let Err(error) = runner.clear(key) {
-                tracing::warn!(%key, error, "could not clear a never started attempt");
-            }
-            let result = runner.start(*spec).await;
+            // What can't be cleared yet (its shim is on the way out) is tried again after a pause, not in a circle.
+            let result = match runner.clear(key) {
+                Ok(()) => runner.start(*spec).await,
+                Err(error) => {
+                    Err(StartFailed::Transient(format!("what its first start left can't be removed: {error}")))
+                }
+            };
             Some(Input::Started { key, result })
         })),
         Effect::Go { key, identity } => {

@@ -210,6 +210,9 @@ pub fn why(config: &Config, mode: Mode, task: &TaskView, now: Moment, full: bool
     let gates = gates(config, mode, task, now);
     let id = row.id;
     match row.state {
+        State::Requested if gates.is_empty() => {
+            format!("#{id} is REQUESTED. It expires in {left}. It {}", next_step(config, mode, task, now))
+        }
         State::Requested => format!("#{id} is REQUESTED. It expires in {left}. It waits for:{}", waits(&gates)),
         State::Approved if gates.is_empty() => {
             format!("#{id} is APPROVED and waits for /resume {id}. It expires in {left}.")

@@ -15,7 +15,7 @@ impl Daemon {
     /// Begins the next long poll after a pause, with the offset that is committed by now.
     pub(super) fn poll(&mut self, telegram: Rc<dyn Telegram>, pause_ms: i64) {
         let offset = match self.store.cursor(telegram.bot_id()) {
-            Ok(next) => next.and_then(|next| i32::try_from(next).ok()),
+            Ok(next) => next.map(|next| i32::try_from(next).unwrap_or(i32::MAX)),
             Err(error) => {
                 // Without the committed offset no poll may begin. That goes on record as a failed poll: if the database
                 // takes no writes either, it is opened again.

@@ -22,7 +22,7 @@ impl Daemon {
                     log(&done.events);
                     return Ok(done.effects);
                 }
-                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled => {
+                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled && !self.leaving => {
                     let now = self.ports.time.now().boot_ms;
                     let (_, _, tries) = trouble.get_or_insert((now, error.to_string(), 0));
                     if *tries == 0 {

@@ -294,7 +294,8 @@ impl Store {
         self.run("UPDATE tasks SET card = ?2 WHERE id = ?1 AND card IS NOT ?2", params![task.0, id])?;
         for (action, nonce) in buttons {
             self.run(
-                "INSERT OR IGNORE INTO buttons (nonce, task, action, hash, chat, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO buttons (nonce, task, action, hash, chat, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (nonce) DO UPDATE SET until = max(until, ?6) WHERE used_by IS NULL",
                 params![nonce, task.0, action, hash, chat, until],
             )?;
         }
@@ -317,7 +318,10 @@ impl Store {
                 )
             }
             Then::GiveUp => self.run(
-                "UPDATE outbox SET state = 'refused', tries = tries + 1, due = 0, error = ?2 WHERE id = ?1",
+                // A card that changed meanwhile is another message: it may be taken.
+                "UPDATE outbox SET state = CASE WHEN version > sending THEN 'pending' ELSE 'refused' END,
+                        tries = tries + 1, due = 0, error = ?2
+                 WHERE id = ?1",
                 params![id, error],
             ),
             Then::Anew => self.run(
