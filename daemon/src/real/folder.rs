@@ -19,7 +19,7 @@ use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) const SPEC: &str = "spec.json";
@@ -151,6 +151,11 @@ impl ReceiptSlot {
             other => other?,
         }
         Ok(ReceiptSlot { folder: folder.to_owned(), file })
+    }
+
+    /// Whether somebody removed the attempt's folder: what is written then reaches nobody, now or later.
+    pub(super) fn is_removed(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
     /// Writes the receipt and makes it durable; see [`sync_entry`] for the folder's own entry. Can be called again after an

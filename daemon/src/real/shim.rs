@@ -198,17 +198,21 @@ impl Ready {
             stdout,
             stderr,
         };
-        until_done(|| self.slot.fill(&receipt));
+        until_done(&self.slot, || self.slot.fill(&receipt));
         if entry.is_err() {
-            until_done(|| folder::sync_entry(&self.folder));
+            until_done(&self.slot, || folder::sync_entry(&self.folder));
         }
     }
 }
 
-/// Never gives up: the outcome exists only here, and the lock tells the daemon that it is not lost yet.
-fn until_done(write: impl Fn() -> io::Result<()>) {
+/// Does not give up while somebody may read it: the outcome exists only here, and the lock tells the daemon that it is not
+/// lost yet. Once the folder was removed, lock and receipt can be seen by nobody.
+fn until_done(slot: &ReceiptSlot, write: impl Fn() -> io::Result<()>) {
     let mut pause_s = 1;
     while let Err(e) = write() {
+        if slot.is_removed() {
+            return;
+        }
         eprintln!("receipt not written, trying again: {e}");
         let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
         pause_s = (pause_s * 2).min(RECEIPT_RETRY_MAX_S);

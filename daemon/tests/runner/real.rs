@@ -1,6 +1,6 @@
 //! What only a real machine can show: descriptors, environments, floods, full disks, zombies.
 
-use crate::support::{Machine, block_on, both_ways, key, launch, marked, progress, receipt, run, runs, script};
+use crate::support::{Machine, block_on, both_ways, end, key, launch, marked, progress, receipt, run, runs, script};
 use mainstay::attempt::{End, EndCause};
 use mainstay::ports::{Runner, StartFailed, Stream};
 use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
@@ -179,6 +179,21 @@ async fn a_full_disk_costs_output_but_not_the_outcome(machine: &Machine) {
     assert_eq!(runner.scan(), Ok(vec![key(1)]));
 }
 
+async fn a_shim_whose_folder_was_removed_ends(machine: &Machine) {
+    let runner = machine.runner();
+    let task = script(1, "echo 1 >$MAINSTAY_PROGRESS_FILE; exec sleep 1000");
+    let nonce = task.nonce.clone();
+    let identity = launch(&runner, task).await;
+    progress(&runner, key(1), &identity).await;
+    std::fs::remove_dir_all(machine.attempt(key(1))).expect("removed");
+    // Asked to stop, as at a shutdown: with nowhere to leave a receipt it must not try for ever.
+    let shim = rustix::process::Pid::from_raw(identity.pid.cast_signed()).expect("pid");
+    rustix::process::kill_process(shim, rustix::process::Signal::TERM).expect("alive");
+    end(&runner, key(1), &identity).await;
+    assert!(!runs(&identity.pid.to_string()));
+    assert!(marked(&nonce).is_empty());
+}
+
 struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
@@ -212,6 +227,7 @@ mod ways {
         a_start_that_fails_leaves_nothing
         limits_and_cgroups_leave_nothing_behind
         a_full_disk_costs_output_but_not_the_outcome
+        a_shim_whose_folder_was_removed_ends
     }
 }
 
