@@ -196,7 +196,6 @@ pub fn refuse_step(draft: &mut Draft<'_>, asker: Asker, command: &Command, task:
         (Command::Resume { .. }, _) if already => format!("#{id} is resumed already: it is {state}"),
         (Command::Resume { .. }, State::Requested) => format!("#{id} is not approved yet: /approve {id}"),
         (Command::Stop { .. }, State::Succeeded | State::Failed) => format!("#{id} had already finished: {state}"),
-        (Command::Recover { .. }, State::Succeeded) => format!("#{id} succeeded: /rerun {id} asks for a new one"),
         (_, State::Succeeded) if !already => format!("#{id} succeeded: /rerun {id} asks for a new one"),
         (_, state) if state.is_terminal() && !already => {
             format!("#{id} is {state}: /recover {id} asks for it again, /rerun {id} makes a new one")
