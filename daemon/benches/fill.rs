@@ -91,7 +91,8 @@ fn life(id: i64, boot: &str, finished: bool) -> Vec<Event> {
         step: Some(moved(State::Requested, Cause::Approved)),
     };
     let resumed = Fact::Resumed { step: moved(State::Approved, Cause::Resumed), until: NEVER_MS };
-    let claimed = Fact::Claimed { nonce: key[..13].to_owned(), hash, step: moved(State::Queued, Cause::Claimed) };
+    let claimed =
+        Fact::Claimed { nonce: key[..13].to_owned(), hash, until: None, step: moved(State::Queued, Cause::Claimed) };
     let identified = Fact::Identified { identity: Identity { boot: boot.to_owned(), pid: 4_000, start: 123_456 } };
     let ended = Fact::Ended {
         end: Some(End::Exited(0)),

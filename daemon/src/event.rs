@@ -159,10 +159,30 @@ pub enum Passed {
     Talk,
     /// A press with data that we never issued.
     Forged,
-    /// A press on a button whose time is over, or that was used.
+    /// A press on a button whose time is over.
     Expired,
     /// Deciding it failed: our bug. Nothing was done.
     Failed,
+}
+
+/// What makes something the same as what was before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// It was delivered before: the same message, press or request, by its natural key.
+    #[default]
+    Delivery,
+    /// Its button was used before: a double tap.
+    Press,
+    /// It asks for what is so already: a second `/resume`.
+    Wish,
+}
+
+impl Again {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_delivery(&self) -> bool {
+        *self == Again::Delivery
+    }
 }
 
 /// What happened. Variants are grouped: the daemon, updates, tasks, attempts, messages.
@@ -251,11 +271,17 @@ pub enum Fact {
     },
     /// The same again: nothing was done.
     Replayed {
-        /// Natural key.
+        /// What makes it the same.
+        #[serde(default, skip_serializing_if = "Again::is_delivery")]
+        again: Again,
+        /// Natural key of what came.
         key: String,
         /// The update's id this time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         update: Option<i64>,
+        /// As it was answered, if it was.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// Passed over; nothing was done.
     PassedOver {
@@ -283,8 +309,6 @@ pub enum Fact {
         command: String,
         /// Why, as it was answered.
         why: String,
-        /// It was so already.
-        already: bool,
     },
 
     /// Somebody asked for a task.
@@ -390,6 +414,9 @@ pub enum Fact {
         nonce: String,
         /// What will run.
         hash: String,
+        /// When it must have ended: its time limit, the stop ladder and some grace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
         /// The move.
         step: Step,
     },

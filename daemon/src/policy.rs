@@ -95,6 +95,8 @@ pub const TASK_NICE: i32 = 10;
 pub const START_RETRY_MS: i64 = 5_000;
 /// Times a shim may fail to start before the task fails for good.
 pub const START_TRIES_MAX: u32 = 10;
+/// While a task is set aside because of a bug of ours, other tasks' deadlines are looked for this often at the most.
+pub const SET_ASIDE_LOOK_MS: i64 = 1_000;
 /// A progress line changes the card at most this often.
 pub const PROGRESS_GAP_MS: i64 = 5_000;
 

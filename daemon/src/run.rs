@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::decide::{Moment, decide};
 use crate::event::{Event, Fact};
 use crate::exit::Fatal;
-use crate::id::AttemptKey;
+use crate::id::{AttemptKey, TaskId};
 use crate::input::{Incoming, Input};
 use crate::perform::perform;
 use crate::plan::{Effect, Plan};
@@ -29,7 +29,7 @@ use crate::ports::{CallError, Called, ControlInput, LocalFuture, Notice, Noticed
 use crate::real::store::{Store, StoreError};
 use ends::{boot_inputs, failed, log};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -86,14 +86,12 @@ struct Daemon {
     cursor: Option<i64>,
     /// The next poll is to begin, after a pause in ms, once what came in is committed.
     next_poll: Option<i64>,
-    strangers: Strangers,
+    marks: Marks,
     username: Option<String>,
     /// The command menu was set and the user name asked for.
     introduced: bool,
     /// Per attempt: boot clock of the last progress shown, and a newer line that waits.
     progress: BTreeMap<AttemptKey, (i64, Option<String>)>,
-    /// The disk is too full to dispatch.
-    disk_low: bool,
     /// Something may be claimable, or sendable.
     look: Look,
     /// Boot clock at which something becomes due by itself.
@@ -102,10 +100,30 @@ struct Daemon {
     leaving: bool,
     /// The first turn is committed: from here on trouble with the disk is weathered, not fatal.
     settled: bool,
-    /// A turn whose commit failed: the record's tip if it is there after all, and what it came to.
-    unsure: Option<([u8; 32], Turned)>,
+    /// A turn whose commit failed.
+    unsure: Option<Unsure>,
+    /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
+    set_aside: BTreeSet<TaskId>,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
+}
+
+/// What goes on record once, when it changes, and is remembered for that. A turn that did not come to be takes it back.
+#[derive(Clone, Default)]
+struct Marks {
+    strangers: Strangers,
+    /// The disk is too full to dispatch.
+    disk_low: bool,
+}
+
+/// A turn of which nobody knows whether it is on disk.
+struct Unsure {
+    /// The record's tip if it is.
+    tip: [u8; 32],
+    /// What it came to then.
+    turned: Turned,
+    /// What is remembered if it is not.
+    before: Marks,
 }
 
 /// What a turn has to look at once its inputs are decided.
@@ -154,16 +172,16 @@ impl Daemon {
             poll_began: 0,
             cursor: None,
             next_poll: ports.telegram.as_ref().map(|_| 0),
-            strangers: Strangers::default(),
+            marks: Marks::default(),
             username,
             introduced: false,
             progress: BTreeMap::new(),
-            disk_low: false,
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
             leaving: false,
             settled: false,
             unsure: None,
+            set_aside: BTreeSet::new(),
             checkpointed_at: 0,
             ports,
             config,
@@ -213,7 +231,7 @@ impl Daemon {
         self.checkpoint(policy::CHECKPOINT_EVENTS_MAX);
         self.ports.control.notify(Notice::Alive);
         let now = self.ports.time.now();
-        if self.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
+        if self.marks.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
             self.look = Look { queue: true, outbox: true };
         }
         let mut inputs = Vec::with_capacity(came.len() + requests.len());
@@ -248,7 +266,7 @@ impl Daemon {
             .filter(|(_, waiting)| waiting.is_some())
             .map(|(shown, _)| shown + policy::PROGRESS_GAP_MS)
             .min();
-        let disk = self.disk_low.then_some(now + policy::DISK_LOOK_MS);
+        let disk = self.marks.disk_low.then_some(now + policy::DISK_LOOK_MS);
         [self.next_due, watchdog, progress, disk].into_iter().flatten().min().unwrap_or(NEVER)
     }
 
@@ -326,32 +344,37 @@ impl Daemon {
         if trouble.is_some() {
             self.reopen()?;
         }
+        let before = self.marks.clone();
         self.store.begin()?;
         let mut result = self.decide_all(inputs, trouble, Care::Hopeful);
         if let Err(StoreError::Misfit(_)) = result
             && self.store.epoch() > 0
         {
-            self.store.rollback();
-            self.look = Look { queue: true, outbox: true };
+            self.take_back(before.clone());
             self.store.begin()?;
             result = self.decide_all(inputs, trouble, Care::OneByOne);
         }
         let turned = match result {
             Ok(turned) => turned,
             Err(error) => {
-                self.store.rollback();
-                self.look = Look { queue: true, outbox: true };
+                self.take_back(before);
                 return Err(error);
             }
         };
         let tip = self.store.tip();
         if let Err(error) = self.store.commit() {
             self.look = Look { queue: true, outbox: true };
-            self.unsure = Some((tip, turned));
+            self.unsure = Some(Unsure { tip, turned, before });
             return Err(error);
         }
         self.cursor = None;
         Ok(turned)
+    }
+
+    fn take_back(&mut self, before: Marks) {
+        self.store.rollback();
+        self.marks = before;
+        self.look = Look { queue: true, outbox: true };
     }
 
     fn decide_all(

@@ -86,6 +86,7 @@ pub struct AttemptRow {
     pub stop_by: Option<Actor>,
     pub stop_alarm: Option<i64>,
     pub stop_overdue: bool,
+    pub stale_at: Option<i64>,
     pub progress: Option<String>,
     pub ended_ms: Option<i64>,
     pub ran_ms: Option<i64>,
@@ -155,6 +156,8 @@ pub struct OpsRow {
     pub uncertain: i64,
     /// Messages set aside: `/inbox`.
     pub refused: i64,
+    /// Of these, ones of the last 24 h.
+    pub refused_lately: i64,
     /// Chats that refuse us.
     pub parked_chats: i64,
     /// Ended in the last 24 h, by outcome.
@@ -167,6 +170,8 @@ pub struct OpsRow {
     pub epoch: Option<(i64, String, String, i64)>,
     /// Violations on record.
     pub violations: i64,
+    /// Wall clock of the newest of them, ms.
+    pub violated_ms: Option<i64>,
     /// Replays suppressed.
     pub replays: i64,
 }

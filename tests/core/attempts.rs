@@ -228,3 +228,16 @@ fn the_last_slot_goes_to_whoever_waited_longest_and_not_to_the_first_group_by_na
     assert_eq!(claimed, ids);
     w.check_settled();
 }
+
+#[test]
+fn a_task_whose_group_was_renamed_while_it_waited_still_runs() {
+    let mut w = World::with(|c| c.running_max = 1);
+    let ids = [w.run_task("build", "exit:0@60000"), w.run_task("solo", "exit:0"), w.run_task("solo", "exit:0")];
+    assert_eq!(w.state(ids[1]), State::Queued);
+    w.kill();
+    w.config.kinds.get_mut("solo").expect("it is there").group = "renamed".into();
+    w.start();
+    w.advance(120_000);
+    assert!(ids.iter().all(|id| w.state(*id) == State::Succeeded), "{:?}", ids.map(|id| w.state(id)));
+    w.check_settled();
+}

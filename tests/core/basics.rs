@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use mainstay::task::State;
+use serde_json::json;
 
 #[test]
 fn a_task_asked_for_on_the_command_line_is_approved_resumed_run_and_reported() {
@@ -397,4 +398,33 @@ fn an_approval_that_a_change_voided_stays_void_when_the_change_is_taken_back() {
     assert!(!w.cli("resume 2").ok);
     w.quiet();
     w.check_settled();
+}
+
+#[test]
+fn what_went_wrong_long_ago_is_on_record_and_no_longer_decides_whether_all_is_well() {
+    let mut w = World::new();
+    w.quiet();
+    assert_eq!(w.cli("ops").data["status"], "healthy");
+    // A shim of a task that had ended is a violation.
+    let id = w.run_task("build", "exit:0");
+    w.quiet();
+    w.kill();
+    w.machine.borrow_mut().haunt(key(id, 1));
+    w.start();
+    w.quiet();
+    let ops = w.cli("ops").data;
+    assert_eq!((&ops["status"], &ops["violations"]), (&json!("broken"), &json!(1)));
+    w.advance(25 * 3_600_000);
+    let ops = w.cli("ops").data;
+    assert_eq!((&ops["status"], &ops["violations"]), (&json!("healthy"), &json!(1)), "{ops}");
+}
+
+#[test]
+fn whether_a_task_should_have_ended_does_not_depend_on_the_wall_clock() {
+    let mut w = World::new();
+    let id = w.run_task("build", "hang immortal");
+    w.shared.wall_ms.set(w.shared.wall_ms.get() + 10 * 365 * 24 * 3_600_000);
+    assert_eq!(w.cli("ops").data["stale_running"], json!([]));
+    w.advance(2 * 24 * 3_600_000);
+    assert_eq!(w.cli("ops").data["stale_running"], json!([id]));
 }

@@ -329,3 +329,19 @@ fn after_a_long_silence_of_the_network_the_cards_that_wait_are_shown_anew() {
     assert!(w.card(OLGA, 1).expect("a card").0 > first);
     w.check();
 }
+
+#[test]
+fn a_wall_clock_set_back_across_a_reboot_lengthens_no_deadline_by_the_time_that_was_seen() {
+    let hour = 3_600_000;
+    let mut w = World::new();
+    w.say(OLGA, "/newtask build");
+    w.advance(20 * hour);
+    assert!(w.cli("newtask build").ok, "a sign of life");
+    w.power_loss(hour);
+    w.shared.wall_ms.set(w.shared.wall_ms.get() - 365 * 24 * hour);
+    w.start();
+    w.advance(4 * hour + 1_000);
+    w.quiet();
+    assert_eq!(w.state(1), State::Expired, "24 h after it was asked for, less what nobody could see");
+    w.check_settled();
+}

@@ -81,7 +81,7 @@ fn edited_forwarded_stale_and_anonymous_words_and_forged_presses_do_nothing_and_
     phone.server.people(|people| people.forge_press(ANA, CHAT, late.id, &data));
     phone.heard();
     until("it is on record", || {
-        place.events_of("passed_over").iter().any(|event| event["data"]["why"] == "expired").then_some(())
+        place.events_of("replayed").iter().any(|event| event["data"]["again"] == "press").then_some(())
     });
     assert_eq!((place.events_of("approved").len(), place.begun(1)), (1, 0));
     place.assert_sound();

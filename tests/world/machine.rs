@@ -112,6 +112,13 @@ impl Machine {
         self.folder(key).shim = Shim::Gone;
     }
 
+    /// An ended attempt is alive again, which must not be.
+    pub(crate) fn haunt(&mut self, key: AttemptKey) {
+        let folder = self.folder(key);
+        (folder.receipt, folder.archived, folder.shim, folder.alive) = (None, false, Shim::Running, 1);
+        folder.script = script("hang");
+    }
+
     /// What could not be killed dies.
     pub(crate) fn release(&mut self) {
         for folder in self.folders.values_mut() {

@@ -344,6 +344,8 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
     }
     let Ok(moved) = step(task.task.state, Cause::Claimed) else { return false };
     let key = AttemptKey { task: task.task.id, attempt: task.task.attempt + 1 };
+    let kind = draft.config.kinds.get(&task.task.kind);
+    let kind_limits = kind.map(|k| k.timeout_ms.saturating_add(k.stop_grace_ms).saturating_add(policy::KILL_ALARM_MS));
     let attempt = AttemptRow {
         key,
         nonce: draft.nonce(),
@@ -355,12 +357,14 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
         stop_by: None,
         stop_alarm: None,
         stop_overdue: false,
+        stale_at: kind_limits.map(|limits| draft.now.boot_ms.saturating_add(limits)),
         progress: None,
         ended_ms: None,
         ran_ms: None,
     };
     let Some(spec) = spec(draft, task, &attempt) else { return false };
-    let fact = Fact::Claimed { nonce: attempt.nonce.clone(), hash: attempt.hash.clone(), step: moved };
+    let (nonce, hash) = (attempt.nonce.clone(), attempt.hash.clone());
+    let fact = Fact::Claimed { nonce, hash, until: attempt.stale_at, step: moved };
     draft.record(Some(task), Some(key.attempt), Actor::System, fact);
     draft.effect(Effect::Start(spec));
     true

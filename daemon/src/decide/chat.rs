@@ -4,7 +4,7 @@ use super::order::{Asker, Named, received, take_up};
 use super::{Draft, Said, welcome_when_late};
 use crate::command::{Command, Parsed, parse_text};
 use crate::config::Config;
-use crate::event::{Fact, Passed};
+use crate::event::{Again, Fact, Passed};
 use crate::id::Actor;
 use crate::input::{Incoming, IncomingKind, ReplyTo};
 use crate::plan::Effect;
@@ -54,7 +54,8 @@ fn button_command(button: &ButtonRow, username: Option<&str>) -> Option<Command>
 pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
     let key = incoming.key();
     if let (Some(key), Some(_)) = (&key, draft.view.seen) {
-        let fact = Fact::Replayed { key: key.clone(), update: Some(incoming.update) };
+        let update = Some(incoming.update);
+        let fact = Fact::Replayed { again: Again::Delivery, key: key.clone(), update, why: String::new() };
         draft.record_about(draft.view.seen.flatten(), Actor::System, fact);
         return;
     }
@@ -142,6 +143,13 @@ fn pass(draft: &mut Draft<'_>, incoming: &Incoming, why: Passed, chat: i64, user
     let key = if why == Passed::Stranger { None } else { incoming.key() };
     let fact = Fact::PassedOver { why, key, update: Some(incoming.update), chat: Some(chat), user, unrecorded };
     draft.record(None, None, Actor::System, fact);
+    // A stranger's group: we may have been away, or the network, when we were added to it. Where an operator speaks it may
+    // be a listed group under an id that we have not been told of yet.
+    let gone = matches!(incoming.what, IncomingKind::Membership { present: false, .. });
+    let foreign = user.is_some_and(|user| !draft.config.operators.contains_key(&user));
+    if why == Passed::Stranger && chat < 0 && foreign && !gone && !is_listed(draft.config, draft.view, chat) {
+        draft.effect(Effect::Tell(Call::Leave { chat }));
+    }
 }
 
 fn said(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, date: i64, text: &str) {
@@ -209,8 +217,10 @@ fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bo
         }
         return;
     }
+    let before = draft.plan.effects.len();
     pass(draft, incoming, Passed::Stranger, chat, Some(user));
-    if present && !private {
+    // Added again within the hour: not on record again, but left again.
+    if present && !private && draft.plan.effects.len() == before {
         draft.effect(Effect::Tell(Call::Leave { chat }));
     }
 }
@@ -242,9 +252,12 @@ fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: 
         return draft.effect(banner("This button has expired.", false));
     }
     if let (Some(by), false) = (button.used_by, command.is_read()) {
-        pass(draft, incoming, Passed::Expired, place, Some(user));
-        let who = report::who(draft.config, by);
-        return draft.effect(banner(&format!("Already pressed by {who}."), false));
+        let why = format!("Already pressed by {}.", report::who(draft.config, by));
+        let effect = banner(&why, false);
+        let (key, update) = (incoming.key().unwrap_or_default(), Some(incoming.update));
+        draft.trace(format!("tg-{place}-q{id}"));
+        draft.record_about(button.task, Actor::User(user), Fact::Replayed { again: Again::Press, key, update, why });
+        return draft.effect(effect);
     }
     let asker = Asker { actor: Actor::User(user), to: ReplyTo::Chat { chat: place, thread: None, message: None } };
     draft.trace(format!("tg-{place}-q{id}"));
@@ -266,7 +279,7 @@ fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: 
     draft.spent = Some(button.nonce.clone());
     let said = take_up(draft, asker, named, &command);
     // A refusal, also a friendly one, leaves the button to others: the card still shows it.
-    let refused = draft.plan.events.iter().any(|e| matches!(e.fact, Fact::Refused { .. }));
+    let refused = draft.plan.events.iter().any(|e| matches!(e.fact, Fact::Refused { .. } | Fact::Replayed { .. }));
     if !refused && !command.is_read() {
         draft.record(None, None, asker.actor, Fact::ButtonUsed { nonce: button.nonce });
     }

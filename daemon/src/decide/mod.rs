@@ -82,6 +82,8 @@ pub struct Draft<'a> {
     draws: u64,
     /// The button that gave the command: used up by it, so it is not shown again.
     spent: Option<String>,
+    /// Natural key and update of the command in hand.
+    named: (String, Option<i64>),
 }
 
 impl<'a> Draft<'a> {
@@ -96,6 +98,7 @@ impl<'a> Draft<'a> {
             next_message: view.next_message,
             draws: 0,
             spent: None,
+            named: (String::new(), None),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Draft, Moment, Said, approval, attempt, gate, read};
 use crate::command::{Command, Mode, Role, parse_argv};
 use crate::config::Config;
-use crate::event::{Event, Fact};
+use crate::event::{Again, Event, Fact};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::input::ReplyTo;
 use crate::plan::Effect;
@@ -59,7 +59,8 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
         Ok(command) => {
             let key = format!("l:{}", request.key);
             if let Some(task) = draft.view.seen {
-                draft.record_about(task, asker.actor, Fact::Replayed { key, update: None });
+                let again = Again::Delivery;
+                draft.record_about(task, asker.actor, Fact::Replayed { again, key, update: None, why: String::new() });
                 Said::yes(
                     match task {
                         Some(task) => format!("this request was already taken up: see task {task}"),
@@ -91,6 +92,7 @@ pub struct Named {
 /// Carries a command out, with the fact that it was taken up before everything that came of it.
 pub fn take_up(draft: &mut Draft<'_>, asker: Asker, named: Named, command: &Command) -> Option<Said> {
     let at = draft.plan.events.len();
+    draft.named = (named.key.clone(), named.update);
     let said = carry_out(draft, asker, command);
     received(draft, asker.actor, named, command, at);
     said
@@ -165,7 +167,7 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
     }
 }
 
-/// Says no, on record.
+/// Says no, on record. Asking for what is so already (`already`) is no failure of the one who asks: it is a replay.
 pub fn refuse(
     draft: &mut Draft<'_>,
     asker: Asker,
@@ -174,15 +176,20 @@ pub fn refuse(
     why: &str,
     already: bool,
 ) -> Said {
-    let fact = Fact::Refused { command: command.name().to_owned(), why: why.to_owned(), already };
+    let why = why.to_owned();
+    let fact = if already {
+        let (key, update) = draft.named.clone();
+        Fact::Replayed { again: Again::Wish, key, update, why: why.clone() }
+    } else {
+        Fact::Refused { command: command.name().to_owned(), why: why.clone() }
+    };
     let about = task.map(|t| t.task.id);
     draft.record_about(about, asker.actor, fact);
-    let mut said = Said::no(why);
+    let mut said = Said::no(why.clone());
     if let Some(task) = task {
         said.data = report::task_data(task, draft.now);
         said.data["error"] = json!(why);
     }
-    // Asking for what is so already is no failure of the one who asks.
     said.ok = already;
     said
 }

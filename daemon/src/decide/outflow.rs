@@ -19,6 +19,21 @@ pub fn send(draft: &mut Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) {
     draft.effect(Effect::Call { message: row.id, version: row.version, chat: row.chat, call });
 }
 
+/// The same for a message whose own text can't be made (our bug): whoever waits for it is told that there is one.
+pub fn send_plain(draft: &mut Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) {
+    let what = format!("message {} could not be put into words", row.id);
+    draft.record(task, None, Actor::System, Fact::Violation { what });
+    let about = row.task.map_or_else(|| "something".into(), |id| format!("#{id}"));
+    let text = format!("There is news of {about} that can't be shown (a bug in mainstay, and on record).");
+    let content = Outgoing { chat: row.chat, text, ..Outgoing::default() };
+    let call = match row.message {
+        Some(message) => Call::Edit { message, content },
+        None => Call::Send(content),
+    };
+    draft.record(task, None, Actor::System, Fact::Sending { id: row.id, version: row.version });
+    draft.effect(Effect::Call { message: row.id, version: row.version, chat: row.chat, call });
+}
+
 fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
     let marked = |mut content: Outgoing| {
         if row.marked {

@@ -3,7 +3,7 @@
 use super::{Text, short, span, who};
 use crate::command::Mode;
 use crate::config::Config;
-use crate::decide::gate::{Gate, gates};
+use crate::decide::gate::{Gate, content_hash, gates, valid_approvals};
 use crate::decide::{Moment, Said};
 use crate::id::AttemptKey;
 use crate::input::ReplyTo;
@@ -73,8 +73,8 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
     if cut {
         text.line(&format!("cut short here: /status {} shows all of it", row.id));
     }
-    if !task.approvals.is_empty() {
-        let names: Vec<String> = task.approvals.iter().map(|a| who(config, a.approver)).collect();
+    let names = approvers(config, task, now);
+    if !names.is_empty() {
         text.line(&format!("approved by {}", names.join(", ")));
     }
     match row.state {
@@ -88,6 +88,18 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
         State::Queued | State::Succeeded | State::Expired => {}
     }
     text
+}
+
+/// Whose approvals count: while the task waits, those of what would run now; afterwards, those that let it run.
+fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
+    let kind = config.kinds.get(&task.task.kind);
+    match (kind, task.task.state) {
+        (Some(kind), State::Requested | State::Approved) => {
+            let hash = content_hash(config, &task.task);
+            valid_approvals(kind, task, &hash, now).map(|a| who(config, a.approver)).collect()
+        }
+        (_, _) => task.approvals.iter().filter(|a| !a.hash.is_empty()).map(|a| who(config, a.approver)).collect(),
+    }
 }
 
 /// A line of progress for people: `{"step": "linking", "percent": 40}` reads "linking (40 %)", anything else as it is.

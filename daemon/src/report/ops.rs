@@ -10,12 +10,14 @@ use crate::task::Outcome;
 use crate::view::{AttemptRow, OpsRow, TaskRow, View};
 use serde_json::json;
 
+/// What happened longer ago does not decide whether all is well now.
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// The answer to `/ops`: one word, its reasons, and the numbers behind it, in at most eight lines.
 pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     let empty = OpsRow::default();
     let ops = view.ops.as_ref().unwrap_or(&empty);
-    let stale: Vec<&TaskRow> =
-        ops.running.iter().filter(|(t, a)| is_stale(config, t, a.as_ref(), now)).map(|(t, _)| t).collect();
+    let stale: Vec<&TaskRow> = ops.running.iter().filter(|(_, a)| is_stale(a.as_ref(), now)).map(|(t, _)| t).collect();
     let (status, reasons) = judge(view, ops, &stale, now);
     let count = |state: &str| ops.tasks.get(state).copied().unwrap_or(0);
     let ended = |outcome: Outcome| ops.ended.get(outcome.name()).copied().unwrap_or(0);
@@ -83,12 +85,8 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
 }
 
 /// A running task that should long have ended: its own limit, the whole stop ladder and the alarm have passed.
-fn is_stale(config: &Config, task: &TaskRow, attempt: Option<&AttemptRow>, now: Moment) -> bool {
-    let (timeout, grace) = config
-        .kinds
-        .get(&task.kind)
-        .map_or((policy::TASK_TIMEOUT_MS, policy::STOP_GRACE_MS), |k| (k.timeout_ms, k.stop_grace_ms));
-    attempt.is_none_or(|a| a.stop_overdue || now.wall_ms - a.claimed_ms > timeout + grace + policy::KILL_ALARM_MS)
+fn is_stale(attempt: Option<&AttemptRow>, now: Moment) -> bool {
+    attempt.is_none_or(|a| a.stop_overdue || a.stale_at.is_some_and(|at| at < now.boot_ms))
 }
 
 fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'static str, Vec<String>) {
@@ -97,8 +95,10 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     if view.offline {
         broken.push("the daemon is not running: nothing is read, started or reported".to_owned());
     }
-    if ops.violations > 0 {
-        broken.push(format!("{} violation(s) on record (logs --kind violation)", ops.violations));
+    // Old ones stay on record and in the numbers; the one word is about now.
+    if let Some(ago) = ops.violated_ms.map(|at| now.wall_ms - at).filter(|ago| *ago < DAY_MS) {
+        let n = ops.violations;
+        broken.push(format!("{n} violation(s) on record, the last {} ago (logs --kind violation)", span(ago)));
     }
     if view.free_bytes.is_some_and(|free| free < policy::DISK_RESERVE_BYTES) {
         broken.push("disk almost full: nothing new starts".to_owned());
@@ -116,8 +116,8 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     if ops.uncertain > 0 {
         degraded.push(format!("{} message(s) may not have arrived", ops.uncertain));
     }
-    if ops.refused > 0 {
-        degraded.push(format!("{} message(s) were refused", ops.refused));
+    if ops.refused_lately > 0 {
+        degraded.push(format!("{} message(s) were refused in 24 h", ops.refused_lately));
     }
     if ops.parked_chats > 0 {
         degraded.push(format!("{} chat(s) do not want us", ops.parked_chats));

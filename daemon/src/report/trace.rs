@@ -60,7 +60,8 @@ fn told(config: &Config, event: &Recorded) -> String {
     let by = who(config, event.actor);
     match &event.fact {
         Fact::Received { command, .. } => format!("{by} said /{command}"),
-        Fact::Replayed { .. } => "the same came again: nothing was done".into(),
+        Fact::Replayed { why, .. } if why.is_empty() => "the same came again: nothing was done".into(),
+        Fact::Replayed { why, .. } => format!("{by} asked for the same again: nothing was done ({})", short(why, 120)),
         Fact::Refused { why, .. } => format!("refused: {}", short(why, 120)),
         Fact::Requested { kind, .. } => format!("asked for ({kind})"),
         Fact::Approved { step, .. } => {

@@ -56,7 +56,7 @@ impl Daemon {
         let (chat, user) = incoming.place();
         view.chat_before = self.store.chat_before(chat)?;
         if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
-            view.stranger = self.strangers.knock(chat, now.boot_ms);
+            view.stranger = self.marks.strangers.knock(chat, now.boot_ms);
             return Ok(());
         }
         if let Some(command) = chat::command_of(incoming, view.button.as_ref(), self.username.as_deref()) {

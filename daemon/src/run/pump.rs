@@ -4,12 +4,19 @@ use super::{Care, Daemon, Look, Turned};
 use crate::command::Mode;
 use crate::decide::{Draft, Moment, attempt, due, outflow};
 use crate::event::Fact;
-use crate::id::TaskId;
+use crate::id::{Actor, TaskId};
 use crate::input::Input;
+use crate::plan::Plan;
 use crate::policy;
 use crate::real::store::StoreError;
 use crate::view::TaskView;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A plan, or none where making it failed (our bug): what is due by itself comes again, and must not end each new daemon.
+fn guarded(make: impl FnOnce() -> Plan) -> Option<Plan> {
+    catch_unwind(AssertUnwindSafe(make)).ok()
+}
 
 impl Daemon {
     /// What became possible or due: expired tasks, put-off starts, free slots, messages to send.
@@ -37,6 +44,10 @@ impl Daemon {
         let message = if can_send { self.store.next_message_due(&busy)? } else { None };
         let message = message.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
         self.next_due = [self.store.next_task_due(now.boot_ms)?, message].into_iter().flatten().min();
+        if !self.set_aside.is_empty() {
+            // Theirs are over and stay so: the others' must not be looked for without a pause.
+            self.next_due = self.next_due.map(|due| due.max(now.boot_ms + policy::SET_ASIDE_LOOK_MS));
+        }
         Ok(())
     }
 
@@ -46,13 +57,25 @@ impl Daemon {
         turned: &mut Turned,
         decide: impl FnOnce(&mut Draft<'_>, &TaskView),
     ) -> Result<(), StoreError> {
+        if self.set_aside.contains(&id) {
+            return Ok(());
+        }
         let now = self.moment();
         let view = self.store.view()?;
         let Some(task) = self.store.task(id)? else { return Ok(()) };
         let config = self.config.clone();
-        let mut draft = Draft::new(&config, &view, now);
-        decide(&mut draft, &task);
-        let plan = draft.done();
+        let plan = guarded(|| {
+            let mut draft = Draft::new(&config, &view, now);
+            decide(&mut draft, &task);
+            draft.done()
+        });
+        let plan = plan.unwrap_or_else(|| {
+            self.set_aside.insert(id);
+            let mut draft = Draft::new(&config, &view, now);
+            let what = "what time does to it could not be decided: it is left alone until the next start".to_owned();
+            draft.record(Some(&task), None, Actor::System, Fact::Violation { what });
+            draft.done()
+        });
         self.apply(plan, now, turned)
     }
 
@@ -63,12 +86,14 @@ impl Daemon {
         }
         let running: BTreeMap<String, u32> = self.store.running_by_group()?.into_iter().collect();
         let mut free = self.config.running_max.saturating_sub(running.values().sum());
-        let groups: BTreeMap<String, u32> =
-            self.config.kinds.values().map(|kind| (kind.group.clone(), kind.concurrency)).collect();
+        // A group that was renamed or removed while tasks of it waited runs them one after the other.
+        let mut groups: BTreeMap<String, u32> =
+            self.store.queued_groups()?.into_iter().map(|group| (group, 1)).collect();
+        groups.extend(self.config.kinds.values().map(|kind| (kind.group.clone(), kind.concurrency)));
         // Whoever has waited longest goes first: by name, a busy group would keep the last slots from the others for ever.
         let mut waiting = Vec::with_capacity(groups.len());
         for (group, concurrency) in groups {
-            let first = self.store.claimable(&group, now.boot_ms, 1)?.pop();
+            let first = self.claimable(&group, now, 1)?.pop();
             waiting.extend(first.map(|id| (id, group, concurrency)));
         }
         waiting.sort();
@@ -76,7 +101,7 @@ impl Daemon {
             let mut room = concurrency.saturating_sub(running.get(&group).copied().unwrap_or(0)).min(free);
             while room > 0 {
                 let before = room;
-                let ids = self.store.claimable(&group, now.boot_ms, room)?;
+                let ids = self.claimable(&group, now, room)?;
                 for id in &ids {
                     let mut claimed = false;
                     self.decide_task(*id, turned, |draft, task| claimed = attempt::claim(draft, task))?;
@@ -85,7 +110,7 @@ impl Daemon {
                 free -= before - room;
                 // Whatever was not claimed has left the queue: those behind it may have the room.
                 let more = room > 0 && ids.len() == before as usize;
-                if !more || self.store.claimable(&group, now.boot_ms, 1)?.first() == ids.first() {
+                if !more || self.claimable(&group, now, 1)?.first() == ids.first() {
                     break;
                 }
             }
@@ -93,11 +118,20 @@ impl Daemon {
         Ok(())
     }
 
+    /// The next tasks of a group that may be claimed, without those that are set aside.
+    fn claimable(&self, group: &str, now: Moment, room: u32) -> Result<Vec<TaskId>, StoreError> {
+        let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
+        let mut ids = self.store.claimable(group, now.boot_ms, room.saturating_add(aside))?;
+        ids.retain(|id| !self.set_aside.contains(id));
+        ids.truncate(room as usize);
+        Ok(ids)
+    }
+
     pub(super) fn disk_is_low(&mut self, turned: &mut Turned) -> Result<bool, StoreError> {
         let Some(free) = self.ports.storage.free_bytes() else { return Ok(false) };
         let low = free < policy::DISK_RESERVE_BYTES;
-        if low != self.disk_low {
-            self.disk_low = low;
+        if low != self.marks.disk_low {
+            self.marks.disk_low = low;
             let fact = if low { Fact::DiskLow { free } } else { Fact::DiskWell { free } };
             self.decide_one(&Input::Seen(fact), turned, Care::OneByOne)?;
         }
@@ -116,11 +150,29 @@ impl Daemon {
             let view = self.store.view()?;
             let task = row.task.map_or(Ok(None), |id| self.store.task(id))?;
             let config = self.config.clone();
-            let mut draft = Draft::new(&config, &view, now);
-            outflow::send(&mut draft, &row, task.as_ref());
-            let plan = draft.done();
+            let plan = guarded(|| {
+                let mut draft = Draft::new(&config, &view, now);
+                outflow::send(&mut draft, &row, task.as_ref());
+                draft.done()
+            });
+            let plan = plan.unwrap_or_else(|| {
+                let mut draft = Draft::new(&config, &view, now);
+                outflow::send_plain(&mut draft, &row, task.as_ref());
+                draft.done()
+            });
             self.apply(plan, now, turned)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_panics_is_no_plan() {
+        assert!(guarded(Plan::default).is_some());
+        assert!(guarded(|| panic!("a bug")).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
 
-use super::{Daemon, Turned, fatal, log};
+use super::{Daemon, Turned, Unsure, fatal, log};
 use crate::exit::Fatal;
 use crate::input::Input;
 use crate::plan::Effect;
@@ -49,12 +49,13 @@ impl Daemon {
         if self.unsure.is_some() {
             self.reopen()?;
         }
-        if let Some((tip, turned)) = self.unsure.take()
-            && tip == self.store.tip()
-        {
+        let Some(Unsure { tip, turned, before }) = self.unsure.take() else { return Ok(()) };
+        if tip == self.store.tip() {
             self.cursor = None;
             done.then(turned);
             held.clear();
+        } else {
+            self.marks = before;
         }
         Ok(())
     }

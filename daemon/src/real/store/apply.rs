@@ -39,7 +39,10 @@ impl Store {
             Fact::Received { key, .. } => self.see(key, task),
             Fact::PassedOver { key: Some(key), .. } => self.see(key, None),
             Fact::Replayed { .. } => self.count("replayed"),
-            Fact::Violation { .. } => self.count("violation"),
+            Fact::Violation { .. } => {
+                self.count("violation")?;
+                self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('violated_ms', ?1)", [at.to_string()])
+            }
             Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => self.run(
                 "INSERT INTO meta (key, value) VALUES ('poll', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
                 [(self.next_event - 1).to_string()],
@@ -116,13 +119,13 @@ impl Store {
                 )
             }
 
-            Fact::Claimed { nonce, hash, step } => {
+            Fact::Claimed { nonce, hash, until, step } => {
                 let (id, attempt) = (needed(task)?, attempt.ok_or_else(|| misfit("claim without attempt"))?);
                 self.step(id, *step)?;
                 self.run("UPDATE tasks SET attempt = ?2 WHERE id = ?1", params![id.0, attempt])?;
                 self.run(
-                    "INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![id.0, attempt, nonce, hash, at],
+                    "INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms, stale_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![id.0, attempt, nonce, hash, at, until],
                 )
             }
             Fact::Identified { identity } => self.run(
@@ -347,7 +350,8 @@ impl Store {
     }
 
     /// After a reboot the boot clock starts again: what remained of each deadline when the last daemon started, less the
-    /// time since then by the wall clock, is what remains now. A wall clock that went backwards counts as no time.
+    /// time since then by the wall clock, is what remains now. A wall clock that went backwards counts as no time while nobody
+    /// was there.
     fn move_deadlines(&self, boot: &str, boot_ms: i64, wall_ms: i64) -> Result<()> {
         let last = self
             .db
@@ -361,7 +365,14 @@ impl Store {
         if last_boot == boot {
             return Ok(());
         }
-        let by = boot_ms - last_boot_ms - (wall_ms - last_wall_ms).max(0);
+        // The last daemon was at work until its last event at the least, whatever was done to the wall clock since.
+        let last_seen_ms: i64 = self
+            .db
+            .prepare_cached(
+                "SELECT coalesce(max(at), 0) FROM (SELECT at FROM events WHERE seq < ?1 ORDER BY seq DESC LIMIT 1)",
+            )?
+            .query_row([self.next_event - 1], |r| r.get(0))?;
+        let by = boot_ms - last_boot_ms - (wall_ms.max(last_seen_ms) - last_wall_ms).max(0);
         for sql in [
             "UPDATE tasks SET until = until + ?1, not_before = not_before + ?1
              WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
@@ -375,6 +386,7 @@ impl Store {
         // that the last boot was up would be added to it: a chat must not be silent for weeks. These numbers belong to the
         // meaning of the event and never change.
         let (short, long) = (boot_ms + 60_000, boot_ms + 6 * 3_600_000);
+        self.run("UPDATE attempts SET stale_at = stale_at + ?1 WHERE ended_ms IS NULL AND stale_at IS NOT NULL", [by])?;
         self.run(
             "UPDATE attempts SET start_due = min(start_due + ?1, ?2), stop_alarm = min(stop_alarm + ?1, ?2)
              WHERE start_due IS NOT NULL OR stop_alarm IS NOT NULL",

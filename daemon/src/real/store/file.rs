@@ -77,7 +77,13 @@ pub fn examine(path: &Path) -> super::Result<bool> {
 /// # Errors
 /// As [`Store::open`]; transient when it does not exist.
 pub fn inspect(path: &Path) -> super::Result<Store> {
-    Store::open_to_read(look(path)?)
+    let store = Store::open_to_read(look(path)?)?;
+    let version: i64 = store.db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if usize::try_from(version).is_ok_and(|version| version < super::MIGRATIONS.len()) {
+        let why = "it is of an older version; `mainstay run` brings it up to date";
+        return Err(StoreError::Transient(why.into()));
+    }
+    Ok(store)
 }
 
 fn look(path: &Path) -> super::Result<Connection> {

@@ -203,16 +203,17 @@ impl Store {
         // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
         // every message that was ever sent.
         let unsettled = self.many(
-            "SELECT state, marked, count(*) FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent'
-             GROUP BY state, marked",
-            [],
-            |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, i64>(2)?)),
+            "SELECT state, marked, at > ?1, count(*) FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent'
+             GROUP BY state, marked, at > ?1",
+            [now_wall_ms - DAY_MS],
+            |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
         )?;
-        for (state, marked, n) in unsettled {
+        for (state, marked, lately, n) in unsettled {
             let refused = state == "refused";
             ops.refused += if refused { n } else { 0 };
+            ops.refused_lately += if refused && lately { n } else { 0 };
             ops.pending += if refused { 0 } else { n };
-            ops.uncertain += if marked { n } else { 0 };
+            ops.uncertain += if marked && !refused { n } else { 0 };
         }
         for (what, n) in self.tallies()? {
             match what.as_str() {
@@ -236,6 +237,7 @@ impl Store {
             )?
             .into_iter()
             .collect();
+        ops.violated_ms = self.meta("violated_ms")?.and_then(|v| v.parse().ok());
         if let Some(seq) = self.meta("poll")?.and_then(|v| v.parse::<i64>().ok()) {
             ops.poll = self.many(&format!("{EVENTS} WHERE seq = ?1"), [seq], recorded)?.pop();
         }
@@ -290,6 +292,24 @@ impl Store {
         self.many("SELECT grp, count(*) FROM tasks WHERE state = 'RUNNING' GROUP BY grp", [], |r| {
             Ok((r.get(0)?, r.get(1)?))
         })
+    }
+
+    /// Groups of queued tasks, whether they are configured or not.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn queued_groups(&self) -> Result<Vec<String>> {
+        // From one group to the next by the index: the queue may be long.
+        self.many(
+            "WITH RECURSIVE g(grp) AS (
+               SELECT min(grp) FROM tasks INDEXED BY tasks_queued WHERE state = 'QUEUED'
+               UNION ALL
+               SELECT (SELECT min(grp) FROM tasks INDEXED BY tasks_queued WHERE state = 'QUEUED' AND grp > g.grp)
+               FROM g WHERE g.grp IS NOT NULL)
+             SELECT grp FROM g WHERE grp IS NOT NULL",
+            [],
+            |r| Ok(r.get(0)?),
+        )
     }
 
     /// The next tasks of a group that may be claimed.

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 /// "Main" in ASCII, in the database's header: tells our file from any other.
 const APPLICATION_ID: i32 = 0x4d61_696e;
 /// One file a step; a step is never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/1.sql"), include_str!("../../../migrations/2.sql")];
 /// Written for older daemons: the least schema version that a reader and a writer must know.
 const MIN_READER: i64 = 1;
 const MIN_WRITER: i64 = 1;

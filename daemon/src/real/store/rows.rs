@@ -40,7 +40,7 @@ pub(super) fn task(r: &Row<'_>) -> Result<TaskRow> {
 }
 
 pub(super) const ATTEMPT: &str = "task, attempt, nonce, hash, claimed_ms, boot, pid, start, start_tries, start_due, stop_by, \
-     stop_alarm, stop_overdue, progress, ended_ms, ran_ms";
+     stop_alarm, stop_overdue, progress, ended_ms, ran_ms, stale_at";
 
 pub(super) fn attempt(r: &Row<'_>) -> Result<AttemptRow> {
     let identity = match (r.get::<_, Option<String>>(5)?, r.get(6)?, r.get::<_, Option<i64>>(7)?) {
@@ -61,6 +61,7 @@ pub(super) fn attempt(r: &Row<'_>) -> Result<AttemptRow> {
         progress: r.get(13)?,
         ended_ms: r.get(14)?,
         ran_ms: r.get(15)?,
+        stale_at: r.get(16)?,
     })
 }
 
