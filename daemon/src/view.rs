@@ -101,8 +101,20 @@ pub struct TaskView {
     pub approvals: Vec<ApprovalRow>,
     /// Its newest attempt.
     pub attempt: Option<AttemptRow>,
-    /// Its live buttons: (action, nonce, hash).
-    pub buttons: Vec<(String, String, String)>,
+    /// Its live buttons.
+    pub buttons: Vec<LiveButton>,
+    /// Its cards outside its own chat: (chat, row in the outbox).
+    pub copies: Vec<(i64, i64)>,
+}
+
+/// A task's button that was not used yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
+pub struct LiveButton {
+    pub action: String,
+    pub nonce: String,
+    pub hash: String,
+    pub chat: i64,
 }
 
 /// A button as it was issued.
@@ -189,6 +201,8 @@ pub struct View {
     pub button: Option<ButtonRow>,
     /// The outbox row it is about.
     pub outbox: Option<OutboxRow>,
+    /// Private chats in which we are welcome.
+    pub reachable: Vec<i64>,
     /// Tasks that are not at an end.
     pub open_tasks: i64,
     /// Tasks asked for.

@@ -428,3 +428,60 @@ fn whether_a_task_should_have_ended_does_not_depend_on_the_wall_clock() {
     w.advance(2 * 24 * 3_600_000);
     assert_eq!(w.cli("ops").data["stale_running"], json!([id]));
 }
+
+#[test]
+fn approvers_who_do_not_see_the_card_get_one_of_their_own() {
+    let mut w = World::new();
+    // A bot can't speak first: who has never spoken to it gets nothing, and nothing is refused.
+    w.say(AXEL, "/start");
+    w.say(VIC, "/start");
+    w.say(OLGA, "/newtask deploy exit:0");
+    w.quiet();
+    assert!(w.card(AXEL, 1).is_some_and(|(_, card)| card.text().contains("#1 deploy")));
+    assert!(w.card(VIC, 1).is_none() && w.card(BEA, 1).is_none());
+    w.say(BEA, "/plan 1 carefully");
+    w.quiet();
+    assert!(w.card(AXEL, 1).is_some_and(|(_, card)| card.text().contains("carefully")), "it shows what changed");
+    // A button belongs to the chat that it was shown in.
+    let (message, data) = w.button(AXEL, 1, "Approve");
+    w.press_data(BEA, BEA, message, &data);
+    assert_eq!(w.task(1).approvals.len(), 0);
+    w.press(AXEL, AXEL, 1, "Approve");
+    w.say(ADA, "/approve 1");
+    w.quiet();
+    assert_eq!(w.state(1), State::Approved);
+    for chat in [OLGA, AXEL] {
+        let (_, card) = w.card(chat, 1).expect("a card");
+        assert!(card.text().contains("approved by Ada, Axel"), "{}", card.text());
+    }
+    w.press(OLGA, OLGA, 1, "Resume");
+    w.quiet();
+    assert_eq!((w.state(1), w.reports(AXEL, 1).len(), w.reports(OLGA, 1).len()), (State::Succeeded, 0, 1));
+    assert!(w.card(AXEL, 1).is_some_and(|(_, card)| card.text().contains("SUCCEEDED")));
+    // Where everybody sees the one card, and where nobody else is needed, there is one.
+    w.say_in(GROUP, OLGA, "/newtask deploy");
+    w.say(OLGA, "/newtask note");
+    w.quiet();
+    assert_eq!((w.card(AXEL, 2).is_some(), w.card(AXEL, 3).is_some()), (false, false));
+    w.check_settled();
+}
+
+#[test]
+fn a_copy_is_shown_anew_when_the_task_is_asked_for_again() {
+    let mut w = World::new();
+    w.say(AXEL, "/start");
+    w.say(OLGA, "/newtask build exit:1");
+    w.quiet();
+    let (first, _) = w.card(AXEL, 1).expect("a card");
+    w.press(AXEL, AXEL, 1, "Reject");
+    w.quiet();
+    assert_eq!(w.state(1), State::Canceled);
+    w.press(OLGA, OLGA, 1, "Recover");
+    w.quiet();
+    assert!(w.card(AXEL, 1).expect("a card").0 > first);
+    w.press(AXEL, AXEL, 1, "Approve");
+    assert_eq!(w.state(1), State::Approved);
+    w.restart();
+    w.quiet();
+    w.check_settled();
+}

@@ -1,11 +1,11 @@
 //! Gates: what has to hold before a task may be resumed and before it is claimed, and what can be done about it.
 
 use super::Moment;
-use crate::command::Mode;
+use crate::command::{Mode, Role};
 use crate::config::{Config, Kind};
 use crate::id::Actor;
 use crate::task::State;
-use crate::view::{ApprovalRow, TaskRow, TaskView};
+use crate::view::{ApprovalRow, TaskRow, TaskView, View};
 use sha2::{Digest, Sha256};
 
 /// A condition that does not hold yet.
@@ -114,6 +114,24 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
         gates.push(Gate::Readonly);
     }
     gates
+}
+
+/// Private chats of approvers whom a task waits for and who don't see its card: those who asked in a group are answered
+/// there, and whoever approves their own tasks needs nobody.
+pub fn askable(config: &Config, view: &View, task: &TaskView) -> Vec<i64> {
+    let row = &task.task;
+    let Some(kind) = config.kinds.get(&row.kind) else { return Vec::new() };
+    let others = !kind.self_approval || kind.approvals > 1;
+    if row.state != State::Requested || !others || row.chat.is_some_and(|chat| chat < 0) {
+        return Vec::new();
+    }
+    let approver = |chat: &&i64| {
+        config.operators.get(chat).is_some_and(|o| o.may(Role::Approver))
+            && row.requester != Actor::User(**chat)
+            && row.chat != Some(**chat)
+            && task.copies.iter().all(|(copy, _)| copy != *chat)
+    };
+    view.reachable.iter().filter(approver).copied().collect()
 }
 
 /// The first denied word in a prompt, case ignored.

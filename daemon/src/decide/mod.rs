@@ -190,7 +190,22 @@ impl<'a> Draft<'a> {
     /// Shows the task's card as it will be after this plan: edited in place, or (`anew`) as a new message.
     /// `after` is the task as this plan leaves it.
     pub fn show_card(&mut self, after: &TaskView, anew: bool) {
-        let Some(chat) = after.task.chat else { return };
+        if let Some(chat) = after.task.chat {
+            self.queue_card(after, chat, after.task.card, anew);
+        }
+        // Copies are there to be decided on: they show what came of that, and do not follow a run.
+        if after.task.state == State::Running {
+            return;
+        }
+        for (chat, card) in &after.copies {
+            self.queue_card(after, *chat, Some(*card), anew);
+        }
+        for chat in gate::askable(self.config, self.view, after) {
+            self.queue_card(after, chat, None, anew);
+        }
+    }
+
+    fn queue_card(&mut self, after: &TaskView, chat: i64, card: Option<i64>, anew: bool) {
         let hash = gate::content_hash(self.config, &after.task);
         let actions = gate::actions(self.config, self.view.mode(), after, self.now);
         let mut buttons = Vec::with_capacity(actions.len());
@@ -198,15 +213,17 @@ impl<'a> Draft<'a> {
             let live = after
                 .buttons
                 .iter()
-                .find(|(a, nonce, h)| a == action && *h == hash && self.spent.as_ref() != Some(nonce))
-                .map(|(_, nonce, _)| nonce.clone());
+                .find(|b| {
+                    b.action == action && b.chat == chat && b.hash == hash && self.spent.as_ref() != Some(&b.nonce)
+                })
+                .map(|b| b.nonce.clone());
             let nonce = live.unwrap_or_else(|| self.nonce());
             buttons.push((action.to_owned(), nonce));
         }
         let waits_for_people = matches!(after.task.state, State::Requested | State::Approved);
-        let first = anew || after.task.card.is_none();
+        let first = anew || card.is_none();
         let class = if first && waits_for_people { Class::Approval } else { Class::Edit };
-        let id = after.task.card.unwrap_or_else(|| self.message_id());
+        let id = card.unwrap_or_else(|| self.message_id());
         let until = self.now.boot_ms + policy::BUTTON_TTL_MS;
         let what = What::Card { buttons, hash, until };
         self.record(Some(after), None, Actor::System, Fact::Queued { id, class, chat, what, anew });

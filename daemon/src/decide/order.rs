@@ -281,6 +281,7 @@ fn new_task(
         approvals: Vec::new(),
         attempt: None,
         buttons: Vec::new(),
+        copies: Vec::new(),
     };
     let fact = Fact::Requested {
         kind: task.task.kind.clone(),
@@ -440,7 +441,7 @@ fn recover(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
     after.task.review = None;
     after.task.outcome = None;
     after.approvals.clear();
-    after.buttons.retain(|(action, _, _)| action == "log" || action == "why");
+    after.buttons.retain(|button| button.action == "log" || button.action == "why");
     draft.show_card(&after, true);
     let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
     Said::yes(format!("#{id} is asked for again: {next}"), report::task_data(&after, draft.now))

@@ -53,7 +53,11 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
             Call::Document { content: marked(caption.clone()), name: name.clone(), bytes: content.clone().into_bytes() }
         }
         (What::Card { buttons, .. }, Some(task)) => {
-            let content = report::card(draft.config, draft.view.mode(), task, buttons, draft.now);
+            let mut content = report::card(draft.config, draft.view.mode(), task, buttons, draft.now);
+            if task.task.chat != Some(row.chat) {
+                // The message that asked is in another chat.
+                (content.thread, content.reply_to) = (None, None);
+            }
             match row.message {
                 // Editing twice shows the same: no mark is needed.
                 Some(message) => Call::Edit { message, content: Outgoing { chat: row.chat, ..content } },

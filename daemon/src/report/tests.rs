@@ -58,6 +58,7 @@ fn task(state: State) -> TaskView {
         approvals: Vec::new(),
         attempt: None,
         buttons: Vec::new(),
+        copies: Vec::new(),
     }
 }
 

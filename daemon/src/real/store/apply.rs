@@ -294,7 +294,14 @@ impl Store {
         )?;
         let What::Card { buttons, hash, until } = what else { return Ok(()) };
         let task = needed(task)?;
-        self.run("UPDATE tasks SET card = ?2 WHERE id = ?1 AND card IS NOT ?2", params![task.0, id])?;
+        self.run(
+            "UPDATE tasks SET card = ?2 WHERE id = ?1 AND chat = ?3 AND card IS NOT ?2",
+            params![task.0, id, chat],
+        )?;
+        self.run(
+            "INSERT OR IGNORE INTO copies (task, chat, card) SELECT id, ?3, ?2 FROM tasks WHERE id = ?1 AND chat IS NOT ?3",
+            params![task.0, id, chat],
+        )?;
         for (action, nonce) in buttons {
             self.run(
                 "INSERT INTO buttons (nonce, task, action, hash, chat, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::task::State;
-use crate::view::{AttemptRow, ButtonRow, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use crate::view::{AttemptRow, ButtonRow, LiveButton, OpsRow, OutboxRow, TaskRow, TaskView, View};
 use rusqlite::{OptionalExtension, Params, params};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -53,7 +53,7 @@ impl Store {
         self.one("SELECT task FROM seen WHERE key = ?1", [key], |r| Ok(r.get::<_, Option<i64>>(0)?.map(TaskId)))
     }
 
-    /// A task with its approvals, newest attempt and buttons.
+    /// A task with its approvals, newest attempt, buttons and copies.
     ///
     /// # Errors
     /// Storage trouble.
@@ -69,10 +69,13 @@ impl Store {
             )?,
             attempt: if row.attempt == 0 { None } else { self.attempt(row.key())? },
             buttons: self.many(
-                "SELECT action, nonce, hash FROM buttons WHERE task = ?1 AND used_by IS NULL ORDER BY nonce",
+                "SELECT action, nonce, hash, chat FROM buttons WHERE task = ?1 AND used_by IS NULL ORDER BY nonce",
                 [id.0],
-                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+                |r| Ok(LiveButton { action: r.get(0)?, nonce: r.get(1)?, hash: r.get(2)?, chat: r.get(3)? }),
             )?,
+            copies: self.many("SELECT chat, card FROM copies WHERE task = ?1 ORDER BY chat", [id.0], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?,
             task: row,
         }))
     }
@@ -125,7 +128,11 @@ impl Store {
             view.task = self.task(id)?;
         }
         match command {
-            Command::NewTask { .. } | Command::Rerun { .. } => view.open_tasks = self.open_tasks()?,
+            Command::NewTask { .. } | Command::Rerun { .. } => {
+                view.open_tasks = self.open_tasks()?;
+                view.reachable = self.reachable()?;
+            }
+            Command::Recover { .. } => view.reachable = self.reachable()?,
             Command::List { limit, state } => view.tasks = self.list(*limit, *state)?,
             Command::Trace { of } => {
                 let id = match of.parse::<TaskId>() {
@@ -165,11 +172,15 @@ impl Store {
             | Command::Review { .. }
             | Command::Resume { .. }
             | Command::Stop { .. }
-            | Command::Recover { .. }
             | Command::Log { .. }
             | Command::Mode { .. } => {}
         }
         Ok(())
+    }
+
+    /// Private chats in which we have spoken and are welcome: a bot can't speak to people first.
+    fn reachable(&self) -> Result<Vec<i64>> {
+        self.many("SELECT chat FROM chats WHERE chat > 0 AND NOT parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
     fn list(&self, limit: u32, state: Option<State>) -> Result<Vec<TaskRow>> {
