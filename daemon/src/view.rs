@@ -213,6 +213,8 @@ pub struct View {
     pub polled_ms: Option<i64>,
     /// No daemon runs: the database alone answers.
     pub offline: bool,
+    /// Why the database takes no writes, while it does not.
+    pub refuses: Option<String>,
     /// Bytes free for the database, if that is known.
     pub free_bytes: Option<u64>,
     /// As many tasks are running as may be.

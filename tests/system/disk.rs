@@ -97,6 +97,10 @@ fn a_disk_that_fills_up_loses_nothing_and_does_nothing_twice() {
         Some(answer)
     });
     assert!(refused["text"].as_str().is_some_and(|text| text.contains("nothing was done")), "{refused}");
+    // What only looks is answered, and one of the answers is how it stands with the disk.
+    assert_eq!(line.done(&["status", &running.to_string()])["state"], "RUNNING");
+    line.done(&["log", &running.to_string()]);
+    assert_eq!(line.done(&["ops"])["status"], "broken");
     // A task that ends meanwhile leaves its receipt in the space that was reserved for it.
     place.release("go");
     place.wait_for_entry(running, "end");
