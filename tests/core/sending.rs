@@ -290,3 +290,36 @@ fn an_answer_that_is_too_long_for_a_message_is_a_document() {
     let chats = w.chats.borrow();
     assert!(chats.chats[&OLGA].values().any(|m| m.document.is_some()));
 }
+
+#[test]
+fn foreign_text_commands_neither_a_chat_nor_a_terminal_and_data_stays_exact() {
+    // Clear the screen, ring, set the title, a C1 command, the direction of writing turned.
+    const EVIL: &str = "a\u{1b}[2Jb\u{7}\u{1b}]0;x\u{9b}31m\u{202e}c\u{2066}\u{0}";
+    let mut w = World::new();
+    w.say(OLGA, &format!("/newtask deploy exit:3@9000 progress:{EVIL}@10 {EVIL}"));
+    w.say(OLGA, &format!("/plan 1 {EVIL}"));
+    w.say(ADA, &format!("/approve 1 {EVIL}"));
+    w.say(AXEL, "/approve 1");
+    w.say(OLGA, "/resume 1");
+    w.advance(6_000);
+    assert!(w.shows(OLGA, "RUNNING") > 0 && w.shows(OLGA, "␛[2J") > 0, "{:?}", w.texts(OLGA));
+    w.say(OLGA, &format!("/newtask build {EVIL}"));
+    w.say(AXEL, &format!("/reject 2 {EVIL}"));
+    w.say(OLGA, &format!("/help {EVIL}"));
+    w.say(OLGA, &format!("/newtask {EVIL} {EVIL}"));
+    w.write(OLGA, OLGA, &format!("/newtask build {EVIL}"), 3_600_000, serde_json::json!({}));
+    for question in ["status 1", "status 2", "why 1", "why 2", "trace 1", "trace 2", "list", "board", "inbox"] {
+        w.say(OLGA, &format!("/{question}"));
+    }
+    w.quiet();
+    let commands = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{2066}';
+    let texts: Vec<String> = [OLGA, AXEL, ADA].iter().flat_map(|chat| w.texts(*chat)).collect();
+    assert!(texts.iter().filter(|text| text.contains('␛')).count() > 10, "{texts:?}");
+    for text in &texts {
+        assert!(!text.contains(commands), "{text:?}");
+    }
+    let answer = w.cli("status 2");
+    assert!(answer.text.contains("␛[2J") && !answer.text.contains(commands), "{answer:?}");
+    assert_eq!((&answer.data["prompt"], &answer.data["evidence"]), (&EVIL.into(), &EVIL.into()));
+    w.check_settled();
+}
