@@ -208,7 +208,12 @@ fn a_chat_that_does_not_want_us_is_parked_and_served_when_it_returns() {
     assert!(w.texts(OLGA).is_empty());
     let tried = w.chats.borrow().calls.iter().filter(|(.., chat)| *chat == OLGA).count();
     assert_eq!(tried, 1);
-    assert!(w.cli("inbox").text.contains("waits to be sent"));
+    let inbox = w.cli("inbox");
+    assert!(inbox.text.contains("waits to be sent"));
+    let waits = format!("3 messages wait for chat {OLGA}: it does not want us (");
+    assert!(inbox.text.starts_with(&waits) && inbox.text.contains("; tried again in 5 h"), "{inbox:?}");
+    // Only the first was tried: for a program the others are on the list all the same.
+    assert_eq!(inbox.data.as_array().map(Vec::len), Some(3), "{inbox:?}");
     w.chats.borrow_mut().blocked.clear();
     w.membership(OLGA, OLGA, "member");
     w.quiet();
@@ -236,6 +241,23 @@ fn a_group_that_became_a_supergroup_keeps_its_tasks_and_its_rights() {
     w.cli("newtask build");
     w.quiet();
     assert!(w.card(new, 2).is_some());
+    w.check_settled();
+}
+
+#[test]
+fn nobody_is_told_that_all_was_delivered_while_something_waits() {
+    let mut w = World::new();
+    assert_eq!(w.cli("inbox").text, "everything was delivered");
+    w.chats.borrow_mut().faults.push_back(Fault::Flood(600_000));
+    w.say(OLGA, "/kinds");
+    w.say(OLGA, "/newtask build");
+    w.advance(60_000);
+    let inbox = w.cli("inbox");
+    let waits = format!("2 messages wait for chat {OLGA}: not before 9 min");
+    assert!(inbox.text.starts_with(&waits) && !inbox.text.contains("was delivered"), "{inbox:?}");
+    w.advance(700_000);
+    let inbox = w.cli("inbox");
+    assert_eq!((inbox.text.as_str(), inbox.data), ("everything was delivered", serde_json::json!([])));
     w.check_settled();
 }
 

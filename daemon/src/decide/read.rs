@@ -32,7 +32,7 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             None => Said::no(format!("nothing is on record for {:?}", of.chars().take(40).collect::<String>())),
         },
         (Command::Ops, _) => report::ops(config, view, now),
-        (Command::Inbox, _) => report::inbox(&view.messages),
+        (Command::Inbox, _) => report::inbox(config, view, now),
         (Command::Log { lines, .. }, Some(task)) => {
             if task.task.attempt == 0 {
                 return Some(Said::yes(format!("#{} has not run yet", task.task.id), json!({ "log": "" })));
