@@ -116,7 +116,7 @@ pub const CHECKPOINT_EVENTS: i64 = 1_000;
 pub const CHECKPOINT_EVENTS_MAX: i64 = 20_000;
 /// While the disk is too full to dispatch, it is looked at this often.
 pub const DISK_LOOK_MS: i64 = 10_000;
-/// Local requests (socket) open at once.
+/// Local connections (socket) open at once; when one more comes, the one that has been idle longest gives way.
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
 /// Longest local request, in bytes: a prompt and its escapes.
 pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
