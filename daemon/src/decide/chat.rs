@@ -44,7 +44,7 @@ fn button_command(button: &ButtonRow, username: Option<&str>) -> Option<Command>
         "resume" => Command::Resume { task },
         "stop" => Command::Stop { task },
         "recover" => Command::Recover { task },
-        "log" => Command::Log { task, lines: 20 },
+        "log" => Command::Log { task, lines: policy::LOG_LINES_DEFAULT },
         "why" => Command::Why { task },
         _ => return None,
     })

@@ -83,7 +83,7 @@ fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
             Some(s) => {
                 let mut text = format!("/{}\n{} (role {})", s.usage(), s.about, s.role.name());
                 for arg in s.args {
-                    text += &format!("\n  {}: {}", arg.name, arg.about);
+                    text += &format!("\n  {}: {}", arg.name, arg.text());
                 }
                 if !s.example.is_empty() {
                     text += &format!("\nexample: /{} {}", s.name, s.example);
