@@ -76,6 +76,24 @@ pub struct LogDigest {
     pub dropped: u64,
     /// SHA-256 over all of them, hex.
     pub sha256: String,
+    /// Those of the dropped that could not be written in the first place, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// Output that did not come as far as the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How much.
+    pub bytes: u64,
+    /// What the system said first.
+    pub error: String,
+}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes of output lost: {}", self.bytes, self.error)
+    }
 }
 
 /// What the machine says of an attempt.

@@ -8,6 +8,7 @@ mod parse;
 pub use parse::{ParseError, Parsed, nearest, parse_argv, parse_text};
 
 use crate::id::TaskId;
+use crate::policy;
 use crate::task::State;
 use serde::{Deserialize, Serialize};
 
@@ -183,10 +184,18 @@ pub enum Takes {
     Word,
     /// One word of these.
     OneOf(&'static [&'static str]),
-    /// A positive number.
-    Number,
+    /// A positive number; a greater one counts as `max`.
+    Number {
+        /// When it is left out.
+        default: u32,
+        /// At most.
+        max: u32,
+    },
     /// Everything that is left, with its line breaks.
-    Rest,
+    Rest {
+        /// At most, in bytes. Who decides refuses what is longer, or keeps only so much.
+        max: usize,
+    },
 }
 
 /// One argument.
@@ -198,8 +207,21 @@ pub struct Arg {
     pub takes: Takes,
     /// Can't be left out.
     pub required: bool,
-    /// For `--help`.
+    /// What it means; [`Arg::text`] has its limits too.
     pub about: &'static str,
+}
+
+impl Arg {
+    /// For `--help`, `/help` and the docs.
+    pub fn text(&self) -> String {
+        let about = self.about;
+        match self.takes {
+            Takes::Number { default, max } => format!("{about} (default {default}, at most {max})"),
+            Takes::Rest { max } if max % 1_024 == 0 => format!("{about} (at most {} KiB)", max / 1_024),
+            Takes::Rest { max } => format!("{about} (at most {max} bytes)"),
+            Takes::Task | Takes::Word | Takes::OneOf(_) => about.to_owned(),
+        }
+    }
 }
 
 /// Whether a command changes anything.
@@ -232,12 +254,18 @@ pub struct Syntax {
 
 const TASK: Arg = Arg { name: "id", takes: Takes::Task, required: true, about: "the task's number" };
 
+/// What a task or its approval is about.
 const fn rest(name: &'static str, required: bool, about: &'static str) -> Arg {
-    Arg { name, takes: Takes::Rest, required, about }
+    Arg { name, takes: Takes::Rest { max: policy::PROMPT_BYTES_MAX }, required, about }
 }
 
-const fn number(name: &'static str, about: &'static str) -> Arg {
-    Arg { name, takes: Takes::Number, required: false, about }
+/// Words beside it.
+const fn note(name: &'static str, required: bool, about: &'static str) -> Arg {
+    Arg { name, takes: Takes::Rest { max: policy::NOTE_BYTES_MAX }, required, about }
+}
+
+const fn number(name: &'static str, default: u32, max: u32, about: &'static str) -> Arg {
+    Arg { name, takes: Takes::Number { default, max }, required: false, about }
 }
 
 const STATES: &[&str] = &["requested", "approved", "queued", "running", "succeeded", "failed", "canceled", "expired"];
@@ -281,7 +309,7 @@ pub const COMMANDS: &[Syntax] = &[
     row(
         "list",
         &[
-            number("n", "how many (default 10)"),
+            number("n", policy::LIST_DEFAULT, policy::LIST_MAX, "how many"),
             Arg { name: "state", takes: Takes::OneOf(STATES), required: false, about: "only tasks in this state" },
         ],
         Role::Viewer,
@@ -291,7 +319,7 @@ pub const COMMANDS: &[Syntax] = &[
     ),
     row(
         "approve",
-        &[TASK, rest("note", false, "kept with the approval")],
+        &[TASK, note("note", false, "kept with the approval")],
         Role::Approver,
         Effect::Changes,
         "approve a task; starts nothing",
@@ -299,7 +327,7 @@ pub const COMMANDS: &[Syntax] = &[
     ),
     row(
         "reject",
-        &[TASK, rest("reason", true, "why; the requester sees it")],
+        &[TASK, note("reason", true, "why; the requester sees it")],
         Role::Approver,
         Effect::Changes,
         "refuse a task",
@@ -318,7 +346,7 @@ pub const COMMANDS: &[Syntax] = &[
         &[
             TASK,
             Arg { name: "verdict", takes: Takes::OneOf(&["pass", "fail"]), required: true, about: "pass or fail" },
-            rest("notes", false, "for fail: a reason code first, then notes"),
+            note("notes", false, "for fail: a reason code first, then notes"),
         ],
         Role::Approver,
         Effect::Changes,
@@ -330,7 +358,7 @@ pub const COMMANDS: &[Syntax] = &[
     row("recover", &[TASK], Role::Operator, Effect::Changes, "ask again for a failed, canceled or expired task", "42"),
     row(
         "rerun",
-        &[TASK, number("n", "how many copies (default 1, at most 5)")],
+        &[TASK, number("n", 1, policy::RERUN_COPIES_MAX, "how many copies")],
         Role::Operator,
         Effect::Changes,
         "ask for a new task like an old one",
@@ -347,7 +375,7 @@ pub const COMMANDS: &[Syntax] = &[
     ),
     row(
         "log",
-        &[TASK, number("lines", "how many (default 20)")],
+        &[TASK, number("lines", policy::LOG_LINES_DEFAULT, policy::LOG_LINES_MAX, "how many, of the last 64 KiB")],
         Role::Viewer,
         Effect::Reads,
         "the end of a task's output",
@@ -378,7 +406,9 @@ impl Syntax {
         for arg in self.args {
             let name = match arg.takes {
                 Takes::OneOf(words) if words.len() <= 3 => words.join("|"),
-                Takes::OneOf(_) | Takes::Task | Takes::Word | Takes::Number | Takes::Rest => arg.name.to_owned(),
+                Takes::OneOf(_) | Takes::Task | Takes::Word | Takes::Number { .. } | Takes::Rest { .. } => {
+                    arg.name.to_owned()
+                }
             };
             usage += &if arg.required { format!(" <{name}>") } else { format!(" [{name}]") };
         }

@@ -49,7 +49,7 @@ pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
         Some(said) => said,
         None => read_log(config, draft),
     };
-    Ok(Answer { ok: said.ok, text: said.text, data: said.data })
+    Ok(Answer { ok: said.ok, text: report::visible(&said.text), data: said.data })
 }
 
 /// `/log` is answered by an effect, the only one that reads.
@@ -92,5 +92,5 @@ fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
         })
         .collect();
     let data = serde_json::to_value(&events).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
-    Ok(Answer { ok: true, text: lines.join("\n"), data })
+    Ok(Answer { ok: true, text: report::visible(&lines.join("\n")), data })
 }

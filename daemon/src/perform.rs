@@ -8,9 +8,6 @@ use crate::policy;
 use crate::ports::{LocalFuture, Ports, Runner, StartFailed, Stream};
 use std::time::Duration;
 
-/// Longest output read for `/log`, bytes of each stream.
-const LOG_READ_BYTES_MAX: usize = 64 * 1024;
-
 /// Performs an effect. What takes time comes back as a future; none when nothing comes back.
 pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Option<Input>>> {
     let runner = ports.runner.clone();
@@ -93,7 +90,7 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
 /// # Errors
 /// The output can't be read.
 pub fn read_log(runner: &dyn Runner, key: AttemptKey, lines: u32) -> Result<String, String> {
-    let read = |stream| runner.tail(key, stream, lines as usize, LOG_READ_BYTES_MAX);
+    let read = |stream| runner.tail(key, stream, lines as usize, policy::LOG_READ_BYTES_MAX);
     let (out, err) = (read(Stream::Stdout)?, read(Stream::Stderr)?);
     Ok(match (out.is_empty(), err.is_empty()) {
         (_, true) => out,

@@ -68,6 +68,18 @@ pub const STRANGERS_TRACKED_MAX: usize = 256;
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.
 pub const NOTE_BYTES_MAX: usize = 2_000;
+/// Copies of a task that one `/rerun` asks for at most: each is approved by itself, and a card for each fills a chat.
+pub const RERUN_COPIES_MAX: u32 = 5;
+/// Tasks shown by `/list` when it does not say how many, and at most.
+pub const LIST_DEFAULT: u32 = 10;
+/// More than this is for `logs` and the database itself.
+pub const LIST_MAX: u32 = 100;
+/// Lines of output shown by `/log` when it does not say how many: a phone's screen.
+pub const LOG_LINES_DEFAULT: u32 = 20;
+/// Lines of output shown by `/log` at most; all of it is in the attempt's folder.
+pub const LOG_LINES_MAX: u32 = 1_000;
+/// Output read for `/log` at most, in bytes of each stream, however long its lines are.
+pub const LOG_READ_BYTES_MAX: usize = 64 * 1024;
 /// Open tasks (not terminal) at most; one more is refused with a reason. Bounds what a stuck client can fill.
 pub const OPEN_TASKS_MAX: i64 = 10_000;
 
@@ -116,7 +128,7 @@ pub const CHECKPOINT_EVENTS: i64 = 1_000;
 pub const CHECKPOINT_EVENTS_MAX: i64 = 20_000;
 /// While the disk is too full to dispatch, it is looked at this often.
 pub const DISK_LOOK_MS: i64 = 10_000;
-/// Local requests (socket) open at once.
+/// Local connections (socket) open at once; when one more comes, the one that has been idle longest gives way.
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
 /// Longest local request, in bytes: a prompt and its escapes.
 pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
@@ -137,6 +149,7 @@ const _: () = {
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
     assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
     assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);
+    assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
 

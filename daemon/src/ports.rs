@@ -323,7 +323,8 @@ pub trait Runner {
     fn scan(&self) -> Result<Vec<AttemptKey>, String>;
     /// Moves an ended attempt's folder out of the live ones; logs stay readable. Doing it twice is fine.
     fn archive(&self, key: AttemptKey) -> Result<(), String>;
-    /// The last `lines` lines of a stream, at most `max_bytes` of them; empty when there is none.
+    /// The last `lines` lines of a stream, at most `max_bytes` of them; empty when there is none. Output that could not be
+    /// written has a line of ours in its place, and once the attempt has ended a last one tells how much it was.
     fn tail(&self, key: AttemptKey, stream: Stream, lines: usize, max_bytes: usize) -> Result<String, String>;
 }
 

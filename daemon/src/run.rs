@@ -27,6 +27,7 @@ use crate::policy;
 use crate::poll::{PollHealth, Strangers};
 use crate::ports::{CallError, Called, ControlInput, LocalFuture, Notice, Noticed, Ports};
 use crate::real::store::{Store, StoreError};
+use crate::view::View;
 use ends::{boot_inputs, failed, log};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::collections::{BTreeMap, BTreeSet};
@@ -407,11 +408,7 @@ impl Daemon {
             Care::OneByOne => Some(self.store.savepoint()?),
         };
         let view = self.load(input, now)?;
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(&self.config, &view, input, now)));
-        let applied = match decided {
-            Ok(plan) => self.apply(plan, now, turned),
-            Err(_) => Err(StoreError::Misfit("a decision: it panicked".into())),
-        };
+        let applied = self.plan(&view, input, now).and_then(|plan| self.apply(plan, now, turned));
         match (applied, savepoint) {
             (Ok(()), None) => Ok(()),
             (Ok(()), Some(savepoint)) => self.store.keep(savepoint),
@@ -423,6 +420,12 @@ impl Daemon {
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// Decides one input; a panic there is this input's failure, not the daemon's.
+    fn plan(&self, view: &View, input: &Input, now: Moment) -> Result<Plan, StoreError> {
+        catch_unwind(AssertUnwindSafe(|| decide(&self.config, view, input, now)))
+            .map_err(|_| StoreError::Misfit("a decision: it panicked".into()))
     }
 
     fn apply(&mut self, plan: Plan, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {

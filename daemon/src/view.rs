@@ -153,6 +153,21 @@ pub struct OutboxRow {
     pub at: i64,
 }
 
+/// What is still to be sent to a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogRow {
+    /// Where to.
+    pub chat: i64,
+    /// How many messages.
+    pub messages: i64,
+    /// Boot clock, ms: none of them is sent before this.
+    pub until: i64,
+    /// The chat refused us.
+    pub parked: bool,
+    /// Why one of them could not be sent, if one was tried.
+    pub error: Option<String>,
+}
+
 /// The answer to "is everything well?", as far as the database knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpsRow {
@@ -213,6 +228,8 @@ pub struct View {
     pub events: Vec<Recorded>,
     /// Messages asked for.
     pub messages: Vec<OutboxRow>,
+    /// What waits to be sent, by chat, when messages were asked for.
+    pub backlog: Vec<BacklogRow>,
     /// Health asked for.
     pub ops: Option<OpsRow>,
     /// For updates of strangers: how many went unrecorded before this one, when this one is to be recorded.
@@ -227,6 +244,8 @@ pub struct View {
     pub polled_ms: Option<i64>,
     /// No daemon runs: the database alone answers.
     pub offline: bool,
+    /// Why the database takes no writes, while it does not.
+    pub refuses: Option<String>,
     /// Bytes free for the database, if that is known.
     pub free_bytes: Option<u64>,
     /// As many tasks are running as may be.

@@ -239,6 +239,8 @@ fn manuals_and_completions_are_written() {
         let output = place.run(args);
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", err(&output));
         assert!(out(&output).contains(expected), "{args:?}: {}", out(&output));
+        let hidden = ["commands-md", "commands__md"].iter().any(|name| out(&output).contains(name));
+        assert!(!hidden || args == ["commands-md"], "{args:?} tells of a command that is for us");
     }
 }
 

@@ -1,6 +1,8 @@
 //! From asking to the report.
 
 use crate::world::*;
+use mainstay::event::Fact;
+use mainstay::id::{Actor, TaskId};
 use mainstay::task::State;
 use serde_json::json;
 
@@ -118,6 +120,26 @@ fn each_command_needs_its_role() {
     w.quiet();
     assert_eq!(w.shows(OLGA, "needs the role admin"), 1);
     assert_eq!(w.shows(VIC, "needs the role"), 4, "{:?}", w.texts(VIC));
+    w.check();
+}
+
+#[test]
+fn who_tried_what_their_role_does_not_allow_stands_in_the_story_of_the_task() {
+    let mut w = World::new();
+    w.say_in(GROUP, OLGA, "/newtask build");
+    w.quiet();
+    w.press(VIC, GROUP, 1, "Approve");
+    w.say(OLGA, "/approve 1");
+    let refusals = |w: &World| {
+        let of_task = w.events().into_iter().filter(|e| e.task == Some(TaskId(1)));
+        of_task.filter(|e| matches!(e.fact, Fact::Refused { .. })).map(|e| e.actor).collect::<Vec<_>>()
+    };
+    assert_eq!(refusals(&w), [Actor::User(VIC), Actor::User(OLGA)]);
+    let story = w.cli("trace 1").text;
+    assert_eq!(story.matches("refused: /approve needs the role approver").count(), 2, "{story}");
+    assert_eq!(w.state(1), State::Requested);
+    w.press(AXEL, GROUP, 1, "Approve");
+    assert_eq!(w.state(1), State::Approved, "the button is left to others");
     w.check();
 }
 

@@ -208,7 +208,12 @@ fn a_chat_that_does_not_want_us_is_parked_and_served_when_it_returns() {
     assert!(w.texts(OLGA).is_empty());
     let tried = w.chats.borrow().calls.iter().filter(|(.., chat)| *chat == OLGA).count();
     assert_eq!(tried, 1);
-    assert!(w.cli("inbox").text.contains("waits to be sent"));
+    let inbox = w.cli("inbox");
+    assert!(inbox.text.contains("waits to be sent"));
+    let waits = format!("3 messages wait for chat {OLGA}: it does not want us (");
+    assert!(inbox.text.starts_with(&waits) && inbox.text.contains("; tried again in 5 h"), "{inbox:?}");
+    // Only the first was tried: for a program the others are on the list all the same.
+    assert_eq!(inbox.data.as_array().map(Vec::len), Some(3), "{inbox:?}");
     w.chats.borrow_mut().blocked.clear();
     w.membership(OLGA, OLGA, "member");
     w.quiet();
@@ -236,6 +241,23 @@ fn a_group_that_became_a_supergroup_keeps_its_tasks_and_its_rights() {
     w.cli("newtask build");
     w.quiet();
     assert!(w.card(new, 2).is_some());
+    w.check_settled();
+}
+
+#[test]
+fn nobody_is_told_that_all_was_delivered_while_something_waits() {
+    let mut w = World::new();
+    assert_eq!(w.cli("inbox").text, "everything was delivered");
+    w.chats.borrow_mut().faults.push_back(Fault::Flood(600_000));
+    w.say(OLGA, "/kinds");
+    w.say(OLGA, "/newtask build");
+    w.advance(60_000);
+    let inbox = w.cli("inbox");
+    let waits = format!("2 messages wait for chat {OLGA}: not before 9 min");
+    assert!(inbox.text.starts_with(&waits) && !inbox.text.contains("was delivered"), "{inbox:?}");
+    w.advance(700_000);
+    let inbox = w.cli("inbox");
+    assert_eq!((inbox.text.as_str(), inbox.data), ("everything was delivered", serde_json::json!([])));
     w.check_settled();
 }
 
@@ -289,4 +311,37 @@ fn an_answer_that_is_too_long_for_a_message_is_a_document() {
     w.advance(600_000);
     let chats = w.chats.borrow();
     assert!(chats.chats[&OLGA].values().any(|m| m.document.is_some()));
+}
+
+#[test]
+fn foreign_text_commands_neither_a_chat_nor_a_terminal_and_data_stays_exact() {
+    // Clear the screen, ring, set the title, a C1 command, the direction of writing turned.
+    const EVIL: &str = "a\u{1b}[2Jb\u{7}\u{1b}]0;x\u{9b}31m\u{202e}c\u{2066}\u{0}";
+    let mut w = World::new();
+    w.say(OLGA, &format!("/newtask deploy exit:3@9000 progress:{EVIL}@10 {EVIL}"));
+    w.say(OLGA, &format!("/plan 1 {EVIL}"));
+    w.say(ADA, &format!("/approve 1 {EVIL}"));
+    w.say(AXEL, "/approve 1");
+    w.say(OLGA, "/resume 1");
+    w.advance(6_000);
+    assert!(w.shows(OLGA, "RUNNING") > 0 && w.shows(OLGA, "␛[2J") > 0, "{:?}", w.texts(OLGA));
+    w.say(OLGA, &format!("/newtask build {EVIL}"));
+    w.say(AXEL, &format!("/reject 2 {EVIL}"));
+    w.say(OLGA, &format!("/help {EVIL}"));
+    w.say(OLGA, &format!("/newtask {EVIL} {EVIL}"));
+    w.write(OLGA, OLGA, &format!("/newtask build {EVIL}"), 3_600_000, serde_json::json!({}));
+    for question in ["status 1", "status 2", "why 1", "why 2", "trace 1", "trace 2", "list", "board", "inbox"] {
+        w.say(OLGA, &format!("/{question}"));
+    }
+    w.quiet();
+    let commands = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{2066}';
+    let texts: Vec<String> = [OLGA, AXEL, ADA].iter().flat_map(|chat| w.texts(*chat)).collect();
+    assert!(texts.iter().filter(|text| text.contains('␛')).count() > 10, "{texts:?}");
+    for text in &texts {
+        assert!(!text.contains(commands), "{text:?}");
+    }
+    let answer = w.cli("status 2");
+    assert!(answer.text.contains("␛[2J") && !answer.text.contains(commands), "{answer:?}");
+    assert_eq!((&answer.data["prompt"], &answer.data["evidence"]), (&EVIL.into(), &EVIL.into()));
+    w.check_settled();
 }

@@ -37,6 +37,48 @@ fn while_the_database_is_locked_nothing_is_started_and_nothing_is_lost() {
 }
 
 #[test]
+fn while_the_database_refuses_questions_are_answered_and_changes_refused() {
+    let mut w = World::new();
+    let id = w.run_task("build", "exit:0");
+    w.quiet();
+    assert_eq!(w.cli("ops").data["status"], "healthy");
+    let lock = w.disk.look();
+    lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    // The first of them meets the trouble in its own turn, the others while it is waited out; most before any is answered.
+    let change = w.request("k", "newtask build");
+    let questions = [
+        format!("status {id}"),
+        format!("log {id}"),
+        format!("trace {id}"),
+        "list".into(),
+        "ops".into(),
+        "stat 1".into(),
+    ];
+    let asked = questions.map(|question| (w.request(&question, &question), question));
+    w.settle();
+    let refused = w.answer(change).expect("an answer at once");
+    assert!(!refused.ok && refused.text.contains("nothing was done"), "{refused:?}");
+    for (connection, question) in asked {
+        let now = w.answer(connection).unwrap_or_else(|| panic!("no answer to {question}"));
+        if question == "ops" {
+            assert_eq!(now.data["status"], "broken");
+            assert!(now.text.contains("database is locked: nothing new starts"), "{now:?}");
+            continue;
+        }
+        let later = w.cli(&question);
+        assert_eq!((&now.text, now.ok), (&later.text, later.ok));
+        let offered = if question == "stat 1" { "did you mean" } else { "" };
+        assert!(now.text.contains(offered) && now.ok == offered.is_empty(), "{question}: {now:?}");
+    }
+    assert!(!w.cli("newtask build").ok);
+    lock.execute_batch("COMMIT").expect("unlocked");
+    drop(lock);
+    w.quiet();
+    assert_eq!((w.tasks(), w.cli("ops").data["status"].clone()), (1, "healthy".into()));
+    w.check_settled();
+}
+
+#[test]
 fn a_commit_that_reported_failure_and_is_there_is_performed_once() {
     let mut w = World::new();
     let id = w.approved("build", "exit:0");

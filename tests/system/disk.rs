@@ -97,6 +97,10 @@ fn a_disk_that_fills_up_loses_nothing_and_does_nothing_twice() {
         Some(answer)
     });
     assert!(refused["text"].as_str().is_some_and(|text| text.contains("nothing was done")), "{refused}");
+    // What only looks is answered, and one of the answers is how it stands with the disk.
+    assert_eq!(line.done(&["status", &running.to_string()])["state"], "RUNNING");
+    line.done(&["log", &running.to_string()]);
+    assert_eq!(line.done(&["ops"])["status"], "broken");
     // A task that ends meanwhile leaves its receipt in the space that was reserved for it.
     place.release("go");
     place.wait_for_entry(running, "end");
@@ -156,4 +160,35 @@ fn a_read_only_state_directory_is_refused() {
     assert!(log.contains("read-only"), "{log}");
     // Looking is still possible.
     assert_eq!(place.cli(&["status", &id.to_string()])["state"], "SUCCEEDED");
+}
+
+/// Says so much once it may, and ends.
+const LOUD: &str = r#"
+[[kind]]
+name = "loud"
+argv = ["/bin/sh", "-c", "until [ -e {dir}/go ]; do sleep 0.02; done; head -c 300000 /dev/zero | tr '\\0' x; exit 3"]
+self_approval = true
+"#;
+
+#[test]
+fn output_that_a_full_disk_swallowed_is_told_of() {
+    let mut place = Place::new("", LOUD);
+    let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
+    place.start();
+    let id = place.let_run("loud", "");
+    place.wait_for(id, "RUNNING");
+    let filler = disk.fill();
+    place.release("go");
+    let receipt = until("its receipt", || fs::read(place.path(&format!("state/attempts/{id}-1/receipt.json"))).ok());
+    let receipt: serde_json::Value = serde_json::from_slice(&receipt).expect("a receipt");
+    fs::remove_file(filler).expect("make room");
+    let lost = receipt["stdout"]["lost"]["bytes"].as_u64().expect("a loss");
+    assert!(lost > 200_000 && receipt["stdout"]["bytes"] == 300_000, "{receipt}");
+    place.wait_for(id, "FAILED");
+    let log = place.cli(&["log", &id.to_string()])["log"].as_str().expect("text").to_owned();
+    assert!(
+        log.ends_with(&format!("[mainstay: {lost} bytes of output lost: No space left on device (os error 28)]\n"))
+    );
+    place.assert_sound();
+    place.terminate();
 }

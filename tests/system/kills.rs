@@ -6,6 +6,7 @@ use super::place::{Chance, Place, kill, kills_wanted, lives, until};
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// Kills of one test when nobody asks for more.
@@ -53,6 +54,40 @@ struct Wish {
     code: i64,
     /// Whether it was let run.
     resumed: bool,
+}
+
+/// Keeps a core busy as long as it is held.
+struct Busy(Child);
+
+impl Busy {
+    fn begin() -> Busy {
+        Busy(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a busy process"))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_start_right_after_a_kill_waits_until_the_dying_daemon_lets_go() {
+    let mut place = Place::new("autonomy = \"auto\"", "");
+    // With every core busy, a killed process waits for its turn to die.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let _busy: Vec<Busy> = (0..cores * 3).map(|_| Busy::begin()).collect();
+    place.start();
+    for round in 0..40 {
+        // Every other time it is killed while it starts something: what it forked has all that it had open.
+        if round % 2 == 0 {
+            place.line().done(&["newtask", "light", "for 0 0"]);
+        }
+        place.kill_and_start();
+    }
+    place.assert_sound();
+    place.terminate();
 }
 
 #[test]

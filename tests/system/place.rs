@@ -247,6 +247,16 @@ impl Place {
         daemon.wait().expect("wait");
     }
 
+    /// `kill -9`, and at once the next daemon, as by somebody who does not wait for the end of the old one.
+    pub(crate) fn kill_and_start(&mut self) {
+        let mut old = self.daemon.take().expect("a daemon runs");
+        old.kill().expect("kill");
+        self.launch();
+        // Until then the old one's socket may still take connections.
+        old.wait().expect("wait");
+        self.wait_for_socket();
+    }
+
     /// Asks the daemon to end, and gives how it did.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).expect("signal");

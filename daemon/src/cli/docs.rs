@@ -1,7 +1,7 @@
 //! What is written about the command line: completions, manual pages, `docs/COMMANDS.md`. All from the same tables.
 
 use super::{grammar, print};
-use crate::command::{Effect, Role};
+use crate::command::{Effect, Role, Takes};
 use crate::config::keys::{KEYS, Section};
 use crate::exit::{ExitCode, Fatal};
 use clap::ArgMatches;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub(super) fn completions(matches: &ArgMatches) -> Result<ExitCode, Fatal> {
     let shell = matches.get_one::<clap_complete::Shell>("shell").copied().expect("clap asks for it");
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut grammar::command(), "mainstay", &mut script);
+    clap_complete::generate(shell, &mut grammar::public(), "mainstay", &mut script);
     print(String::from_utf8_lossy(&script).trim_end());
     Ok(ExitCode::Ok)
 }
@@ -53,8 +53,14 @@ pub fn commands_md() -> String {
         };
         let _ = writeln!(md, "| `{}` | {} | {who} | {down} |", syntax.usage().replace('|', "\\|"), syntax.about);
     }
+    md += "\n`id` is a task's number. What else there is to say of arguments:\n\n| command | argument | |\n| --- | --- | --- |\n";
+    for (syntax, arg) in crate::command::COMMANDS.iter().flat_map(|s| s.args.iter().map(move |arg| (s, arg))) {
+        if arg.takes != Takes::Task {
+            let _ = writeln!(md, "| `{}` | `{}` | {} |", syntax.name, arg.name, arg.text());
+        }
+    }
     md += "\nOnly on the machine:\n\n| command | does |\n| --- | --- |\n";
-    for command in grammar::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+    for command in grammar::public().get_subcommands() {
         if grammar::rows().all(|row| row.name != command.get_name()) {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             let _ = writeln!(md, "| `mainstay {}` | {about} |", command.get_name());

@@ -18,6 +18,11 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Syntax> {
 
 /// All of it.
 pub(crate) fn command() -> Command {
+    public().subcommand(commands_md())
+}
+
+/// What people are told of. Completions would offer hidden commands too.
+pub(crate) fn public() -> Command {
     let codes: String =
         ExitCode::ALL.iter().map(|code| format!("\n  {:>3}  {}", code.number(), code.meaning())).collect();
     Command::new("mainstay")
@@ -30,7 +35,7 @@ pub(crate) fn command() -> Command {
         .max_term_width(100)
         .args(globals())
         .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), logs(), completions(), man(), commands_md()])
+        .subcommands([run(), check(), logs(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -89,17 +94,17 @@ fn with_args(command: Command) -> Command {
 }
 
 fn table_arg(arg: &'static crate::command::Arg) -> Arg {
-    let clap = Arg::new(arg.name).help(arg.about).required(arg.required);
+    let clap = Arg::new(arg.name).help(arg.text()).required(arg.required);
     match arg.takes {
         Takes::Task => clap.value_name("ID").value_parser(task_id as fn(&str) -> Result<String, String>),
         Takes::Word => clap.value_name(arg.name.to_uppercase()),
         // Not checked here: `list running` leaves the number out, which the table's own parser understands.
-        Takes::Number => clap.value_name(arg.name.to_uppercase()),
+        Takes::Number { .. } => clap.value_name(arg.name.to_uppercase()),
         Takes::OneOf(words) => clap
             .value_name(arg.name.to_uppercase())
             .ignore_case(true)
             .value_parser(ValueParser::from(PossibleValuesParser::new(words))),
-        Takes::Rest => clap.value_name(arg.name.to_uppercase()).num_args(1..),
+        Takes::Rest { .. } => clap.value_name(arg.name.to_uppercase()).num_args(1..),
     }
 }
 

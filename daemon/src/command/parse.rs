@@ -72,7 +72,7 @@ fn parse(name: &str, rest: &str) -> Result<Command, ParseError> {
     let mut values: Vec<&str> = Vec::new();
     for (index, arg) in syntax.args.iter().enumerate() {
         let before = rest;
-        let value = if arg.takes == Takes::Rest {
+        let value = if matches!(arg.takes, Takes::Rest { .. }) {
             std::mem::take(&mut rest).trim_end()
         } else {
             let (word, after) = split_word(rest);
@@ -112,14 +112,14 @@ fn check(syntax: &Syntax, arg: &Arg, value: &str) -> Result<(), ParseError> {
                 Err(wrong(format!("{:?} is no task number: /{} (like 42)", shown(value), syntax.usage())))
             }
         },
-        Takes::Number => match value.parse::<u32>() {
+        Takes::Number { .. } => match value.parse::<u32>() {
             Ok(1..) => Ok(()),
             Ok(0) | Err(_) => Err(wrong(format!("{:?} is no positive number: /{}", shown(value), syntax.usage()))),
         },
         Takes::OneOf(words) if !words.contains(&value.to_lowercase().as_str()) => {
             Err(wrong(format!("{:?} is none of {}: /{}", shown(value), words.join(", "), syntax.usage())))
         }
-        Takes::OneOf(_) | Takes::Word | Takes::Rest => Ok(()),
+        Takes::OneOf(_) | Takes::Word | Takes::Rest { .. } => Ok(()),
     }
 }
 
@@ -141,7 +141,10 @@ pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&
 fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError> {
     let text = |i: usize| values.get(i).map_or_else(String::new, |v| (*v).to_owned());
     let task = || TaskId(values.first().and_then(|v| v.parse::<TaskId>().ok()).map_or(0, |t| t.0));
-    let number = |i: usize, default: u32| values.get(i).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let number = |i: usize| match syntax.args.get(i).map(|arg| arg.takes) {
+        Some(Takes::Number { default, max }) => values.get(i).and_then(|v| v.parse().ok()).unwrap_or(default).min(max),
+        Some(Takes::Task | Takes::Word | Takes::OneOf(_) | Takes::Rest { .. }) | None => 0,
+    };
     Ok(match syntax.name {
         "start" => Command::Start,
         "help" => Command::Help { command: values.first().map(|v| v.trim_start_matches('/').to_lowercase()) },
@@ -149,7 +152,7 @@ fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError
         "kinds" => Command::Kinds,
         "newtask" => Command::NewTask { kind: text(0), prompt: text(1) },
         "status" => Command::Status { task: task() },
-        "list" => Command::List { limit: number(0, 10).min(100), state: values.get(1).and_then(|v| v.parse().ok()) },
+        "list" => Command::List { limit: number(0), state: values.get(1).and_then(|v| v.parse().ok()) },
         "approve" => Command::Approve { task: task(), note: text(1) },
         "reject" => Command::Reject { task: task(), reason: text(1) },
         "plan" => Command::Plan { task: task(), text: text(1) },
@@ -157,10 +160,10 @@ fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError
         "resume" => Command::Resume { task: task() },
         "stop" => Command::Stop { task: task() },
         "recover" => Command::Recover { task: task() },
-        "rerun" => Command::Rerun { task: task(), copies: number(1, 1).min(5) },
+        "rerun" => Command::Rerun { task: task(), copies: number(1) },
         "why" => Command::Why { task: task() },
         "trace" => Command::Trace { of: text(0) },
-        "log" => Command::Log { task: task(), lines: number(1, 20).min(1_000) },
+        "log" => Command::Log { task: task(), lines: number(1) },
         "board" => Command::Board,
         "ops" => Command::Ops,
         "inbox" => Command::Inbox,
@@ -183,6 +186,7 @@ fn review(task: TaskId, verdict: &str, rest: &str) -> Result<Command, ParseError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy;
     use crate::task::State;
 
     #[test]
@@ -233,6 +237,34 @@ mod tests {
         assert_eq!(parse_text("/list running", None), Parsed::Command(running));
         let five = Command::List { limit: 5, state: Some(State::Failed) };
         assert_eq!(parse_text("/list 5 FAILED", None), Parsed::Command(five));
+    }
+
+    #[test]
+    fn numbers_have_a_default_and_a_limit_which_their_texts_name() {
+        for (line, expected) in [
+            ("/list", Command::List { limit: 10, state: None }),
+            ("/list 1000", Command::List { limit: 100, state: None }),
+            ("/rerun 1", Command::Rerun { task: TaskId(1), copies: 1 }),
+            ("/rerun 1 99", Command::Rerun { task: TaskId(1), copies: 5 }),
+            ("/log 1", Command::Log { task: TaskId(1), lines: 20 }),
+            ("/log 1 4294967295", Command::Log { task: TaskId(1), lines: 1_000 }),
+        ] {
+            assert_eq!(parse_text(line, None), Parsed::Command(expected), "{line}");
+        }
+        let text = |name: &str, at: usize| {
+            let syntax = COMMANDS.iter().find(|s| s.name == name).expect("a row");
+            syntax.args[at].text()
+        };
+        for (name, at, limit) in [
+            ("list", 0, "(default 10, at most 100)".to_owned()),
+            ("rerun", 1, "(default 1, at most 5)".to_owned()),
+            ("log", 1, format!("of the last {} KiB (default 20, at most 1000)", policy::LOG_READ_BYTES_MAX / 1_024)),
+            ("newtask", 1, "(at most 64 KiB)".to_owned()),
+            ("plan", 1, "(at most 64 KiB)".to_owned()),
+            ("approve", 1, "(at most 2000 bytes)".to_owned()),
+        ] {
+            assert!(text(name, at).ends_with(&limit), "{name}: {}", text(name, at));
+        }
     }
 
     #[test]

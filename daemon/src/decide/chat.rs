@@ -44,7 +44,7 @@ fn button_command(button: &ButtonRow, username: Option<&str>) -> Option<Command>
         "resume" => Command::Resume { task },
         "stop" => Command::Stop { task },
         "recover" => Command::Recover { task },
-        "log" => Command::Log { task, lines: 20 },
+        "log" => Command::Log { task, lines: policy::LOG_LINES_DEFAULT },
         "why" => Command::Why { task },
         _ => return None,
     })
@@ -231,7 +231,7 @@ fn press(draft: &mut Draft<'_>, incoming: &Incoming, id: &str, user: i64, chat: 
         return pass(draft, incoming, Passed::Stranger, place, Some(user));
     }
     let banner = |text: &str, alert: bool| {
-        let text: String = text.chars().take(190).collect();
+        let text: String = report::visible(text).chars().take(190).collect();
         Effect::Tell(Call::AnswerPress { id: id.to_owned(), text, alert })
     };
     let Some(button) = draft.view.button.clone() else {

@@ -21,6 +21,7 @@ use crate::input::{Input, ReplyTo};
 use crate::plan::{Effect, Plan};
 use crate::policy;
 use crate::ports::{Answer, Outgoing};
+use crate::report;
 use crate::task::State;
 use crate::view::{TaskView, View};
 
@@ -162,8 +163,10 @@ impl<'a> Draft<'a> {
         self.record(task, None, Actor::System, Fact::Queued { id, class, chat, what, anew: false });
     }
 
-    /// Answers whoever asked: a message in the chat, a line on the socket.
+    /// Answers whoever asked: a message in the chat, a line on the socket. What is foreign in it commands neither; the data
+    /// for programs stays exact.
     pub fn reply(&mut self, to: ReplyTo, said: Said) {
+        let said = Said { text: report::visible(&said.text), ..said };
         match to {
             ReplyTo::Local { connection } => {
                 let answer = Answer { ok: said.ok, text: said.text, data: said.data };

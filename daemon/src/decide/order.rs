@@ -167,7 +167,8 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
     }
 }
 
-/// Says no, on record. Asking for what is so already (`already`) is no failure of the one who asks: it is a replay.
+/// Says no, on record: also in the story of the task that the command was about, whatever the reason (`task` is for the
+/// answer). Asking for what is so already (`already`) is no failure of the one who asks: it is a replay.
 pub fn refuse(
     draft: &mut Draft<'_>,
     asker: Asker,
@@ -183,7 +184,7 @@ pub fn refuse(
     } else {
         Fact::Refused { command: command.name().to_owned(), why: why.clone() }
     };
-    let about = task.map(|t| t.task.id);
+    let about = draft.view.task.as_ref().map(|t| t.task.id);
     draft.record_about(about, asker.actor, fact);
     let mut said = Said::no(why.clone());
     if let Some(task) = task {

@@ -32,7 +32,7 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             None => Said::no(format!("nothing is on record for {:?}", of.chars().take(40).collect::<String>())),
         },
         (Command::Ops, _) => report::ops(config, view, now),
-        (Command::Inbox, _) => report::inbox(&view.messages),
+        (Command::Inbox, _) => report::inbox(config, view, now),
         (Command::Log { lines, .. }, Some(task)) => {
             if task.task.attempt == 0 {
                 return Some(Said::yes(format!("#{} has not run yet", task.task.id), json!({ "log": "" })));
@@ -83,7 +83,7 @@ fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
             Some(s) => {
                 let mut text = format!("/{}\n{} (role {})", s.usage(), s.about, s.role.name());
                 for arg in s.args {
-                    text += &format!("\n  {}: {}", arg.name, arg.about);
+                    text += &format!("\n  {}: {}", arg.name, arg.text());
                 }
                 if !s.example.is_empty() {
                     text += &format!("\nexample: /{} {}", s.name, s.example);

@@ -63,6 +63,8 @@ struct State {
     connections: BTreeMap<u32, Connection>,
     /// The serial of the newest connection.
     newest: u32,
+    /// Counts what goes in and out, to tell who has been idle longest.
+    steps: u64,
     /// Connections to look at, by serial.
     work: VecDeque<u32>,
     requests: VecDeque<LocalRequest>,
@@ -104,6 +106,7 @@ impl LocalControl {
             reserve: reserve(),
             connections: BTreeMap::new(),
             newest: 0,
+            steps: 0,
             work: VecDeque::new(),
             requests: VecDeque::new(),
             held: 0,
@@ -257,6 +260,8 @@ impl State {
     fn serve(&mut self, epoll: BorrowedFd<'_>, serial: u32) {
         let Some(connection) = self.connections.get_mut(&serial) else { return };
         connection.listed = false;
+        self.steps += 1;
+        connection.used = self.steps;
         let before = connection.held();
         connection.advance(serial, &mut self.read_buffer, &mut self.requests);
         if self.held - before + connection.held() > policy::LOCAL_BUFFERED_BYTES_MAX {
@@ -297,6 +302,8 @@ impl State {
         let Some(connection) = self.connections.get_mut(&serial) else { return };
         self.write_buffer.clear();
         encode_into(&mut self.write_buffer, answer);
+        self.steps += 1;
+        connection.used = self.steps;
         let before = connection.held();
         let wrote = connection.answer(number, &self.write_buffer);
         if self.after_write(epoll, serial, before, wrote) {
@@ -336,7 +343,7 @@ impl State {
             tracing::warn!(uid, "a local client of another user was turned away");
             return turn_away(&fd, "not_permitted", &format!("user {uid} may not talk to this daemon"));
         }
-        if self.connections.len() >= policy::LOCAL_CONNECTIONS_MAX {
+        if self.connections.len() >= policy::LOCAL_CONNECTIONS_MAX && !self.make_room() {
             let text = format!("{} clients are connected, which is the limit; try again", self.connections.len());
             return turn_away(&fd, "busy", &text);
         }
@@ -353,6 +360,16 @@ impl State {
         }
         self.connections.insert(self.newest, Connection::new(fd, uid));
         self.list(self.newest);
+    }
+
+    /// Ends the connection that has been idle longest, if one is: clients that only hold on keep nobody out. Its client, if
+    /// it still wants something, connects again.
+    fn make_room(&mut self) -> bool {
+        let idle = self.connections.iter().filter(|(_, connection)| connection.is_idle());
+        let mut idle: Vec<(u64, u32)> = idle.map(|(serial, connection)| (connection.used, *serial)).collect();
+        idle.sort_unstable();
+        let longest = idle.into_iter().find(|(_, serial)| !self.connections[serial].has_news());
+        longest.is_some_and(|(_, serial)| self.connections.remove(&serial).is_some())
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The lock is a `flock`, so it ends with the process however that ends. What refuses to start changes nothing on disk.
 
+use super::process;
 use crate::exit::{ExitCode, Fatal};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
@@ -16,10 +17,11 @@ pub const LOCK_NAME: &str = "lock";
 /// Folders that the state directory has: attempts that live or wait to be looked at, and those put away.
 pub const SUBFOLDERS: [&str; 2] = ["attempts", "archive"];
 
-/// How long a child of a killed daemon is waited for: it needs milliseconds to its `exec`, which closes the lock for it.
-const INHERITED_FOR_MAX: Duration = Duration::from_secs(5);
+/// How long what is left of a killed daemon is waited for. It needs milliseconds, on a busy machine more; a process that
+/// is killed while it waits for its disk ends only when the disk has answered.
+const ENDING_FOR_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at it.
-const INHERITED_PAUSE: Duration = Duration::from_millis(5);
+const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// Held by the daemon for life.
 pub struct StateLock {
@@ -47,19 +49,21 @@ impl StateLock {
         let file =
             rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed("open", &path, &e.into()))?;
         let mut file = File::from(file);
-        let deadline = Instant::now() + INHERITED_FOR_MAX;
+        let deadline = Instant::now() + ENDING_FOR_MAX;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK) if is_left_behind(&mut file) && Instant::now() < deadline => {
-                    std::thread::sleep(INHERITED_PAUSE);
+                Err(Errno::WOULDBLOCK) if is_ending(&mut file) && Instant::now() < deadline => {
+                    std::thread::sleep(ENDING_PAUSE);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(held(state_dir, &mut file)),
                 Err(error) => return Err(failed("lock", &path, &error.into())),
             }
         }
         let pid = format!("{}\n", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
+        // Written over, not emptied first: at no time does the file say nobody's pid.
+        let written = file.rewind().and_then(|()| file.write_all(pid.as_bytes()));
+        let written = written.and_then(|()| file.set_len(pid.len() as u64));
         written.map_err(|e| failed("write", &path, &e))?;
         if existing.is_some_and(|metadata| metadata.mode() & 0o077 != 0) {
             // Prompts and output of tasks are nobody else's.
@@ -118,17 +122,17 @@ pub fn inspect(state_dir: &Path) -> Result<Option<Metadata>, Fatal> {
 
 fn pid_in(file: &mut File) -> String {
     let mut text = String::new();
-    // Written by the holder just after it took the lock: it may not be there yet.
     let _ = file.rewind();
     let _ = file.take(32).read_to_string(&mut text);
-    text.trim().to_owned()
+    text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
-/// Whether the holder is dead. A daemon that is killed while it starts a shim leaves a child that has not come as far as its
-/// `exec`: until then it has all that the daemon had open, the lock too.
-fn is_left_behind(file: &mut File) -> bool {
-    let Ok(pid) = pid_in(file).parse::<u32>() else { return false };
-    !Path::new("/proc").join(pid.to_string()).exists()
+/// Whether the holder is no daemon any more, and is only to let go of the lock. It may be the killed one itself: between the
+/// signal and the closing of its files lies the end of its system call and of its memory, and it may be a zombie for long.
+/// Or a child that it had for a shim and that has not come as far as its `exec`: until then it has all that the daemon had
+/// open. A file that says nobody yet is of a daemon that took the lock this instant, and will say so or end.
+fn is_ending(file: &mut File) -> bool {
+    pid_in(file).parse().map_or(true, process::is_ending)
 }
 
 fn held(state_dir: &Path, file: &mut File) -> Fatal {
@@ -168,6 +172,7 @@ pub fn user_name(uid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(dir)
@@ -197,6 +202,25 @@ mod tests {
         assert_eq!(fatal.code, ExitCode::AlreadyRunning);
         let expected = format!("another daemon (pid {}) holds the state directory", std::process::id());
         assert!(fatal.text.starts_with(&expected), "{fatal}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_dead_daemon_is_waited_for_also_while_nobody_has_buried_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        drop(StateLock::take(dir.path()).unwrap_or_else(|fatal| panic!("{fatal}")));
+        // A zombie for a killed daemon, and a child of its that still has what it had open, the lock too.
+        let mut dead = Command::new("true").spawn().expect("a process");
+        let path = dir.path().join(LOCK_NAME);
+        std::fs::write(&path, format!("{}\n", dead.id())).expect("write");
+        let file = File::options().read(true).write(true).open(&path).expect("open");
+        flock(&file, FlockOperation::NonBlockingLockExclusive).expect("nobody has it");
+        let mut child = Command::new("sleep").arg("0.3").stdin(file).spawn().expect("a process");
+        while !process::is_ending(dead.id()) {
+            std::thread::yield_now();
+        }
+        StateLock::take(dir.path()).unwrap_or_else(|fatal| panic!("{fatal}"));
+        child.wait().expect("bury");
+        dead.wait().expect("bury");
     }
 
     #[test]

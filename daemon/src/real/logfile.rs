@@ -1,8 +1,11 @@
 //! A task's output on disk: the newest part of it, in at most two files, with a digest over all of it.
 //!
-//! Writing never fails: what can't be written is counted as dropped. A full disk costs output, not the task.
+//! Writing never fails: what can't be written is counted as lost. A full disk costs output, not the task. Where the output
+//! goes on after a loss, a line of ours says so; the total is in the receipt, for which there always is room.
 
-use crate::attempt::LogDigest;
+use super::folder::{self, ReceiptState};
+use crate::attempt::{LogDigest, Lost};
+use crate::id::AttemptKey;
 use crate::ports::Stream;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -24,6 +27,10 @@ pub(super) struct LogFile {
     hasher: Sha256,
     bytes: u64,
     dropped: u64,
+    /// All that could not be written.
+    lost: Option<Lost>,
+    /// So much of it since the last byte that could be.
+    gap: u64,
 }
 
 /// The name of a stream's current file; the one before it ends in `.1`.
@@ -48,6 +55,8 @@ impl LogFile {
             hasher: Sha256::new(),
             bytes: 0,
             dropped: 0,
+            lost: None,
+            gap: 0,
         }
     }
 
@@ -68,19 +77,53 @@ impl LogFile {
     }
 
     fn keep(&mut self, mut data: &[u8]) {
-        while !data.is_empty() {
-            match self.current.as_mut().map(|file| file.write(data)) {
-                Some(Ok(n)) if n > 0 => {
-                    self.length += n as u64;
-                    data = &data[n..];
-                }
-                Some(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
-                Some(_) | None => {
-                    self.dropped += data.len() as u64;
-                    return;
-                }
+        let marked = if self.gap > 0 { self.mark() } else { Ok(()) };
+        let wrote = marked.and_then(|()| {
+            while !data.is_empty() {
+                let n = self.put(data)?;
+                self.length += n as u64;
+                data = &data[n..];
+            }
+            Ok(())
+        });
+        if let Err(error) = wrote {
+            self.lose(data.len() as u64, &error);
+        }
+    }
+
+    /// One write, of at least one byte.
+    fn put(&mut self, data: &[u8]) -> io::Result<usize> {
+        let file = self.current.as_mut().ok_or_else(|| io::Error::other("its file can't be opened"))?;
+        loop {
+            match file.write(data) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
             }
         }
+    }
+
+    fn lose(&mut self, bytes: u64, error: &io::Error) {
+        self.dropped += bytes;
+        self.gap += bytes;
+        self.lost.get_or_insert_with(|| Lost { bytes: 0, error: error.to_string() }).bytes += bytes;
+    }
+
+    /// Says where output is missing. Whole or not at all: half a line would pass for the task's.
+    fn mark(&mut self) -> io::Result<()> {
+        let error = self.lost.as_ref().map_or_else(String::new, |lost| lost.error.clone());
+        let line = format!("\n{}", mark(&Lost { bytes: self.gap, error }));
+        let n = self.put(line.as_bytes())?;
+        if n < line.len() {
+            if let Some(file) = &mut self.current {
+                file.set_len(self.length)?;
+                file.seek(SeekFrom::Start(self.length))?;
+            }
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.length += n as u64;
+        self.gap = 0;
+        Ok(())
     }
 
     /// Makes the current file the one before, if there is one; the old one before is gone.
@@ -92,13 +135,29 @@ impl LogFile {
             self.dropped += self.length;
         }
         self.length = 0;
-        self.current = open(&self.path).ok();
+        self.current = match open(&self.path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                self.lose(0, &error);
+                None
+            }
+        };
     }
 
     /// The totals.
-    pub(super) fn digest(self) -> LogDigest {
-        LogDigest { bytes: self.bytes, dropped: self.dropped, sha256: hex(&self.hasher.finalize()) }
+    pub(super) fn digest(mut self) -> LogDigest {
+        if self.gap > 0 {
+            // If there is still no room, the receipt says it alone.
+            let _ = self.mark();
+        }
+        let lost = self.lost.filter(|lost| lost.bytes > 0);
+        LogDigest { bytes: self.bytes, dropped: self.dropped, sha256: hex(&self.hasher.finalize()), lost }
     }
+}
+
+/// The line that says so.
+fn mark(lost: &Lost) -> String {
+    format!("[mainstay: {lost}]\n")
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -118,8 +177,32 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The last `lines` lines of a stream in `folder`, at most `max_bytes` of them; empty when there is none.
-pub(super) fn tail(folder: &Path, stream: Stream, lines: usize, max_bytes: usize) -> io::Result<String> {
+/// The last `lines` lines of a stream in the folder of an attempt, at most `max_bytes` of them; empty when there is none. If
+/// the receipt tells of lost output, so does a last line.
+pub(super) fn tail(
+    folder: &Path,
+    key: AttemptKey,
+    stream: Stream,
+    lines: usize,
+    max_bytes: usize,
+) -> io::Result<String> {
+    let mut text = written(folder, stream, lines, max_bytes)?;
+    if let ReceiptState::There(receipt) = folder::read_receipt(folder, key) {
+        let digest = match stream {
+            Stream::Stdout => receipt.stdout,
+            Stream::Stderr => receipt.stderr,
+        };
+        if let Some(lost) = digest.lost {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text += &mark(&lost);
+        }
+    }
+    Ok(text)
+}
+
+fn written(folder: &Path, stream: Stream, lines: usize, max_bytes: usize) -> io::Result<String> {
     let path = folder.join(name(stream));
     let mut bytes = last_bytes(&path, max_bytes)?;
     if bytes.len() < max_bytes {
@@ -163,10 +246,31 @@ mod tests {
         let all: Vec<u8> = (0..5000u32).map(|i| b'a' + (i % 26) as u8).collect();
         all.chunks(333).for_each(|chunk| log.write(chunk));
         let digest = log.digest();
-        let kept = tail(folder.path(), Stream::Stdout, usize::MAX, usize::MAX).expect("tail");
+        let kept = written(folder.path(), Stream::Stdout, usize::MAX, usize::MAX).expect("tail");
         assert!(all.ends_with(kept.as_bytes()) && kept.len() as u64 >= 1024 && kept.len() as u64 <= 2048);
         assert_eq!((digest.bytes, digest.dropped), (5000, 5000 - kept.len() as u64));
         assert_eq!(digest.sha256, hex(&Sha256::digest(&all)));
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_counted_and_marked_where_it_is_missing() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join(name(Stream::Stdout));
+        // In the way of the file, as a full disk is: nothing can be opened there.
+        fs::create_dir_all(path.join("in the way")).expect("make");
+        fs::create_dir_all(older(&path).join("in the way")).expect("make");
+        let mut log = LogFile::new(folder.path(), Stream::Stdout, 4096);
+        log.write(b"first\n");
+        log.write(b"second\n");
+        fs::remove_dir_all(&path).expect("make room");
+        fs::remove_dir_all(older(&path)).expect("make room");
+        log.write(b"third\n");
+        let digest = log.digest();
+        let lost = digest.lost.expect("a loss");
+        assert_eq!((digest.bytes, digest.dropped, lost.bytes), (19, 13, 13));
+        assert!(lost.error.contains("directory"), "{lost}");
+        let kept = written(folder.path(), Stream::Stdout, 9, 1000).expect("tail");
+        assert_eq!(kept, format!("\n[mainstay: 13 bytes of output lost: {}]\nthird\n", lost.error));
     }
 
     #[test]

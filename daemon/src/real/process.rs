@@ -33,10 +33,31 @@ pub(super) fn stat(pid: u32) -> Option<Stat> {
     parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-fn parse(pid: u32, line: &[u8]) -> Option<Stat> {
-    // The second field is the command's name in parentheses and may contain anything, also parentheses and newlines.
+/// Whether a pid is nobody's, or of a process that will run nothing of its own any more: it may still hold what it had open.
+pub(super) fn is_ending(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/stat")).map_or(true, |line| parse_ending(&line).unwrap_or(false))
+}
+
+fn parse_ending(line: &[u8]) -> Option<bool> {
+    const PF_EXITING: u64 = 0x4;
+    const SIGKILL: u64 = 9;
+    let fields = fields(line)?;
+    let number = |i: usize| fields.get(i).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    // A zombie, or one of its threads is not that far yet; on its way out; about to be told; or, where the kernel shows it,
+    // all that lies between: what the whole process is ending with.
+    let zombie = matches!(*fields.first()?, "Z" | "X" | "x");
+    let (exiting, told, by) = (number(6) & PF_EXITING != 0, number(28) & 1 << (SIGKILL - 1) != 0, number(49));
+    Some(zombie || exiting || told || by == SIGKILL)
+}
+
+/// What comes after the command's name, which stands in parentheses and may contain anything, also parentheses and newlines.
+fn fields(line: &[u8]) -> Option<Vec<&str>> {
     let after = line.iter().rposition(|b| *b == b')')? + 1;
-    let fields: Vec<&str> = std::str::from_utf8(line.get(after..)?).ok()?.split_ascii_whitespace().collect();
+    Some(std::str::from_utf8(line.get(after..)?).ok()?.split_ascii_whitespace().collect())
+}
+
+fn parse(pid: u32, line: &[u8]) -> Option<Stat> {
+    let fields = fields(line)?;
     let number = |i: usize| fields.get(i)?.parse::<u64>().ok();
     // A main thread that has ended while others go on shows as Z with more than one thread: that process lives.
     let over = matches!(*fields.first()?, "Z" | "X" | "x") && number(17)? <= 1;
@@ -179,6 +200,28 @@ mod tests {
         let line = |threads: u32| format!("7 (a) Z 3 7 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
         assert!(parse(7, line(1).as_bytes()).expect("parses").dead);
         assert!(!parse(7, line(2).as_bytes()).expect("parses").dead);
+    }
+
+    #[test]
+    fn every_sign_of_a_process_that_is_ending_is_seen() {
+        let line = |state: &str, flags: u32, pending: u32, code: u32| {
+            let between = "0 ".repeat(21);
+            format!("7 (a) {state} 3 7 5 0 -1 {flags} {between}{pending} {}{code}", "0 ".repeat(20))
+        };
+        for (state, flags, pending, code, ending) in [
+            ("S", 0x40_0100, 0, 0, false),
+            ("D", 0x40_0100, 1 << 14, 0, false),
+            // Stopped by hand: it goes on one day.
+            ("T", 0x40_0100, 0, 19, false),
+            ("Z", 0x40_0100, 0, 0, true),
+            ("R", 0x40_0104, 0, 0, true),
+            ("D", 0x40_0100, 1 << 8, 0, true),
+            ("R", 0x40_0100, 0, 9, true),
+        ] {
+            let line = line(state, flags, pending, code);
+            assert_eq!(parse_ending(line.as_bytes()), Some(ending), "{line}");
+        }
+        assert!(!is_ending(std::process::id()));
     }
 
     #[test]

@@ -419,6 +419,6 @@ impl Runner for LocalRunner {
     fn tail(&self, key: AttemptKey, stream: Stream, lines: usize, max_bytes: usize) -> Result<String, String> {
         let live = self.folder(key);
         let folder = if live.is_dir() { live } else { self.archived(key) };
-        logfile::tail(&folder, stream, lines, max_bytes).map_err(|e| format!("read log of attempt {key}: {e}"))
+        logfile::tail(&folder, key, stream, lines, max_bytes).map_err(|e| format!("read log of attempt {key}: {e}"))
     }
 }

@@ -285,7 +285,8 @@ pub fn log(key: AttemptKey, result: &Result<String, String>, to: ReplyTo) -> Sai
     match result {
         Err(error) => Said::no(format!("the output of {key} can't be read: {error}")),
         Ok(output) if output.is_empty() => {
-            Said::yes(format!("#{} has written nothing", key.task), json!({ "log": "" }))
+            // Not "has written nothing": of what runs now, output may be lost that its shim had no room to tell of.
+            Said::yes(format!("no output of #{} is on disk", key.task), json!({ "log": "" }))
         }
         Ok(output) => {
             let mut text = Text::default();

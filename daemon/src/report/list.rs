@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::decide::{Moment, Said};
 use crate::event::What;
 use crate::task::State;
-use crate::view::{OutboxRow, TaskRow};
+use crate::view::{BacklogRow, TaskRow, View};
 use serde_json::{Value, json};
 
 fn line(config: &Config, task: &TaskRow, now: Moment) -> String {
@@ -60,11 +60,12 @@ pub fn board(config: &Config, mode: Mode, tasks: &[TaskRow], now: Moment) -> Sai
     Said::yes(text, data)
 }
 
-/// The answer to `/inbox`: messages that did not arrive, or may not have.
-pub fn inbox(messages: &[OutboxRow]) -> Said {
-    let mut text = Vec::new();
+/// The answer to `/inbox`: how much waits for which chat and why, then the messages that did not arrive or may not have.
+/// The data has every message that waits, as far as they were loaded.
+pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
+    let mut text: Vec<String> = view.backlog.iter().map(|row| backlog(config, view, row, now)).collect();
     let mut data = Vec::new();
-    for row in messages {
+    for row in &view.messages {
         let what = match &row.what {
             What::Text(content) => short(&content.text, 80),
             What::Document { name, .. } => name.clone(),
@@ -78,7 +79,9 @@ pub fn inbox(messages: &[OutboxRow]) -> Said {
             (_, false) => "waits to be sent",
         };
         let error = row.error.clone().unwrap_or_default();
-        text.push(format!("{what}{task} to {}: {state} ({} tries; {})", row.chat, row.tries, short(&error, 80)));
+        if row.state == "refused" || row.marked || row.tries > 0 {
+            text.push(format!("{what}{task} to {}: {state} ({} tries; {})", row.chat, row.tries, short(&error, 80)));
+        }
         data.push(json!({
             "id": row.id, "chat": row.chat, "task_id": row.task, "what": what, "state": state, "tries": row.tries,
             "error": row.error,
@@ -86,4 +89,18 @@ pub fn inbox(messages: &[OutboxRow]) -> Said {
     }
     let text = if text.is_empty() { "everything was delivered".to_owned() } else { text.join("\n") };
     Said::yes(text, Value::from(data))
+}
+
+fn backlog(config: &Config, view: &View, row: &BacklogRow, now: Moment) -> String {
+    let (what, waits) = if row.messages == 1 { ("message", "waits") } else { ("messages", "wait") };
+    let error = row.error.as_ref().map_or_else(String::new, |error| format!(" ({})", short(error, 80)));
+    let left = span(row.until - now.boot_ms);
+    let why = match (row.parked, row.until > now.boot_ms) {
+        _ if config.telegram.is_none() => "no bot is configured".to_owned(),
+        _ if view.offline => format!("the daemon is not running{error}"),
+        (true, true) => format!("it does not want us{error}; tried again in {left}, or when it wants us again"),
+        (false, true) => format!("not before {left} from now{error}"),
+        (_, false) => format!("next to be sent{error}"),
+    };
+    format!("{} {what} {waits} for chat {}: {why}", row.messages, row.chat)
 }

@@ -7,11 +7,13 @@ mod card;
 mod list;
 mod ops;
 mod trace;
+mod visible;
 
 pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{board, inbox, list};
 pub use ops::ops;
 pub use trace::trace;
+pub use visible::visible;
 
 use crate::config::Config;
 use crate::decide::Moment;
@@ -19,7 +21,7 @@ use crate::id::Actor;
 use crate::view::TaskView;
 use serde_json::{Value, json};
 
-/// A text in the making, that remembers which parts are foreign.
+/// A text in the making, that remembers which parts are foreign. All of it can be read, and commands nothing ([`visible`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
     /// The text so far.
@@ -34,7 +36,7 @@ impl Text {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        self.text += line;
+        self.text += &visible(line);
     }
 
     /// Adds lines of somebody else's: shown as they are, and nothing in them can be tapped.
@@ -44,7 +46,7 @@ impl Text {
         }
         self.line("");
         let offset = self.text.encode_utf16().count();
-        self.text += text;
+        self.text += &visible(text);
         self.pre.push((offset, text.encode_utf16().count()));
     }
 }
@@ -76,7 +78,7 @@ pub fn span(ms: i64) -> String {
 
 /// Foreign text on one line, cut to `max` characters.
 pub fn short(text: &str, max: usize) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = visible(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if line.chars().count() > max {
         line = line.chars().take(max - 1).collect::<String>() + "…";
     }

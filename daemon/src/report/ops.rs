@@ -95,6 +95,9 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     if view.offline {
         broken.push("the daemon is not running: nothing is read, started or reported".to_owned());
     }
+    if let Some(why) = &view.refuses {
+        broken.push(format!("the daemon can't {why}: nothing new starts, and changes are refused"));
+    }
     // Old ones stay on record and in the numbers; the one word is about now.
     if let Some(ago) = ops.violated_ms.map(|at| now.wall_ms - at).filter(|ago| *ago < DAY_MS) {
         let n = ops.violations;

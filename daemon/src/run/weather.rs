@@ -1,8 +1,10 @@
 //! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
 
 use super::{Daemon, Turned, Unsure, fatal, log};
+use crate::command::parse_argv;
 use crate::exit::Fatal;
 use crate::input::Input;
+use crate::perform::perform;
 use crate::plan::Effect;
 use crate::policy;
 use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
@@ -60,20 +62,23 @@ impl Daemon {
         Ok(())
     }
 
-    /// Waits a while for the storage to recover. Whoever asks locally in the meantime is told; the rest is kept.
-    pub(super) async fn weather(&mut self, mut held: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
-        let why = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
-        let refuse = |request: &LocalRequest| {
-            let data = serde_json::json!({ "error": why });
-            self.ports.control.answer(request.connection, Answer { ok: false, text: why.clone(), data });
-        };
-        // As long as nobody knows whether the commit is there, nobody can be told that nothing was done.
-        if self.unsure.is_none() {
-            held.retain(|input| {
-                let Input::Local(request) = input else { return true };
-                refuse(request);
-                false
-            });
+    /// Waits a while for the storage to recover. Whoever asks locally in the meantime is answered from what is on record, or
+    /// told that nothing was done; the rest is kept.
+    pub(super) async fn weather(&mut self, inputs: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
+        // As long as nobody knows whether the commit is there, nobody can be told what is, or that nothing was done.
+        let sure = self.unsure.is_none();
+        let readable = sure && self.reopen().is_ok();
+        let mut held = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let Input::Local(request) = input else {
+                held.push(input);
+                continue;
+            };
+            if sure {
+                self.tell(request, error, readable).await;
+            } else {
+                held.push(Input::Local(request));
+            }
         }
         let is_held = |held: &[Input], request: &LocalRequest| {
             held.iter().any(|input| matches!(input, Input::Local(other) if other.key == request.key))
@@ -84,17 +89,54 @@ impl Daemon {
             now + policy::backoff_ms(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS, tries, entropy);
         loop {
             self.ports.control.notify(Notice::Alive);
-            tokio::select! {
+            let request = tokio::select! {
                 biased;
-                request = self.ports.control.next() => match request {
-                    // The same again, on a new connection: whatever comes of it is told there too.
-                    ControlInput::Request(request) if is_held(&held, &request) => held.push(Input::Local(request)),
-                    ControlInput::Request(request) => refuse(&request),
-                    ControlInput::Terminate => { held.push(Input::Terminate); return held; }
-                },
+                request = self.ports.control.next() => request,
                 () = self.ports.time.sleep_until(until) => return held,
+            };
+            match request {
+                // The same again, on a new connection: whatever comes of it is told there too.
+                ControlInput::Request(request) if is_held(&held, &request) => held.push(Input::Local(request)),
+                ControlInput::Request(request) => self.tell(request, error, readable).await,
+                ControlInput::Terminate => {
+                    held.push(Input::Terminate);
+                    return held;
+                }
             }
         }
+    }
+
+    /// Answers a question; says of a change that it was not done.
+    async fn tell(&mut self, request: LocalRequest, error: &StoreError, readable: bool) {
+        let connection = request.connection;
+        // What can't be parsed changes nothing either, and is told why.
+        let is_question = parse_argv(&request.argv).map_or(true, |command| command.is_read());
+        if is_question && readable && self.look_up(Input::Local(request), error).await.is_ok() {
+            return;
+        }
+        let text = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
+        let data = serde_json::json!({ "error": text });
+        self.ports.control.answer(connection, Answer { ok: false, text, data });
+    }
+
+    /// Loads, decides and performs as every turn does, but for the commit: a question leaves nothing to commit.
+    async fn look_up(&mut self, question: Input, error: &StoreError) -> Result<(), StoreError> {
+        let mut next = Some(question);
+        while let Some(input) = next.take() {
+            let now = self.moment();
+            let mut view = self.load(&input, now)?;
+            view.refuses = Some(error.to_string());
+            let plan = self.plan(&view, &input, now)?;
+            if !plan.events.is_empty() {
+                return Err(StoreError::Misfit(format!("a question that leaves events: {:?}", plan.events)));
+            }
+            for effect in plan.effects {
+                if let Some(future) = perform(&self.ports, effect) {
+                    next = future.await;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A connection on which a write failed is not used again: what is on disk decides.

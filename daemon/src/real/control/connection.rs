@@ -44,6 +44,8 @@ pub(super) struct Connection {
     ended: bool,
     /// In the list of connections to look at.
     pub(super) listed: bool,
+    /// When something last went in or out, in steps of the control's own count.
+    pub(super) used: u64,
     /// Written answers that the kernel has not taken yet.
     output: Vec<u8>,
     /// The kernel was asked to tell when more can be written.
@@ -77,6 +79,7 @@ impl Connection {
             hung_up: false,
             ended: false,
             listed: false,
+            used: 0,
             output: Vec::new(),
             watches_output: false,
             first: 0,
@@ -92,6 +95,18 @@ impl Connection {
     /// Nothing will ever happen here again.
     pub(super) fn is_over(&self) -> bool {
         self.ended && self.input.is_empty() && self.answers.is_empty() && self.output.is_empty()
+    }
+
+    /// Nothing is half-read, in flight or to be fetched: to end here would lose nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        let nothing_read = self.input.is_empty() && !self.skipping && !self.readable;
+        nothing_read && self.answers.is_empty() && self.output.is_empty()
+    }
+
+    /// Something has come that was not looked at yet.
+    pub(super) fn has_news(&self) -> bool {
+        let mut byte = [0_u8; 1];
+        matches!(recv(&self.fd, &mut byte, RecvFlags::DONTWAIT | RecvFlags::PEEK), Ok((1.., _)))
     }
 
     /// Takes no more requests before some of its answers are gone.

@@ -299,21 +299,50 @@ fn answers_given_out_of_order_arrive_in_order_and_strange_addresses_are_ignored(
 }
 
 #[test]
-fn one_client_too_many_is_told_so_and_gets_in_when_another_leaves() {
+fn one_client_too_many_is_told_so_while_none_is_idle_and_gets_in_when_another_leaves() {
     play(|path| async move {
         let mut clients = Vec::new();
-        for i in 0..policy::LOCAL_CONNECTIONS_MAX {
+        for _ in 0..policy::LOCAL_CONNECTIONS_MAX {
             let mut client = Client::connect(&path).await;
-            client.ask(&i.to_string(), &["ops"]).await;
+            client.write(b"{\"half\":").await;
             clients.push(client);
         }
         let mut late = Client::connect(&path).await;
         assert_eq!(error_of(&late.read().await), "busy");
         clients.pop();
         // The one that left is noticed at the latest with the next request of somebody else.
-        clients[0].ask("x", &["ops"]).await;
+        clients[0].write(b" 1}\n").await;
+        assert_eq!(error_of(&clients[0].read().await), "bad_request");
+        clients[0].write(b"{\"half\":").await;
         let mut late = Client::connect(&path).await;
         assert_eq!(late.ask("y", &["ops"]).await["ok"], true);
+    });
+}
+
+#[test]
+fn clients_that_only_hold_on_keep_nobody_out() {
+    play(|path| async move {
+        let mut held = Vec::new();
+        // One that has asked for something, one that has half a request; then so many that only hold on.
+        let mut asked = Client::connect(&path).await;
+        assert_eq!(asked.ask("a", &["ops"]).await["ok"], true);
+        let mut half = Client::connect(&path).await;
+        let line = request("h", &["ops"]);
+        half.write(&line.as_bytes()[..9]).await;
+        for i in 0..policy::LOCAL_CONNECTIONS_MAX * 2 {
+            held.push(Client::connect(&path).await);
+            if i % 50 == 0 {
+                // Somebody who comes, asks and goes is served however many there are, and so is who stays in touch.
+                let mut other = Client::connect(&path).await;
+                assert_eq!(other.ask(&format!("o{i}"), &["ops"]).await["ok"], true);
+                assert_eq!(asked.ask(&format!("a{i}"), &["ops"]).await["ok"], true);
+            }
+        }
+        half.write(&line.as_bytes()[9..]).await;
+        assert_eq!(half.read().await["ok"], true, "who was half-way is never the one to go");
+        let mut byte = [0; 1];
+        assert_eq!(held[0].0.read(&mut byte).await.expect("an end"), 0, "who has been idle longest went");
+        assert_eq!(held.last_mut().expect("some").ask("l", &["ops"]).await["ok"], true);
     });
 }
 

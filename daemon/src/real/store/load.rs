@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::task::State;
-use crate::view::{AttemptRow, ButtonRow, LiveButton, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, OpsRow, OutboxRow, TaskRow, TaskView, View};
 use rusqlite::{OptionalExtension, Params, params};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -151,10 +151,12 @@ impl Store {
             }
             Command::Ops => view.ops = Some(self.ops(now_wall_ms)?),
             Command::Inbox => {
+                view.backlog = self.backlog()?;
+                // What had trouble first: the rest only waits its turn.
                 view.messages = self.many(
                     &format!(
-                        "SELECT {OUTBOX} FROM outbox
-                         WHERE state <> 'sent' AND (state = 'refused' OR marked OR tries > 0) ORDER BY id LIMIT ?1"
+                        "SELECT {OUTBOX} FROM outbox WHERE state <> 'sent'
+                         ORDER BY state = 'refused' OR marked OR tries > 0 DESC, id LIMIT ?1"
                     ),
                     [LISTED_MAX],
                     outbox,
@@ -192,6 +194,19 @@ impl Store {
                 task,
             ),
         }
+    }
+
+    fn backlog(&self) -> Result<Vec<BacklogRow>> {
+        self.many(
+            "SELECT outbox.chat, count(*), min(max(due, coalesce(next, 0))), coalesce(parked, 0), max(error)
+             FROM outbox LEFT JOIN chats USING (chat) WHERE state <> 'sent' AND state <> 'refused'
+             GROUP BY outbox.chat ORDER BY outbox.chat",
+            [],
+            |r| {
+                let (chat, messages, until, parked, error) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+                Ok(BacklogRow { chat, messages, until, parked, error })
+            },
+        )
     }
 
     fn ops(&self, now_wall_ms: i64) -> Result<OpsRow> {
