@@ -4,7 +4,6 @@
 
 use crate::policy;
 use crate::ports::{Call, Called, Outgoing, Poll};
-use reqwest::multipart::{Form, Part};
 use serde::Serialize;
 use serde_json::Value;
 use teloxide_core::payloads::{
@@ -33,9 +32,23 @@ const GENERAL: i32 = 1;
 const FILE: &str = "file";
 
 /// A request's body.
-pub(super) enum Body {
+pub enum Body {
+    /// Parameters as JSON.
     Json(Vec<u8>),
+    /// Parameters and a file as `multipart/form-data`.
     Form(Form),
+}
+
+/// Text fields, and one file.
+pub struct Form {
+    /// Name and text.
+    pub fields: Vec<(String, String)>,
+    /// The name of the part that is the file.
+    pub part: &'static str,
+    /// The file's name.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// What an answer is read for.
@@ -123,12 +136,9 @@ fn document(content: Outgoing, name: String, bytes: Vec<u8>) -> (&'static str, B
         ..SendDocument::new(ChatId(content.chat), file)
     };
     let fields = serde_json::to_value(&payload).expect("payloads are objects with text keys");
-    let mut form = Form::new();
-    for (key, value) in fields.as_object().into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
-        form = form.text(key.clone(), text);
-    }
-    (SendDocument::NAME, Body::Form(form.part(FILE, Part::bytes(bytes).file_name(name))))
+    let text = |value: &Value| value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
+    let fields = fields.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
+    (SendDocument::NAME, Body::Form(Form { fields, part: FILE, name, bytes }))
 }
 
 fn json<P: Payload + Serialize>(payload: &P) -> (&'static str, Body) {
