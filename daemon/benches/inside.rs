@@ -72,7 +72,7 @@ fn run(commands: u64, in_a_turn: u64) -> Duration {
 }
 
 fn config(dir: &Path) -> Config {
-    let operator = Operator { id: 1, name: "bench".to_owned(), roles: vec![Role::Admin] };
+    let operator = Operator { id: 1, name: "bench".to_owned(), roles: vec![Role::Admin], uid: None };
     let kind = Kind::new("ask", true, vec!["/bin/true".to_owned()]);
     Config {
         state_dir: dir.to_owned(),
@@ -111,7 +111,7 @@ impl Control for Script {
         let request = |n: u64| {
             let argv = ["newtask", "ask", "main branch, release profile"].map(str::to_owned).to_vec();
             let key = format!("{:032x}", u128::from(left - n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
-            ControlInput::Request(LocalRequest { connection: n, uid: 1_000, key, argv })
+            ControlInput::Request(LocalRequest { connection: n, uid: 1_000, from_task: false, key, argv })
         };
         (0..now).map(request).collect()
     }

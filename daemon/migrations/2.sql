@@ -10,3 +10,6 @@ CREATE TABLE copies (
     card INTEGER NOT NULL,         -- its row in the outbox
     PRIMARY KEY (task, chat)
 ) STRICT, WITHOUT ROWID;
+
+-- Who wrote the plan; none on plans of before.
+ALTER TABLE tasks ADD COLUMN plan_by TEXT;

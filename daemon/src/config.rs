@@ -8,6 +8,7 @@ pub mod keys;
 pub mod read;
 
 use crate::command::{Mode, Role};
+use crate::id::Actor;
 use crate::policy;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,6 +32,18 @@ pub struct Config {
     /// SHA-256 over the meaning of the configuration (no secrets), hex: tells which one is running.
     #[serde(skip)]
     pub hash: String,
+}
+
+impl Config {
+    /// The person behind an actor: an operator's own user on this machine is the operator, and else each is itself.
+    pub fn person(&self, actor: Actor) -> Actor {
+        match actor {
+            Actor::Local(uid) => {
+                self.operators.values().find(|o| o.uid == Some(uid)).map_or(actor, |o| Actor::User(o.id))
+            }
+            Actor::User(_) | Actor::Policy | Actor::System => actor,
+        }
+    }
 }
 
 /// How to reach Telegram.
@@ -57,6 +70,8 @@ pub struct Operator {
     pub name: String,
     /// Never empty.
     pub roles: Vec<Role>,
+    /// Their user on this machine.
+    pub uid: Option<u32>,
 }
 
 impl Operator {

@@ -43,7 +43,8 @@ pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
     view.offline = true;
     view.free_bytes = Storage::free_bytes(&FileStorage::new(path));
     store.load_command(&mut view, &command, now.wall_ms).map_err(|e| crate::run::fatal(&e))?;
-    let asker = Asker { actor: Actor::Local(rustix::process::getuid().as_raw()), to: ReplyTo::Local { connection: 0 } };
+    let actor = config.person(Actor::Local(rustix::process::getuid().as_raw()));
+    let asker = Asker { actor, to: ReplyTo::Local { connection: 0 } };
     let mut draft = Draft::new(config, &view, now);
     let said = match carry_out(&mut draft, asker, &command) {
         Some(said) => said,

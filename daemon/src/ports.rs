@@ -337,6 +337,8 @@ pub struct LocalRequest {
     pub connection: u64,
     /// The peer's uid, as the kernel tells it.
     pub uid: u32,
+    /// The peer runs below one of our attempts, or nobody can tell any more while there are any.
+    pub from_task: bool,
     /// The client's own name for this request: the same key is the same request, however often it arrives.
     pub key: String,
     /// Command and arguments, as on the command line.

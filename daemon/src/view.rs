@@ -32,6 +32,7 @@ pub struct TaskRow {
     pub signal: Option<i32>,
     pub evidence: String,
     pub plan: Option<String>,
+    pub plan_by: Option<Actor>,
     pub review: Option<Review>,
     pub until: i64,
     pub not_before: i64,

@@ -154,3 +154,26 @@ fn every_life_of_a_daemon_has_its_own_epoch() {
     assert!(epochs.is_sorted());
     assert_eq!((epochs.first(), epochs.last()), (Some(&1), Some(&4)));
 }
+
+#[test]
+fn a_database_of_schema_1_is_brought_up_to_date_with_what_is_in_it() {
+    let place = place();
+    let db = Connection::open(&place.path).expect("open");
+    db.execute_batch(include_str!("../../daemon/migrations/1.sql")).expect("schema 1");
+    db.execute_batch(
+        "PRAGMA application_id = 0x4d61696e; PRAGMA user_version = 1;
+         INSERT INTO meta (key, value) VALUES ('min_reader', '1'), ('min_writer', '1');
+         INSERT INTO tasks (id, kind, prompt, state, heavy, grp, requester, trace, created_ms, attempt, plan, until)
+         VALUES (1, 'build', 'old', 'RUNNING', 1, 'build', 'tg:1001', 'cli-old', 5, 1, 'as ever', 9);
+         INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms) VALUES (1, 1, 'n', 'h', 6);",
+    )
+    .expect("rows");
+    drop(db);
+    assert!(inspect(&place.path).is_err(), "reading alone does not bring it up to date");
+    let store = open(&place).expect("it can be used");
+    let task = store.task(mainstay::id::TaskId(1)).expect("readable").expect("it is there");
+    assert_eq!((task.task.plan.as_deref(), task.task.plan_by, task.copies.len()), (Some("as ever"), None, 0));
+    assert_eq!(task.attempt.expect("its attempt").stale_at, None);
+    drop(store);
+    assert!(inspect(&place.path).is_ok());
+}

@@ -7,6 +7,7 @@
 mod canary;
 mod chat;
 mod disk;
+mod inside;
 mod kills;
 mod life;
 mod notify;

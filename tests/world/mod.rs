@@ -51,8 +51,9 @@ pub(crate) const GROUP: i64 = -500;
 
 /// The people and kinds of every test; a test changes what it needs.
 pub(crate) fn config() -> Config {
-    let person =
-        |id: i64, name: &str, roles: &[Role]| (id, Operator { id, name: name.to_owned(), roles: roles.to_vec() });
+    let person = |id: i64, name: &str, roles: &[Role]| {
+        (id, Operator { id, name: name.to_owned(), roles: roles.to_vec(), uid: None })
+    };
     let kind = |name: &str, heavy: bool, change: fn(&mut Kind)| {
         let mut kind = Kind::new(name, heavy, vec![name.to_owned()]);
         change(&mut kind);
@@ -155,6 +156,10 @@ pub(crate) struct World {
     pub(crate) exit: Option<Exit>,
     boots: u32,
     keys: Cell<u32>,
+    /// Whose local requests are.
+    pub(crate) uid: u32,
+    /// They come from below a task.
+    pub(crate) from_task: bool,
 }
 
 impl World {
@@ -179,6 +184,8 @@ impl World {
             exit: None,
             boots: 1,
             keys: Cell::new(0),
+            uid: 0,
+            from_task: false,
         };
         world.start();
         world
@@ -315,7 +322,7 @@ impl World {
         desk.connections += 1;
         let connection = desk.connections;
         let argv = line.split_whitespace().map(str::to_owned).collect();
-        let request = LocalRequest { connection, uid: 0, key: key.to_owned(), argv };
+        let request = LocalRequest { connection, uid: self.uid, from_task: self.from_task, key: key.to_owned(), argv };
         desk.queue.push_back(ControlInput::Request(request));
         connection
     }

@@ -143,6 +143,11 @@ impl Builder<'_> {
             if roles.is_empty() && fields.texts("roles").is_some() {
                 self.wrong(fields, "roles", "is empty, so they may do nothing: give a role or remove the operator");
             }
+            let uid = fields.number("uid").and_then(|uid| u32::try_from(uid).ok());
+            if let Some(other) = operators.values().find(|o| uid.is_some() && o.uid == uid) {
+                let text = format!("is the user of {} too: nobody could tell who of them it is", other.name);
+                self.wrong(fields, "uid", text);
+            }
             let Some(id) = fields.number("id") else { continue };
             if id <= 0 {
                 self.wrong(fields, "id", format!("{id} is no person: groups have negative ids, people positive ones"));
@@ -152,7 +157,7 @@ impl Builder<'_> {
                 let text = format!("{id} is the id of {} too: give one operator all the roles", other.name);
                 self.wrong(fields, "id", text);
             } else {
-                operators.insert(id, Operator { id, name, roles });
+                operators.insert(id, Operator { id, name, roles, uid });
             }
         }
         if !any && !self.is_blamed("operator") {

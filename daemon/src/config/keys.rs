@@ -132,6 +132,8 @@ const S: i64 = 1_000;
 const H: i64 = 3_600 * S;
 const DAY: i64 = 24 * H;
 const MIB: i64 = 1024 * 1024;
+/// The number after it is no user: system calls take it for "none".
+const UID_MAX: i64 = u32::MAX as i64 - 1;
 
 /// Modes, as [`crate::command::Mode`] names them.
 pub const MODES: &[&str] = &["readonly", "supervised", "auto"];
@@ -160,6 +162,13 @@ pub const KEYS: &[Key] = &[
     key(Operator, "id", Id, None, "Telegram's numeric user id"),
     key(Operator, "name", Text, None, "how answers call them"),
     key(Operator, "roles", SomeOf(ROLES), None, "what they may do"),
+    key(
+        Operator,
+        "uid",
+        Number(0, UID_MAX),
+        Some("none"),
+        "their user on this machine: over the socket it is the same person as in Telegram",
+    ),
     key(Kind, "name", Name, None, "what operators type"),
     key(Kind, "about", Text, Some("\"\""), "one line for /kinds"),
     key(Kind, "heavy", Flag, Some("true"), "may cost or change something: needs its gates"),

@@ -3,6 +3,7 @@
 use super::order::{Asker, cut, refuse, refuse_step};
 use super::{Draft, Said, attempt, gate};
 use crate::command::Command;
+use crate::config::Kind;
 use crate::event::Fact;
 use crate::id::Actor;
 use crate::policy;
@@ -31,8 +32,7 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
         let why = format!("#{id} needs a plan before it can be approved: /plan {id} <text>");
         return refuse(draft, asker, command, Some(task), &why, false);
     }
-    if asker.actor == task.task.requester && !kind.self_approval {
-        let why = format!("#{id} was asked for by you: kind {} needs somebody else's approval", kind.name);
+    if let Some(why) = not_another(asker, task, kind) {
         return refuse(draft, asker, command, Some(task), &why, false);
     }
     if valid.iter().any(|a| a.approver == asker.actor) {
@@ -52,6 +52,22 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
     draft.show_card(&after, false);
     let next = report::next_step(draft.config, draft.view.mode(), &after, draft.now);
     Said::yes(format!("#{id} approved: {next}"), report::task_data(&after, draft.now))
+}
+
+/// Why this is not the second pair of eyes that a kind may want: they asked for it, or wrote the plan, or nobody can tell.
+fn not_another(asker: Asker, task: &TaskView, kind: &Kind) -> Option<String> {
+    let id = task.task.id;
+    if gate::may_be_another(kind, &task.task, asker.actor) {
+        return None;
+    }
+    let wants = format!("kind {} wants somebody else's yes", kind.name);
+    Some(match asker.actor {
+        Actor::Local(uid) => format!(
+            "user {uid} of this machine could be anybody, and {wants}: say it in Telegram, or give your [[operator]] `uid = {uid}`"
+        ),
+        actor if actor == task.task.requester => format!("#{id} was asked for by you: {wants}"),
+        Actor::User(_) | Actor::Policy | Actor::System => format!("the plan of #{id} is yours: {wants}"),
+    })
 }
 
 /// Refuses a task, with a reason.
@@ -84,6 +100,7 @@ pub fn plan(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskV
     }
     let mut after = task.clone();
     after.task.plan = Some(text.to_owned());
+    after.task.plan_by = Some(asker.actor);
     after.task.review = None;
     after.approvals.iter_mut().for_each(|approval| approval.hash.clear());
     draft.show_card(&after, false);
@@ -106,8 +123,11 @@ pub fn review(
         let why = format!("#{id} is {}: a review comes before it is resumed", task.task.state);
         return refuse(draft, asker, command, Some(task), &why, false);
     }
-    if asker.actor == task.task.requester && draft.config.kinds.get(&task.task.kind).is_none_or(|k| !k.self_approval) {
-        let why = format!("#{id} was asked for by you: somebody else reviews it");
+    let Some(kind) = draft.config.kinds.get(&task.task.kind) else {
+        let why = gate::Gate::KindGone.text(&task.task);
+        return refuse(draft, asker, command, Some(task), &why, false);
+    };
+    if let Some(why) = not_another(asker, task, kind) {
         return refuse(draft, asker, command, Some(task), &why, false);
     }
     let hash = gate::content_hash(draft.config, &task.task);

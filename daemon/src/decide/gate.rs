@@ -5,7 +5,7 @@ use crate::command::{Mode, Role};
 use crate::config::{Config, Kind};
 use crate::id::Actor;
 use crate::task::State;
-use crate::view::{ApprovalRow, TaskRow, TaskView, View};
+use crate::view::{ApprovalRow, Review, TaskRow, TaskView, View};
 use sha2::{Digest, Sha256};
 
 /// A condition that does not hold yet.
@@ -79,14 +79,16 @@ pub fn valid_approvals<'a>(
     hash: &'a str,
     now: Moment,
 ) -> impl Iterator<Item = ApprovalRow> + use<'a> {
-    let (requester, own_counts) = (task.task.requester, kind.self_approval);
-    let approvals = task.approvals.clone();
-    approvals.into_iter().filter(move |a| {
-        a.hash == hash
-            && a.until > now.boot_ms
-            && a.approver != Actor::Policy
-            && (own_counts || a.approver != requester)
-    })
+    let mut approvals = task.approvals.clone();
+    approvals.retain(|a| a.approver != Actor::Policy && may_be_another(kind, &task.task, a.approver));
+    approvals.into_iter().filter(move |a| a.hash == hash && a.until > now.boot_ms)
+}
+
+/// Whether somebody's yes is what the kind wants: anybody's, or that of another than who asked and who wrote the plan. A
+/// user of this machine who is no operator could be either of them.
+pub fn may_be_another(kind: &Kind, task: &TaskRow, actor: Actor) -> bool {
+    let known = !matches!(actor, Actor::Local(_));
+    kind.self_approval || (known && actor != task.requester && task.plan_by != Some(actor))
 }
 
 /// All that stands between the task and running, except that somebody must resume it.
@@ -102,7 +104,8 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
     if kind.requires_plan && task.task.plan.is_none() {
         gates.push(Gate::Plan);
     }
-    if kind.requires_review && !task.task.review.as_ref().is_some_and(|r| r.pass && r.hash == hash) {
+    let reviewed = |r: &Review| r.pass && r.hash == hash && may_be_another(kind, &task.task, r.by);
+    if kind.requires_review && !task.task.review.as_ref().is_some_and(reviewed) {
         gates.push(Gate::Review);
     }
     let valid = u32::try_from(valid_approvals(kind, task, &hash, now).count()).unwrap_or(u32::MAX);

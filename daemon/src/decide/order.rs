@@ -48,7 +48,8 @@ impl Asker {
 
 /// A request on the local socket. A change is taken up once per key, however often it is asked.
 pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
-    let asker = Asker { actor: Actor::Local(request.uid), to: ReplyTo::Local { connection: request.connection } };
+    let actor = draft.config.person(Actor::Local(request.uid));
+    let asker = Asker { actor, to: ReplyTo::Local { connection: request.connection } };
     draft.trace(format!("cli-{}", request.key));
     let said = match parse_argv(&request.argv) {
         Err(error) => Said::no(error.text),
@@ -69,7 +70,16 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
                     json!({ "task_id": task, "replayed": true }),
                 )
             } else {
-                match take_up(draft, asker, Named { key, update: None, chat: None }, &command) {
+                let named = Named { key, update: None, chat: None };
+                let said = if request.from_task {
+                    received(draft, asker.actor, named, &command, draft.plan.events.len());
+                    let why = "this came from inside a task: a task may ask, but changes nothing here";
+                    let task = draft.view.task.clone();
+                    Some(refuse(draft, asker, &command, task.as_ref(), why, false))
+                } else {
+                    take_up(draft, asker, named, &command)
+                };
+                match said {
                     Some(said) => said,
                     None => return,
                 }
@@ -273,6 +283,7 @@ fn new_task(
             signal: None,
             evidence: String::new(),
             plan: None,
+            plan_by: None,
             review: None,
             until: draft.now.boot_ms + kind.approval_ttl_ms,
             not_before: 0,

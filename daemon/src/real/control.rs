@@ -13,6 +13,7 @@ mod service;
 pub(crate) use connection::PROTOCOL_VERSION;
 
 use super::watched::Watched;
+use super::{ATTEMPTS_NAME, process};
 use crate::exit::{ExitCode, Fatal};
 use crate::policy;
 use crate::ports::{Answer, Control, ControlInput, LocalFuture, LocalRequest, Notice};
@@ -76,6 +77,8 @@ struct State {
     /// Who waits in `next`, should an answer make room for more requests.
     waiting: Option<Waker>,
     own_uid: u32,
+    /// The folders of attempts, by which shims are known.
+    attempts: PathBuf,
 }
 
 impl LocalControl {
@@ -115,6 +118,7 @@ impl LocalControl {
             write_buffer: Vec::new(),
             waiting: None,
             own_uid: rustix::process::geteuid().as_raw(),
+            attempts: path.with_file_name(ATTEMPTS_NAME),
         };
         let epoll = Watched::new(epoll).map_err(|e| failed("watch", &e))?;
         let file = identity(&path).map_err(|e| failed("look at", &e))?;
@@ -335,8 +339,8 @@ impl State {
     }
 
     fn admit(&mut self, epoll: BorrowedFd<'_>, fd: OwnedFd) {
-        let uid = match rustix::net::sockopt::socket_peercred(&fd) {
-            Ok(peer) => peer.uid.as_raw(),
+        let (uid, pid) = match rustix::net::sockopt::socket_peercred(&fd) {
+            Ok(peer) => (peer.uid.as_raw(), peer.pid.as_raw_pid().cast_unsigned()),
             Err(_) => return,
         };
         if uid != self.own_uid && uid != 0 {
@@ -358,7 +362,8 @@ impl State {
             tracing::warn!(%error, "a local client can't be watched");
             return turn_away(&fd, "busy", "the daemon can't take more clients; try again");
         }
-        self.connections.insert(self.newest, Connection::new(fd, uid));
+        let from_task = process::is_below_shim(pid, &self.attempts);
+        self.connections.insert(self.newest, Connection::new(fd, uid, from_task));
         self.list(self.newest);
     }
 

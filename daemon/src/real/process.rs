@@ -6,8 +6,10 @@
 use crate::attempt::Identity;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// A line of /proc/pid/stat, as far as it is needed.
@@ -31,6 +33,34 @@ pub(super) fn boot_id() -> std::io::Result<String> {
 /// What a pid means right now; none when nothing.
 pub(super) fn stat(pid: u32) -> Option<Stat> {
     parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Whether a process runs below the shim of an attempt in `attempts` (absolute), however often it forked: a shim is what its
+/// orphans are given to. What can't be told any more counts as such a process, unless there are no attempts.
+pub(super) fn is_below_shim(mut pid: u32, attempts: &Path) -> bool {
+    if fs::read_dir(attempts).is_ok_and(|mut entries| entries.next().is_none()) {
+        return false;
+    }
+    if pid == 0 {
+        return true;
+    }
+    while pid > 1 {
+        if is_shim(pid, attempts) {
+            return true;
+        }
+        match stat(pid) {
+            Some(stat) => pid = stat.parent,
+            None => return true,
+        }
+    }
+    false
+}
+
+fn is_shim(pid: u32, attempts: &Path) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|b| *b == 0).skip(1);
+    words.next() == Some(super::shim::ARGUMENT.as_bytes())
+        && words.next().is_some_and(|folder| Path::new(OsStr::from_bytes(folder)).starts_with(attempts))
 }
 
 /// Whether a pid is nobody's, or of a process that will run nothing of its own any more: it may still hold what it had open.

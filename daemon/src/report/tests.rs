@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 const NOW: Moment = Moment { wall_ms: 1_800_000_000_000, boot_ms: 10_000_000, entropy: 1 };
 
 fn config() -> Config {
-    let operator = |id, name: &str| Operator { id, name: name.into(), roles: vec![Role::Admin] };
+    let operator = |id, name: &str| Operator { id, name: name.into(), roles: vec![Role::Admin], uid: None };
     Config {
         state_dir: "/nowhere".into(),
         autonomy: Mode::Supervised,
@@ -49,6 +49,7 @@ fn task(state: State) -> TaskView {
             signal: None,
             evidence: String::new(),
             plan: None,
+            plan_by: None,
             review: None,
             until: NOW.boot_ms + 3_600_000,
             not_before: 0,

@@ -30,6 +30,7 @@ struct Wire {
 pub(super) struct Connection {
     pub(super) fd: OwnedFd,
     uid: u32,
+    from_task: bool,
     /// What was read after the last whole line.
     input: Vec<u8>,
     /// So much of `input` is known to hold no line end.
@@ -68,10 +69,11 @@ pub(super) enum Wrote {
 }
 
 impl Connection {
-    pub(super) fn new(fd: OwnedFd, uid: u32) -> Connection {
+    pub(super) fn new(fd: OwnedFd, uid: u32, from_task: bool) -> Connection {
         Connection {
             fd,
             uid,
+            from_task,
             input: Vec::new(),
             scanned: 0,
             skipping: false,
@@ -222,6 +224,7 @@ impl Connection {
                 requests.push_back(LocalRequest {
                     connection: address(serial, number),
                     uid: self.uid,
+                    from_task: self.from_task,
                     key: wire.key,
                     argv: wire.argv,
                 });

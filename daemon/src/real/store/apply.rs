@@ -94,7 +94,10 @@ impl Store {
                 self.run("UPDATE tasks SET review = NULL WHERE id = ?1", [id.0])
             }
             Fact::Rejected { reason, step } => self.end(at, needed(task)?, *step, Outcome::Rejected, None, reason),
-            Fact::Planned { text } => self.run_on("UPDATE tasks SET plan = ?2 WHERE id = ?1", needed(task)?, text),
+            Fact::Planned { text } => self.run(
+                "UPDATE tasks SET plan = ?2, plan_by = ?3 WHERE id = ?1",
+                params![needed(task)?.0, text, actor()],
+            ),
             Fact::Reviewed { hash, pass, code, .. } => {
                 let review = Review { hash: hash.clone(), pass: *pass, code: code.clone(), by: event.actor };
                 let review = serde_json::to_string(&review).expect("plain data");
