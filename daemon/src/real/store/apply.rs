@@ -8,6 +8,11 @@ use crate::task::{Outcome, Step};
 use crate::view::Review;
 use rusqlite::{Params, params};
 
+/// Buttons that only ask change nothing however late they are pressed, so they do not expire. Both belong to the meaning of
+/// events and never change.
+const ASKS: [&str; 2] = ["log", "why"];
+const NEVER: i64 = i64::MAX / 4;
+
 impl Store {
     pub(super) fn change(&mut self, at: i64, event: &Event) -> Result<()> {
         let task = event.task;
@@ -306,6 +311,7 @@ impl Store {
             params![task.0, id, chat],
         )?;
         for (action, nonce) in buttons {
+            let until = if ASKS.contains(&action.as_str()) { &NEVER } else { until };
             self.run(
                 "INSERT INTO buttons (nonce, task, action, hash, chat, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (nonce) DO UPDATE SET until = max(until, ?6) WHERE used_by IS NULL",
@@ -388,21 +394,26 @@ impl Store {
              WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING')",
             "UPDATE approvals SET until = until + ?1
              WHERE task IN (SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING'))",
-            "UPDATE buttons SET until = until + ?1",
         ] {
             self.run(sql, [by])?;
         }
+        // By index, and only what can expire: most buttons of the past are on ended tasks and only ask.
+        self.run("UPDATE buttons SET until = until + ?1 WHERE until < ?2", [by, NEVER])?;
         // Pauses are short. Where the wall clock went backwards, nobody knows how much of one is left, and the whole time
         // that the last boot was up would be added to it: a chat must not be silent for weeks. These numbers belong to the
         // meaning of the event and never change.
         let (short, long) = (boot_ms + 60_000, boot_ms + 6 * 3_600_000);
-        self.run("UPDATE attempts SET stale_at = stale_at + ?1 WHERE ended_ms IS NULL AND stale_at IS NOT NULL", [by])?;
         self.run(
-            "UPDATE attempts SET start_due = min(start_due + ?1, ?2), stop_alarm = min(stop_alarm + ?1, ?2)
-             WHERE start_due IS NOT NULL OR stop_alarm IS NOT NULL",
+            "UPDATE attempts SET start_due = min(start_due + ?1, ?2), stop_alarm = min(stop_alarm + ?1, ?2),
+                    stale_at = stale_at + ?1
+             WHERE task IN (SELECT id FROM tasks WHERE state = 'RUNNING') AND ended_ms IS NULL",
             [by, short],
         )?;
-        self.run("UPDATE outbox SET due = min(due + ?1, ?2) WHERE state IN ('pending', 'sending')", [by, short])?;
+        self.run(
+            "UPDATE outbox SET due = min(due + ?1, ?2) WHERE state IN ('pending', 'sending')
+             AND id IN (SELECT id FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent')",
+            [by, short],
+        )?;
         self.run("UPDATE chats SET next = min(next + ?1, ?2)", [by, long])
     }
 }

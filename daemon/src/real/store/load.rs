@@ -461,13 +461,15 @@ impl Store {
         Ok(chats.into_iter().filter(|(chat, _)| !busy.contains(chat)).map(|(_, due)| due).min())
     }
 
-    /// The newest tasks that wait for a press in a chat.
+    /// The newest tasks that wait for a press in some chat.
     ///
     /// # Errors
     /// Storage trouble.
     pub fn waiting_for_people(&self) -> Result<Vec<TaskId>> {
         self.many(
-            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') AND chat IS NOT NULL ORDER BY id DESC LIMIT ?1",
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED')
+             AND (chat IS NOT NULL OR EXISTS (SELECT 1 FROM copies WHERE copies.task = tasks.id))
+             ORDER BY id DESC LIMIT ?1",
             [REISSUED_MAX],
             |r| Ok(TaskId(r.get(0)?)),
         )
