@@ -16,7 +16,7 @@ fn main() {
     // asks for `-lgcc_s` by name, so a linker script of that name answers. To be removed once the standard library has a
     // switch for it, or no longer needs libgcc.
     println!("cargo::rustc-link-search=native={}/link", env!("CARGO_MANIFEST_DIR"));
-    // 12,000 addresses are corrected at every start: packed they take 4 KB to read instead of 290. A linker that does not
+    // 12,000 addresses are corrected at every start: packed they take 8 KB to read instead of 290. A linker that does not
     // know how ignores this. To be removed once glibc 2.36 is the oldest that anybody builds with.
     if glibc_here().is_some_and(|version| version >= PACKED_SINCE) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");

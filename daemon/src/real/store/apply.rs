@@ -403,15 +403,17 @@ impl Store {
         // that the last boot was up would be added to it: a chat must not be silent for weeks. These numbers belong to the
         // meaning of the event and never change.
         let (short, long) = (boot_ms + 60_000, boot_ms + 6 * 3_600_000);
+        // Only a running task has an attempt that has not ended: the others are not looked at.
         self.run(
-            "UPDATE attempts SET start_due = min(start_due + ?1, ?2), stop_alarm = min(stop_alarm + ?1, ?2),
-                    stale_at = stale_at + ?1
+            "UPDATE attempts SET stale_at = stale_at + ?1, start_due = min(start_due + ?1, ?2),
+                    stop_alarm = min(stop_alarm + ?1, ?2)
              WHERE task IN (SELECT id FROM tasks WHERE state = 'RUNNING') AND ended_ms IS NULL",
             [by, short],
         )?;
+        // By the index, which SQLite does not see by itself: else every message that was ever sent is read.
         self.run(
-            "UPDATE outbox SET due = min(due + ?1, ?2) WHERE state IN ('pending', 'sending')
-             AND id IN (SELECT id FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent')",
+            "UPDATE outbox INDEXED BY outbox_unsettled SET due = min(due + ?1, ?2)
+             WHERE state <> 'sent' AND state IN ('pending', 'sending')",
             [by, short],
         )?;
         self.run("UPDATE chats SET next = min(next + ?1, ?2)", [by, long])
