@@ -11,5 +11,8 @@ CREATE TABLE copies (
     PRIMARY KEY (task, chat)
 ) STRICT, WITHOUT ROWID;
 
--- Who wrote the plan; none on plans of before.
+-- Who wrote the plan.
 ALTER TABLE tasks ADD COLUMN plan_by TEXT;
+UPDATE tasks SET plan_by =
+    (SELECT actor FROM events WHERE kind = 'planned' AND events.task = tasks.id ORDER BY seq DESC LIMIT 1)
+WHERE plan IS NOT NULL;

@@ -165,15 +165,17 @@ fn a_database_of_schema_1_is_brought_up_to_date_with_what_is_in_it() {
          INSERT INTO meta (key, value) VALUES ('min_reader', '1'), ('min_writer', '1');
          INSERT INTO tasks (id, kind, prompt, state, heavy, grp, requester, trace, created_ms, attempt, plan, until)
          VALUES (1, 'build', 'old', 'RUNNING', 1, 'build', 'tg:1001', 'cli-old', 5, 1, 'as ever', 9);
-         INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms) VALUES (1, 1, 'n', 'h', 6);",
+         INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms) VALUES (1, 1, 'n', 'h', 6);
+         INSERT INTO events VALUES (1, 5, 0, 'cli-old', 1, NULL, 'tg:1002', 'planned', '{\"text\":\"as ever\"}', zeroblob(32));",
     )
     .expect("rows");
     drop(db);
     assert!(inspect(&place.path).is_err(), "reading alone does not bring it up to date");
-    let store = open(&place).expect("it can be used");
+    // The one event is there for what is made of it; its hash is none.
+    assert!(matches!(open(&place), Err(StoreError::Damaged(_))));
+    let store = inspect(&place.path).expect("it is up to date");
     let task = store.task(mainstay::id::TaskId(1)).expect("readable").expect("it is there");
-    assert_eq!((task.task.plan.as_deref(), task.task.plan_by, task.copies.len()), (Some("as ever"), None, 0));
+    let author = Some(mainstay::id::Actor::User(1_002));
+    assert_eq!((task.task.plan.as_deref(), task.task.plan_by, task.copies.len()), (Some("as ever"), author, 0));
     assert_eq!(task.attempt.expect("its attempt").stale_at, None);
-    drop(store);
-    assert!(inspect(&place.path).is_ok());
 }

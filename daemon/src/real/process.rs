@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A line of /proc/pid/stat, as far as it is needed.
@@ -60,7 +61,13 @@ fn is_shim(pid: u32, attempts: &Path) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut words = line.split(|b| *b == 0).skip(1);
     words.next() == Some(super::shim::ARGUMENT.as_bytes())
-        && words.next().is_some_and(|folder| Path::new(OsStr::from_bytes(folder)).starts_with(attempts))
+        && words.next().is_some_and(|folder| is_in(Path::new(OsStr::from_bytes(folder)), attempts))
+}
+
+/// Whether a path is one of an entry of `folder`, by whatever name the folder goes.
+fn is_in(path: &Path, folder: &Path) -> bool {
+    let number = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+    path.parent().is_some_and(|parent| parent == folder || number(parent).is_some_and(|n| number(folder) == Some(n)))
 }
 
 /// Whether a pid is nobody's, or of a process that will run nothing of its own any more: it may still hold what it had open.

@@ -83,6 +83,11 @@ fn cases() -> Vec<(&'static str, String)> {
         ("no roles", operator("") + "[[operator]]\nid = 8\nname = \"cy\"\nroles = []\n"),
         ("one role without brackets", operator("") + "[[operator]]\nid = 8\nname = \"cy\"\nroles = \"admin\"\n"),
         ("the same person twice", operator("") + "[[operator]]\nid = 7\nname = \"ana\"\nroles = [\"viewer\"]\n"),
+        (
+            "the same user twice",
+            operator("uid = 1000") + "[[operator]]\nid = 8\nname = \"cy\"\nroles = [\"viewer\"]\nuid = 1000\n",
+        ),
+        ("no user", operator("uid = -1")),
         ("the same kind twice", kind("") + KIND),
         ("a kind of two words", kind("[[kind]]\nname = \"Big build\"\nargv = [\"make\"]\nself_approval = true")),
         ("empty argv", kind("[[kind]]\nname = \"b\"\nargv = []\nself_approval = true")),
