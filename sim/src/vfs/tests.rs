@@ -1,6 +1,13 @@
 use super::*;
 use crate::disk::{Fault, Op, Profile, Survivors};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// SQLite's random numbers belong to the process: where tests are threads of one, they take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A database in production's settings but for `synchronous`, on a disk of its own.
 struct Place {
@@ -99,6 +106,7 @@ const SECTORS: Survivors = Survivors::Sectors { keep: 0.5, torn: true };
 
 #[test]
 fn a_full_sync_loses_nothing_that_was_acknowledged_whatever_survives() {
+    let _alone = alone();
     for profile in [Profile::SMALL_SECTORS, Profile::LARGE_SECTORS] {
         for seed in 0..6 {
             let mut place = Place::new(seed, profile, "FULL");
@@ -119,6 +127,7 @@ fn a_full_sync_loses_nothing_that_was_acknowledged_whatever_survives() {
 /// The controls: a checker that does not see these sees nothing.
 #[test]
 fn what_is_known_to_lose_commits_is_seen_to_lose_them() {
+    let _alone = alone();
     let lost = |result: Result<(), String>| result.is_err_and(|what| what.contains("lost"));
     let mut normal = Place::new(1, Profile::SMALL_SECTORS, "NORMAL");
     assert!(lost(crashes(&mut normal, 60, |_| Some(Survivors::Nothing))));
@@ -134,6 +143,7 @@ fn what_is_known_to_lose_commits_is_seen_to_lose_them() {
 
 #[test]
 fn a_failed_sync_that_drops_what_it_was_to_write_is_no_acknowledgement() {
+    let _alone = alone();
     for (fault, at) in [
         (Fault::SyncDropsWrites, Op::Sync),
         (Fault::Eio, Op::Sync),
@@ -164,6 +174,7 @@ fn a_failed_sync_that_drops_what_it_was_to_write_is_no_acknowledgement() {
 
 #[test]
 fn a_frozen_disk_keeps_the_log_for_recovery_instead_of_a_tidy_end() {
+    let _alone = alone();
     let mut place = Place::new(1, Profile::SMALL_SECTORS, "FULL");
     let db = place.open().expect("a new one");
     place.commit(&db, 5);
@@ -176,6 +187,7 @@ fn a_frozen_disk_keeps_the_log_for_recovery_instead_of_a_tidy_end() {
 
 #[test]
 fn readers_beside_the_writer_see_what_was_committed_and_two_writers_exclude_each_other() {
+    let _alone = alone();
     let place = Place::new(1, Profile::SMALL_SECTORS, "FULL");
     let (writer, reader) = (place.open().expect("open"), place.open().expect("open"));
     let count = || reader.query_row("SELECT count(*) FROM rows", [], |r| r.get::<_, i64>(0)).expect("readable");
@@ -191,6 +203,7 @@ fn readers_beside_the_writer_see_what_was_committed_and_two_writers_exclude_each
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
+    let _alone = alone();
     let run = |seed| {
         let mut place = Place::new(seed, Profile::SMALL_SECTORS, "FULL");
         crashes(&mut place, 20, |_| Some(SECTORS)).expect("nothing lost");
