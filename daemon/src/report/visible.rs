@@ -4,7 +4,9 @@
 /// direction of writing. Line breaks and tabs stay. Each sign has one UTF-16 unit, as what it stands for: offsets into the
 /// text hold for the result too.
 pub fn visible(text: &str) -> String {
-    text.chars().map(sign).collect()
+    // Nearly every text is plain, and is gone through several times on its way out.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if text.bytes().all(plain) { text.to_owned() } else { text.chars().map(sign).collect() }
 }
 
 fn sign(c: char) -> char {
