@@ -83,3 +83,54 @@ fn what_runs_in_a_task_may_ask_and_changes_nothing() {
     assert!(w.cli("approve 1").ok);
     w.check();
 }
+
+#[test]
+fn a_user_who_could_be_anybody_can_hold_a_task_back() {
+    let mut w = world();
+    w.say(OLGA, "/newtask audit");
+    assert!(w.cli("review 1 fail other not like this").ok);
+    assert_eq!(w.task(1).task.review.map(|r| r.pass), Some(false));
+    assert!(w.cli("newtask audit").ok);
+    assert!(!w.cli("review 2 fail other mine").ok, "who asked for it reviews nothing");
+}
+
+#[test]
+fn who_asked_or_planned_before_their_uid_was_configured_is_the_same_person() {
+    let mut w = World::new();
+    w.uid = OWN_UID;
+    assert!(w.cli("newtask build").ok);
+    w.say(OLGA, "/newtask build");
+    assert!(w.cli("plan 2 my way").ok);
+    w.config.operators.get_mut(&BEA).expect("she is there").uid = Some(OWN_UID);
+    w.restart();
+    for id in [1, 2] {
+        w.say(BEA, &format!("/approve {id}"));
+        assert_eq!(w.state(id), State::Requested);
+        w.say(AXEL, &format!("/approve {id}"));
+        assert_eq!(w.state(id), State::Approved);
+    }
+}
+
+#[test]
+fn a_yes_of_before_does_not_count_once_the_kind_wants_somebody_elses() {
+    let own = |w: &mut World, yes| {
+        for kind in ["build", "audit"] {
+            w.config.kinds.get_mut(kind).expect("it is there").self_approval = yes;
+        }
+        w.restart();
+    };
+    let mut w = world();
+    own(&mut w, true);
+    w.say(OLGA, "/newtask build");
+    w.say(OLGA, "/newtask audit");
+    assert!(w.cli("approve 1").ok && w.cli("review 2 pass").ok);
+    w.say(AXEL, "/approve 2");
+    own(&mut w, false);
+    for id in [1, 2] {
+        assert!(!w.cli(&format!("resume {id}")).ok);
+        assert_eq!(w.state(id), State::Approved);
+    }
+    w.say(AXEL, "/approve 1");
+    w.say(AXEL, "/review 2 pass");
+    assert!(w.cli("resume 1").ok && w.cli("resume 2").ok);
+}

@@ -19,7 +19,7 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
         return refuse(draft, asker, command, Some(task), &why, false);
     };
     let hash = gate::content_hash(draft.config, &task.task);
-    let valid: Vec<ApprovalRow> = gate::valid_approvals(kind, task, &hash, draft.now).collect();
+    let valid: Vec<ApprovalRow> = gate::valid_approvals(draft.config, kind, task, &hash, draft.now).collect();
     let enough = |n: usize| u32::try_from(n).is_ok_and(|n| n >= kind.approvals);
     // Approved, but what would run has changed since, or approvals ran out: it can be approved again without a move.
     let again = task.task.state == State::Approved && !enough(valid.len());
@@ -32,7 +32,7 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
         let why = format!("#{id} needs a plan before it can be approved: /plan {id} <text>");
         return refuse(draft, asker, command, Some(task), &why, false);
     }
-    if let Some(why) = not_another(asker, task, kind) {
+    if let Some(why) = not_another(draft, asker, task, kind) {
         return refuse(draft, asker, command, Some(task), &why, false);
     }
     if valid.iter().any(|a| a.approver == asker.actor) {
@@ -55,9 +55,9 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
 }
 
 /// Why this is not the second pair of eyes that a kind may want: they asked for it, or wrote the plan, or nobody can tell.
-fn not_another(asker: Asker, task: &TaskView, kind: &Kind) -> Option<String> {
+fn not_another(draft: &Draft<'_>, asker: Asker, task: &TaskView, kind: &Kind) -> Option<String> {
     let id = task.task.id;
-    if gate::may_be_another(kind, &task.task, asker.actor) {
+    if gate::may_be_another(draft.config, kind, &task.task, asker.actor) {
         return None;
     }
     let wants = format!("kind {} wants somebody else's yes", kind.name);
@@ -65,7 +65,7 @@ fn not_another(asker: Asker, task: &TaskView, kind: &Kind) -> Option<String> {
         Actor::Local(uid) => format!(
             "user {uid} of this machine could be anybody, and {wants}: say it in Telegram, or give your [[operator]] `uid = {uid}`"
         ),
-        actor if actor == task.task.requester => format!("#{id} was asked for by you: {wants}"),
+        actor if actor == draft.config.person(task.task.requester) => format!("#{id} was asked for by you: {wants}"),
         Actor::User(_) | Actor::Policy | Actor::System => format!("the plan of #{id} is yours: {wants}"),
     })
 }
@@ -127,7 +127,9 @@ pub fn review(
         let why = gate::Gate::KindGone.text(&task.task);
         return refuse(draft, asker, command, Some(task), &why, false);
     };
-    if let Some(why) = not_another(asker, task, kind) {
+    // Holding a task back takes no second pair of eyes: who could be anybody is refused for a pass alone.
+    let counts = pass || gate::is_involved(draft.config, &task.task, asker.actor);
+    if let Some(why) = not_another(draft, asker, task, kind).filter(|_| counts) {
         return refuse(draft, asker, command, Some(task), &why, false);
     }
     let hash = gate::content_hash(draft.config, &task.task);

@@ -74,21 +74,27 @@ pub fn content_hash(config: &Config, task: &TaskRow) -> String {
 
 /// Approvals that count now, for `hash`.
 pub fn valid_approvals<'a>(
+    config: &Config,
     kind: &Kind,
     task: &TaskView,
     hash: &'a str,
     now: Moment,
 ) -> impl Iterator<Item = ApprovalRow> + use<'a> {
     let mut approvals = task.approvals.clone();
-    approvals.retain(|a| a.approver != Actor::Policy && may_be_another(kind, &task.task, a.approver));
+    approvals.retain(|a| a.approver != Actor::Policy && may_be_another(config, kind, &task.task, a.approver));
     approvals.into_iter().filter(move |a| a.hash == hash && a.until > now.boot_ms)
 }
 
 /// Whether somebody's yes is what the kind wants: anybody's, or that of another than who asked and who wrote the plan. A
 /// user of this machine who is no operator could be either of them.
-pub fn may_be_another(kind: &Kind, task: &TaskRow, actor: Actor) -> bool {
+pub fn may_be_another(config: &Config, kind: &Kind, task: &TaskRow, actor: Actor) -> bool {
     let known = !matches!(actor, Actor::Local(_));
-    kind.self_approval || (known && actor != task.requester && task.plan_by != Some(actor))
+    kind.self_approval || (known && !is_involved(config, task, actor))
+}
+
+/// Whether somebody asked for the task or wrote its plan, also as a user of this machine whose `uid` was configured since.
+pub fn is_involved(config: &Config, task: &TaskRow, actor: Actor) -> bool {
+    [Some(task.requester), task.plan_by].into_iter().flatten().any(|one| config.person(one) == actor)
 }
 
 /// All that stands between the task and running, except that somebody must resume it.
@@ -104,11 +110,11 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
     if kind.requires_plan && task.task.plan.is_none() {
         gates.push(Gate::Plan);
     }
-    let reviewed = |r: &Review| r.pass && r.hash == hash && may_be_another(kind, &task.task, r.by);
+    let reviewed = |r: &Review| r.pass && r.hash == hash && may_be_another(config, kind, &task.task, r.by);
     if kind.requires_review && !task.task.review.as_ref().is_some_and(reviewed) {
         gates.push(Gate::Review);
     }
-    let valid = u32::try_from(valid_approvals(kind, task, &hash, now).count()).unwrap_or(u32::MAX);
+    let valid = u32::try_from(valid_approvals(config, kind, task, &hash, now).count()).unwrap_or(u32::MAX);
     if valid < kind.approvals {
         let given = u32::try_from(task.approvals.len()).unwrap_or(u32::MAX);
         gates.push(Gate::Approvals { missing: kind.approvals - valid, void: given.saturating_sub(valid) });

@@ -96,7 +96,7 @@ fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
     match (kind, task.task.state) {
         (Some(kind), State::Requested | State::Approved) => {
             let hash = content_hash(config, &task.task);
-            valid_approvals(kind, task, &hash, now).map(|a| who(config, a.approver)).collect()
+            valid_approvals(config, kind, task, &hash, now).map(|a| who(config, a.approver)).collect()
         }
         (_, _) => task.approvals.iter().filter(|a| !a.hash.is_empty()).map(|a| who(config, a.approver)).collect(),
     }
