@@ -37,7 +37,8 @@ pub(super) fn stat(pid: u32) -> Option<Stat> {
 }
 
 /// Whether a process runs below the shim of an attempt in `attempts` (absolute), however often it forked: a shim is what its
-/// orphans are given to. What can't be told any more counts as such a process, unless there are no attempts.
+/// orphans are given to. A task can kill its shim; then its environment still tells, unless it took that off too. What can't
+/// be told any more counts as such a process, unless there are no attempts.
 pub(super) fn is_below_shim(mut pid: u32, attempts: &Path) -> bool {
     if fs::read_dir(attempts).is_ok_and(|mut entries| entries.next().is_none()) {
         return false;
@@ -46,7 +47,7 @@ pub(super) fn is_below_shim(mut pid: u32, attempts: &Path) -> bool {
         return true;
     }
     while pid > 1 {
-        if is_shim(pid, attempts) {
+        if is_shim(pid, attempts) || is_marked(pid, attempts) {
             return true;
         }
         match stat(pid) {
@@ -62,6 +63,14 @@ fn is_shim(pid: u32, attempts: &Path) -> bool {
     let mut words = line.split(|b| *b == 0).skip(1);
     words.next() == Some(super::shim::ARGUMENT.as_bytes())
         && words.next().is_some_and(|folder| is_in(Path::new(OsStr::from_bytes(folder)), attempts))
+}
+
+/// Whether a process was started with the variables of a task in `attempts`.
+fn is_marked(pid: u32, attempts: &Path) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut artifacts =
+        environment.split(|b| *b == 0).filter_map(|entry| entry.strip_prefix(b"MAINSTAY_ARTIFACTS_DIR="));
+    artifacts.any(|path| Path::new(OsStr::from_bytes(path)).parent().is_some_and(|folder| is_in(folder, attempts)))
 }
 
 /// Whether a path is one of an entry of `folder`, by whatever name the folder goes.
@@ -267,6 +276,24 @@ mod tests {
         let all = [stat(2, 1, false), stat(3, 2, true), stat(4, 3, false), stat(5, 6, false), stat(6, 5, false)];
         let found: Vec<u32> = descendants(&all, &BTreeSet::from([2])).iter().map(|s| s.pid).collect();
         assert_eq!(found, [4]);
+    }
+
+    #[test]
+    fn a_task_without_its_shim_is_known_by_its_environment() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (ours, others) = (place.path().join("ours"), place.path().join("others"));
+        for attempts in [&ours, &others] {
+            fs::create_dir_all(attempts.join("1-1")).expect("an attempt");
+        }
+        let mut task = std::process::Command::new("sleep")
+            .arg("60")
+            .env("MAINSTAY_ARTIFACTS_DIR", ours.join("1-1/artifacts"))
+            .spawn()
+            .expect("sleep");
+        let found = [&ours, &others].map(|attempts| is_below_shim(task.id(), attempts));
+        task.kill().expect("it is ours");
+        task.wait().expect("it is ours");
+        assert_eq!((found, is_below_shim(std::process::id(), &ours)), ([true, false], false));
     }
 
     #[test]
