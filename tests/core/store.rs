@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use mainstay::real::store::{FileStorage, Store, StoreError, inspect};
+use mainstay::task::State;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -178,4 +179,46 @@ fn a_database_of_schema_1_is_brought_up_to_date_with_what_is_in_it() {
     let author = Some(mainstay::id::Actor::User(1_002));
     assert_eq!((task.task.plan.as_deref(), task.task.plan_by, task.copies.len()), (Some("as ever"), author, 0));
     assert_eq!(task.attempt.expect("its attempt").stale_at, None);
+}
+
+/// Makes a database what an older version would have left: schema 1, with all of it that schema 1 has room for.
+fn as_of_schema_1(path: &std::path::Path) {
+    let older = path.with_extension("older");
+    let db = Connection::open(&older).expect("open");
+    db.execute_batch(include_str!("../../daemon/migrations/1.sql")).expect("schema 1");
+    db.execute("ATTACH ?1 AS newer", [path.to_str().expect("a plain path")]).expect("both");
+    let names = |sql: &str| -> Vec<String> {
+        let mut statement = db.prepare(sql).expect("sql");
+        statement.query_map([], |r| r.get(0)).and_then(Iterator::collect).expect("names")
+    };
+    for table in names("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'") {
+        let columns =
+            names(&format!("SELECT format('\"%w\"', name) FROM pragma_table_info('{table}', 'main')")).join(", ");
+        let empty = if table == "events" { String::new() } else { format!("DELETE FROM main.{table};") };
+        let copy = format!("{empty} INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}");
+        db.execute_batch(&copy).unwrap_or_else(|e| panic!("{table}: {e}"));
+    }
+    db.execute_batch("DETACH newer; PRAGMA application_id = 0x4d61696e; PRAGMA user_version = 1;").expect("marks");
+    db.close().expect("closed");
+    for end in ["db-wal", "db-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(end));
+    }
+    std::fs::rename(older, path).expect("in its place");
+}
+
+#[test]
+fn a_daemon_goes_on_with_a_record_of_schema_1() {
+    let mut w = World::with(|c| c.kinds.get_mut("deploy").expect("it is there").approvals = 1);
+    w.say(OLGA, "/newtask deploy exit:0@10");
+    w.say(BEA, "/plan 1 my way");
+    w.power_loss(1_000);
+    as_of_schema_1(&w.disk.path());
+    w.start();
+    w.say(BEA, "/approve 1");
+    assert_eq!(w.state(1), State::Requested, "the plan is hers, also when nobody wrote that down then");
+    w.say(AXEL, "/approve 1");
+    w.say(OLGA, "/resume 1");
+    w.quiet();
+    assert_eq!(w.state(1), State::Succeeded);
+    w.check_settled();
 }
