@@ -290,6 +290,11 @@ mod tests {
             .env("MAINSTAY_ARTIFACTS_DIR", ours.join("1-1/artifacts"))
             .spawn()
             .expect("sleep");
+        // The kernel shows the environment of a new program a moment after it lets its starter go on.
+        let environment = format!("/proc/{}/environ", task.id());
+        while fs::read(&environment).expect("it runs").is_empty() {
+            std::thread::yield_now();
+        }
         let found = [&ours, &others].map(|attempts| is_below_shim(task.id(), attempts));
         task.kill().expect("it is ours");
         task.wait().expect("it is ours");
