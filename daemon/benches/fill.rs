@@ -101,13 +101,10 @@ fn life(id: i64, boot: &str, finished: bool, pressed_until: i64) -> Vec<Event> {
         step: Some(moved(State::Requested, Cause::Approved)),
     };
     let resumed = Fact::Resumed { step: moved(State::Approved, Cause::Resumed), until: NEVER_MS };
-    let claimed = Fact::Claimed {
-        nonce: key[..13].to_owned(),
-        hash: hash.clone(),
-        until: None,
-        step: moved(State::Queued, Cause::Claimed),
-    };
-    let identified = Fact::Identified { identity: Identity { boot: boot.to_owned(), pid: 4_000, start: 123_456 } };
+    let claimed =
+        Fact::Claimed { nonce: key[..13].to_owned(), hash: hash.clone(), step: moved(State::Queued, Cause::Claimed) };
+    let identity = Identity { boot: boot.to_owned(), pid: 4_000, start: 123_456 };
+    let identified = Fact::Identified { identity, until: Some(NEVER_MS) };
     let ended = Fact::Ended {
         end: Some(End::Exited(0)),
         cause: Some(EndCause::Itself),

@@ -137,7 +137,7 @@ impl Runner for NoRunner {
     fn go(&self, _: AttemptKey) -> bool {
         false
     }
-    fn clear(&self, _: AttemptKey) -> Result<(), String> {
+    fn clear(&self, _: AttemptKey) -> Result<(), StartFailed> {
         Ok(())
     }
     fn observe(&self, _: AttemptKey, _: Option<&Identity>) -> Observation {
@@ -148,6 +148,9 @@ impl Runner for NoRunner {
     }
     fn stop(&self, _: AttemptKey, _: &Identity) -> bool {
         false
+    }
+    fn kill(&self, _: AttemptKey, _: Identity) -> LocalFuture<'_, ()> {
+        unreachable!("nothing runs")
     }
     fn destroy(&self, _: AttemptKey, _: String) -> LocalFuture<'_, u32> {
         unreachable!("nothing runs")

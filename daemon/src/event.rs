@@ -414,9 +414,6 @@ pub enum Fact {
         nonce: String,
         /// What will run.
         hash: String,
-        /// When it must have ended: its time limit, the stop ladder and some grace.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<i64>,
         /// The move.
         step: Step,
     },
@@ -424,6 +421,9 @@ pub enum Fact {
     Identified {
         /// Who it is.
         identity: Identity,
+        /// When it must have ended: its time limit, the stop ladder and some grace. None when its kind is no longer configured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
     },
     /// The shim could not be started; nothing has run. Tried again at `until`.
     StartFailed {
@@ -447,7 +447,12 @@ pub enum Fact {
         /// By then it must be gone.
         alarm: i64,
     },
-    /// The stop ladder is over and something is still alive. The slot stays taken.
+    /// Its time limit and all that its shim had to keep it is over, and the shim is alive: it is asked to stop the task.
+    Stale {
+        /// By then it must be gone.
+        alarm: i64,
+    },
+    /// The stop ladder is over and something is still alive: it is being killed. The slot stays taken.
     StopOverdue {},
     /// The newest line of the task's own progress.
     Progress {
@@ -611,6 +616,7 @@ impl Fact {
             Fact::StartAgain { .. } => "start_again",
             Fact::Adopted { .. } => "adopted",
             Fact::StopAsked { .. } => "stop_asked",
+            Fact::Stale { .. } => "stale",
             Fact::StopOverdue {} => "stop_overdue",
             Fact::Progress { .. } => "progress",
             Fact::Ended { .. } => "ended",
@@ -675,7 +681,8 @@ impl Fact {
         match self {
             Fact::Requested { until, .. } | Fact::Resumed { until, .. } | Fact::Recovered { until, .. } => Some(*until),
             Fact::StartFailed { until, .. } => Some(*until),
-            Fact::StopAsked { alarm } => Some(*alarm),
+            Fact::Identified { until, .. } => *until,
+            Fact::StopAsked { alarm } | Fact::Stale { alarm } => Some(*alarm),
             Fact::Ended { retry, .. } => retry.map(|retry| retry.at),
             Fact::SendFailed { until, .. } => *until,
             Fact::Sent { next, .. } => Some(*next),

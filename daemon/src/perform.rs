@@ -5,7 +5,7 @@ use crate::id::AttemptKey;
 use crate::input::Input;
 use crate::plan::Effect;
 use crate::policy;
-use crate::ports::{LocalFuture, Ports, Runner, StartFailed, Stream};
+use crate::ports::{LocalFuture, Ports, Runner, Stream};
 use std::time::Duration;
 
 /// Performs an effect. What takes time comes back as a future; none when nothing comes back.
@@ -19,12 +19,9 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
         })),
         Effect::ClearAndStart(spec) => Some(Box::pin(async move {
             let key = spec.key;
-            // What can't be cleared yet (its shim is on the way out) is tried again after a pause, not in a circle.
             let result = match runner.clear(key) {
                 Ok(()) => runner.start(*spec).await,
-                Err(error) => {
-                    Err(StartFailed::Transient(format!("what its first start left can't be removed: {error}")))
-                }
+                Err(error) => Err(error),
             };
             Some(Input::Started { key, result })
         })),
@@ -47,6 +44,11 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
             }
             None
         }
+        Effect::Kill { key, identity } => Some(Box::pin(async move {
+            // Nothing comes of it but what the watch tells.
+            runner.kill(key, identity).await;
+            None
+        })),
         Effect::Destroy { key, nonce, evidence } => Some(Box::pin(async move {
             let killed = runner.destroy(key, nonce).await;
             Some(Input::Destroyed { key, killed, evidence })

@@ -41,6 +41,13 @@ pub enum Effect {
         /// Its shim.
         identity: Identity,
     },
+    /// Kill an attempt that should be gone, its shim last.
+    Kill {
+        /// Which.
+        key: AttemptKey,
+        /// Its shim.
+        identity: Identity,
+    },
     /// Kill what is left of an attempt whose shim is gone.
     Destroy {
         /// Which.
@@ -117,6 +124,7 @@ impl Plan {
                 Effect::Watch { .. }
                 | Effect::Observe { .. }
                 | Effect::Stop { .. }
+                | Effect::Kill { .. }
                 | Effect::Destroy { .. }
                 | Effect::Archive(_)
                 | Effect::Call { .. }

@@ -305,7 +305,10 @@ pub trait Runner {
     /// Lets a ready attempt run. False when the shim is no longer there: `watch` or `observe` tell what became of it.
     fn go(&self, key: AttemptKey) -> bool;
     /// Removes what a never started attempt left (state [`Observation::NotStarted`]), so that it can be started again.
-    fn clear(&self, key: AttemptKey) -> Result<(), String>;
+    ///
+    /// # Errors
+    /// [`StartFailed::Exists`]: it may have run after all, observe it. [`StartFailed::Transient`]: not yet.
+    fn clear(&self, key: AttemptKey) -> Result<(), StartFailed>;
     /// What the machine says of the attempt now.
     fn observe(&self, key: AttemptKey, recorded: Option<&Identity>) -> Observation;
     /// The next thing that happens to a running attempt: works the same for one that another daemon started.
@@ -314,6 +317,9 @@ pub trait Runner {
     /// Asks the shim to stop the task: SIGTERM, grace, SIGKILL, then whatever is left of the tree. Returns at once;
     /// `watch` tells when nothing is alive any more. Asking again changes nothing. False when the shim is not there.
     fn stop(&self, key: AttemptKey, identity: &Identity) -> bool;
+    /// Kills a task whose shim did not do it in time, and then that shim; completes when the shim is gone, of which `watch`
+    /// tells. A shim that can still write a receipt is given the time to.
+    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()>;
     /// Kills whatever is left of an attempt whose shim is gone; completes when nothing of it is alive, with their number.
     fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32>;
     /// The attempts that have a folder among the live ones.

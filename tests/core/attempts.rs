@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use mainstay::event::Fact;
+use mainstay::policy;
 use mainstay::task::{Outcome, State};
 
 #[test]
@@ -93,6 +94,70 @@ fn a_task_that_cannot_be_killed_keeps_its_slot_and_says_so() {
     w.start();
     w.quiet();
     assert_eq!((w.state(id), w.state(behind)), (State::Canceled, State::Succeeded));
+    w.check_settled();
+}
+
+#[test]
+fn a_task_whose_shim_does_not_do_it_is_killed_by_the_daemon() {
+    let mut w = World::new();
+    let stopped = w.run_task("build", "deaf");
+    w.say(OLGA, &format!("/stop {stopped}"));
+    w.advance(10_000);
+    assert_eq!(w.state(stopped), State::Running, "its shim has its time");
+    let why = w.cli(&format!("why {stopped}")).text;
+    assert!(why.contains("is being stopped"), "{why}");
+    w.advance(60_000);
+    assert_eq!((w.state(stopped), w.task(stopped).task.outcome), (State::Canceled, Some(Outcome::Stopped)));
+    assert_eq!(w.count(|f| matches!(f, Fact::StopOverdue {})), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_time_limit_that_a_shim_does_not_keep_is_kept_by_the_daemon() {
+    let mut w = World::new();
+    let id = w.run_task("build", "deaf");
+    let limit = 30 * 60_000;
+    w.advance(limit + 10_000);
+    assert_eq!(
+        (w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))),
+        (State::Running, 0),
+        "its shim has its time"
+    );
+    w.advance(6_000);
+    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))), (State::Running, 1));
+    let why = w.cli(&format!("why {id}")).text;
+    assert!(why.contains("past its time limit") && why.contains("pid 100"), "{why}");
+    // By the next daemon as well as by this one.
+    w.restart();
+    w.advance(60_000);
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Failed, Some(Outcome::Timeout)));
+    assert_eq!(w.count(|f| matches!(f, Fact::StopOverdue {})), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_start_that_takes_long_is_no_running_time() {
+    let mut w = World::new();
+    w.machine.borrow_mut().fail_starts = 9;
+    let id = w.run_task("build", "exit:0@1795000");
+    w.advance(1_900_000);
+    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))), (State::Succeeded, 0));
+    w.check_settled();
+}
+
+#[test]
+fn an_attempt_that_never_comes_as_far_as_running_is_given_up() {
+    let mut w = World::new();
+    w.machine.borrow_mut().hold_starts = true;
+    let id = w.run_task("build", "exit:0");
+    for _ in 0..2 * policy::START_TRIES_MAX {
+        w.restart();
+    }
+    w.machine.borrow_mut().hold_starts = false;
+    w.quiet();
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Failed, Some(Outcome::NotStarted)));
+    assert_eq!(w.count(|f| matches!(f, Fact::StartAgain { .. })), policy::START_TRIES_MAX as usize);
+    assert_eq!(w.ran(id, 1), 0);
     w.check_settled();
 }
 

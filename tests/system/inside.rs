@@ -40,3 +40,58 @@ while [ ! -e {{dir}}/away ]; do sleep 0.02; done
     place.wait_for(running, "SUCCEEDED");
     place.assert_sound();
 }
+
+/// A build that cleans up with a wrong path: what lies around its working directory is the attempt itself.
+#[test]
+fn a_task_that_removes_its_attempt_runs_once_and_its_exit_code_is_known() {
+    for (vandalism, killed) in
+        [("rm -rf ../*", true), (": > ../lock", true), ("rm -rf ../../1-1", true), ("rm -rf ../*", false)]
+    {
+        let kind = r#"
+[[kind]]
+name = "vandal"
+heavy = false
+argv = ["/bin/sh", "-c", '''
+{vandalism}
+echo begin $MAINSTAY_TASK_ID $MAINSTAY_ATTEMPT $$ >> {dir}/ledger
+while [ ! -e {dir}/go ]; do sleep 0.02; done
+exit 7
+''']
+"#;
+        let mut place = Place::new("autonomy = \"auto\"", &kind.replace("{vandalism}", vandalism));
+        place.start();
+        let id = place.line().done(&["newtask", "vandal", "x"])["task_id"].as_i64().expect("a task");
+        place.wait_for_entry(id, "begin");
+        if killed {
+            place.kill();
+            place.start();
+            assert_eq!(place.task(id)["state"], "RUNNING", "{vandalism}");
+        }
+        place.release("go");
+        assert_eq!(place.wait_for(id, "FAILED")["exit_code"], 7, "{vandalism}");
+        assert_eq!((place.begun(id), place.events_of("start_again").len()), (1, 0), "{vandalism}");
+        place.assert_sound();
+    }
+}
+
+/// With its shim as well, nobody can know how far it came: and it does not run again.
+#[test]
+fn a_task_that_removes_its_attempt_and_kills_its_shim_is_unknown() {
+    let kind = r#"
+[[kind]]
+name = "vandal"
+heavy = false
+argv = ["/bin/sh", "-c", '''
+echo begin $MAINSTAY_TASK_ID $MAINSTAY_ATTEMPT $$ >> {dir}/ledger
+rm -rf ../*
+kill -9 $PPID
+sleep 1000
+''']
+"#;
+    let mut place = Place::new("autonomy = \"auto\"", kind);
+    place.start();
+    let id = place.line().done(&["newtask", "vandal", "x"])["task_id"].as_i64().expect("a task");
+    assert_eq!(place.wait_for(id, "FAILED")["outcome"], "unknown");
+    assert_eq!((place.begun(id), place.processes().len()), (1, 0));
+    place.assert_sound();
+}

@@ -41,6 +41,39 @@ fn a_task_that_ignores_sigterm_and_has_forked_away_is_stopped_whole() {
     place.assert_sound();
 }
 
+/// Stops its own shim, again and again: what the daemon asks of that is not heard.
+const DEAFENS: &str = r#"
+[[kind]]
+name = "deafen"
+heavy = false
+timeout = "{timeout}"
+stop_grace = "200ms"
+argv = ["/bin/sh", "-c", '''
+trap "" TERM
+kill -STOP $PPID
+echo begin $MAINSTAY_TASK_ID $MAINSTAY_ATTEMPT $$ >> {dir}/ledger
+while :; do kill -STOP $PPID; done
+''']
+"#;
+
+#[test]
+fn a_task_that_stops_its_shim_is_stopped_and_keeps_its_time_limit_all_the_same() {
+    for (timeout, stopped, state, outcome) in
+        [("1h", true, "CANCELED", "stopped"), ("300ms", false, "FAILED", "timeout")]
+    {
+        let mut place = Place::new("autonomy = \"auto\"", &DEAFENS.replace("{timeout}", timeout));
+        place.start();
+        let id = place.line().done(&["newtask", "deafen", "x"])["task_id"].as_i64().expect("a task");
+        place.wait_for_entry(id, "begin");
+        if stopped {
+            place.line().done(&["stop", &id.to_string()]);
+        }
+        assert_eq!(place.wait_for(id, state)["outcome"], outcome);
+        assert_eq!(place.processes_but_shims(), Vec::<i32>::new());
+        place.assert_sound();
+    }
+}
+
 impl Place {
     fn processes_but_shims(&self) -> Vec<i32> {
         let is_shim = |pid: &i32| {

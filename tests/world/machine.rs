@@ -2,7 +2,7 @@
 //!
 //! What a task does is written in its prompt: words like `exit:3@1000` (exits with 3 after a second), `signal:9@10`, `hang`,
 //! `stubborn:20000` (dies so late after a stop), `immortal` (can't be killed until [`Machine::release`]),
-//! `progress:half@500`. Without any it exits with 0 after a second.
+//! `progress:half@500`, `deaf` (stops its shim, which neither hears nor sees the time any more). Without any it exits with 0 after a second.
 
 use super::clock::Shared;
 use mainstay::attempt::{End, EndCause, Identity, LogDigest, Observation, Receipt};
@@ -24,6 +24,7 @@ struct Script {
     end: Option<(i64, End)>,
     stubborn_ms: i64,
     immortal: bool,
+    deaf: bool,
     progress: Vec<(i64, String)>,
 }
 
@@ -60,8 +61,13 @@ pub(crate) struct Machine {
 }
 
 fn script(prompt: &str) -> Script {
-    let mut script =
-        Script { end: Some((1_000, End::Exited(0))), stubborn_ms: 0, immortal: false, progress: Vec::new() };
+    let mut script = Script {
+        end: Some((1_000, End::Exited(0))),
+        stubborn_ms: 0,
+        immortal: false,
+        deaf: false,
+        progress: Vec::new(),
+    };
     for word in prompt.split_whitespace() {
         let (what, at) = word.split_once('@').unwrap_or((word, "1000"));
         let at = at.parse().unwrap_or(1_000);
@@ -72,6 +78,7 @@ fn script(prompt: &str) -> Script {
             Some(("progress", line)) => script.progress.push((at, line.to_owned())),
             _ if what == "hang" => script.end = None,
             _ if what == "immortal" => script.immortal = true,
+            _ if what == "deaf" => (script.deaf, script.end) = (true, None),
             _ => {}
         }
     }
@@ -147,12 +154,12 @@ impl Machine {
 
 impl Folder {
     fn stop_due(&self) -> Option<i64> {
-        self.stop_at.filter(|_| !self.script.immortal).map(|at| at + self.script.stubborn_ms)
+        self.stop_at.filter(|_| !self.script.immortal && !self.script.deaf).map(|at| at + self.script.stubborn_ms)
     }
 
     fn time_up(&self) -> Option<i64> {
         let limit = self.began + self.spec.timeout_ms.cast_signed();
-        (!self.script.immortal).then_some(limit + self.script.stubborn_ms)
+        (!self.script.immortal && !self.script.deaf).then_some(limit + self.script.stubborn_ms)
     }
 
     fn exit_at(&self) -> Option<i64> {
@@ -284,13 +291,13 @@ impl Runner for FakeRunner {
         went
     }
 
-    fn clear(&self, key: AttemptKey) -> Result<(), String> {
+    fn clear(&self, key: AttemptKey) -> Result<(), StartFailed> {
         self.shared.tick();
         let mut machine = self.machine.borrow_mut();
         if let Some(folder) = machine.folders.get(&key) {
             if folder.shim != Shim::Gone || folder.told_to_go || folder.receipt.is_some() {
                 machine.wrongs.push(format!("clear of {key}, which may have run"));
-                return Err("it may have run".into());
+                return Err(StartFailed::Exists);
             }
             machine.folders.remove(&key);
         }
@@ -329,6 +336,28 @@ impl Runner for FakeRunner {
             }
             Some(_) | None => false,
         }
+    }
+
+    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()> {
+        self.shared.tick();
+        let (shared, machine) = (self.shared.clone(), self.machine.clone());
+        self.shared.wait(move || {
+            let mut machine = machine.borrow_mut();
+            let Some(folder) = machine.folders.get_mut(&key).filter(|f| f.identity == identity) else {
+                return Some(());
+            };
+            if folder.script.immortal && folder.shim != Shim::Gone {
+                return None;
+            }
+            if folder.shim == Shim::Running && !folder.script.deaf {
+                // Its task was killed for it: what is left to do is to write the receipt.
+                folder.script.stubborn_ms = 0;
+                folder.stop_at = folder.stop_at.or(Some(shared.boot_ms.get()));
+                folder.advance(shared.boot_ms.get(), shared.wall_ms.get());
+            }
+            (folder.shim, folder.alive) = (Shim::Gone, 0);
+            Some(())
+        })
     }
 
     fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32> {

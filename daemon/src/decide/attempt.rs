@@ -89,10 +89,18 @@ fn adopt(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, identity:
         draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Adopted { identity: identity.clone() });
     }
     // Without an identity on record the shim waits for a "go" that will not come, and leaves: the watch tells when.
-    if attempt.stop_by.is_some() {
+    if attempt.stop_overdue {
+        draft.effect(Effect::Kill { key, identity: identity.clone() });
+    } else if attempt.stop_by.is_some() || attempt.stop_alarm.is_some() {
         draft.effect(Effect::Stop { key, identity: identity.clone() });
     }
     draft.effect(Effect::Watch { key, identity: identity.clone() });
+}
+
+/// Boot clock, ms: when nothing of the task may be alive any more, if it is asked to stop now.
+pub fn stop_alarm(draft: &Draft<'_>, task: &TaskView) -> i64 {
+    let grace = draft.config.kinds.get(&task.task.kind).map_or(policy::STOP_GRACE_MS, |k| k.stop_grace_ms);
+    draft.now.boot_ms.saturating_add(grace).saturating_add(policy::KILL_ALARM_MS)
 }
 
 fn never_started(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, observation: &Observation) {
@@ -107,6 +115,10 @@ fn never_started(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, o
         return end_unstarted(draft, task, attempt, "its kind is no longer configured");
     };
     let found = plan::evidence(observation);
+    if attempt.start_tries >= policy::START_TRIES_MAX {
+        let why = format!("it was started {} times and never ran; the last time {found}", attempt.start_tries + 1);
+        return end_unstarted(draft, task, attempt, &why);
+    }
     draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::StartAgain { found });
     draft.effect(Effect::ClearAndStart(spec));
 }
@@ -126,7 +138,12 @@ pub fn started(draft: &mut Draft<'_>, key: AttemptKey, result: &Result<Identity,
             draft.effect(Effect::Watch { key, identity: identity.clone() });
         }
         Ok(identity) => {
-            draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Identified { identity: identity.clone() });
+            let kind = draft.config.kinds.get(&task.task.kind);
+            let limits =
+                kind.map(|k| k.timeout_ms.saturating_add(k.stop_grace_ms).saturating_add(policy::KILL_ALARM_MS));
+            let until = limits.map(|limits| draft.now.boot_ms.saturating_add(limits));
+            let fact = Fact::Identified { identity: identity.clone(), until };
+            draft.record(Some(task), Some(key.attempt), Actor::System, fact);
             draft.effect(Effect::Go { key, identity: identity.clone() });
             draft.show_card(task, false);
         }
@@ -165,15 +182,17 @@ pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: 
         n => format!("{evidence}; {n} of its processes were still alive and were killed"),
     };
     let idempotent = draft.config.kinds.get(&task.task.kind).is_some_and(|k| k.idempotent);
-    let cause = if attempt.stop_by.is_some() {
+    let (cause, outcome, evidence) = if attempt.stop_by.is_some() {
         // It was to be stopped and nothing of it is alive: that much is known.
-        Cause::Stopped
+        (Cause::Stopped, Outcome::Stopped, evidence)
+    } else if attempt.stop_overdue {
+        let cause = if has_budget(draft, task) { Cause::WillRetry } else { Cause::FailedForGood };
+        (cause, Outcome::Timeout, format!("its time was up, and its shim had to be killed with it ({evidence})"))
     } else if idempotent && has_budget(draft, task) {
-        Cause::UnknownWillRetry
+        (Cause::UnknownWillRetry, Outcome::Unknown, evidence)
     } else {
-        Cause::UnknownForGood
+        (Cause::UnknownForGood, Outcome::Unknown, evidence)
     };
-    let outcome = if cause == Cause::Stopped { Outcome::Stopped } else { Outcome::Unknown };
     close(draft, task, attempt, cause, Closing { outcome, receipt: None, evidence, stop_lost: false });
 }
 
@@ -344,8 +363,6 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
     }
     let Ok(moved) = step(task.task.state, Cause::Claimed) else { return false };
     let key = AttemptKey { task: task.task.id, attempt: task.task.attempt + 1 };
-    let kind = draft.config.kinds.get(&task.task.kind);
-    let kind_limits = kind.map(|k| k.timeout_ms.saturating_add(k.stop_grace_ms).saturating_add(policy::KILL_ALARM_MS));
     let attempt = AttemptRow {
         key,
         nonce: draft.nonce(),
@@ -357,14 +374,14 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
         stop_by: None,
         stop_alarm: None,
         stop_overdue: false,
-        stale_at: kind_limits.map(|limits| draft.now.boot_ms.saturating_add(limits)),
+        stale_at: None,
         progress: None,
         ended_ms: None,
         ran_ms: None,
     };
     let Some(spec) = spec(draft, task, &attempt) else { return false };
     let (nonce, hash) = (attempt.nonce.clone(), attempt.hash.clone());
-    let fact = Fact::Claimed { nonce, hash, until: attempt.stale_at, step: moved };
+    let fact = Fact::Claimed { nonce, hash, step: moved };
     draft.record(Some(task), Some(key.attempt), Actor::System, fact);
     draft.effect(Effect::Start(spec));
     true

@@ -41,7 +41,7 @@ pub fn expire(draft: &mut Draft<'_>, task: &TaskView) {
     attempt::finish(draft, task, moved, Outcome::Expired, "");
 }
 
-/// A running task's put-off start or overdue stop has come due.
+/// A running task's put-off start has come due, or its end is overdue.
 pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
     let Some(attempt) = &task.attempt else { return };
     if task.task.state != State::Running {
@@ -50,12 +50,20 @@ pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
     if attempt.start_due.is_some_and(|due| due <= draft.now.boot_ms) {
         return attempt::start_again(draft, task, attempt);
     }
-    if attempt.stop_alarm.is_some_and(|alarm| alarm <= draft.now.boot_ms) {
+    let (key, shim, number) = (attempt.key, attempt.identity.clone(), Some(attempt.key.attempt));
+    match attempt.stop_alarm {
         // The slot stays taken for as long as anything is alive; people are told.
-        draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::StopOverdue {});
-        if let Some(identity) = &attempt.identity {
-            draft.effect(Effect::Stop { key: attempt.key, identity: identity.clone() });
+        Some(alarm) if alarm <= draft.now.boot_ms => {
+            draft.record(Some(task), number, Actor::System, Fact::StopOverdue {});
+            shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity }));
         }
-        draft.show_card(task, false);
+        // Its shim did not keep the time limit: a task can stop its own. First it gets the chance to catch up.
+        None if attempt.stale_at.is_some_and(|at| at <= draft.now.boot_ms) => {
+            let alarm = attempt::stop_alarm(draft, task);
+            draft.record(Some(task), number, Actor::System, Fact::Stale { alarm });
+            shim.into_iter().for_each(|identity| draft.effect(Effect::Stop { key, identity }));
+        }
+        Some(_) | None => return,
     }
+    draft.show_card(task, false);
 }

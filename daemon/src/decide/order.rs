@@ -418,8 +418,7 @@ fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView)
         let why = format!("#{id} is being stopped already");
         return refuse(draft, asker, command, Some(task), &why, true);
     }
-    let grace = draft.config.kinds.get(&task.task.kind).map_or(policy::STOP_GRACE_MS, |k| k.stop_grace_ms);
-    let alarm = draft.now.boot_ms + grace + policy::KILL_ALARM_MS;
+    let alarm = attempt::stop_alarm(draft, task);
     draft.record(Some(task), Some(attempt.key.attempt), asker.actor, Fact::StopAsked { alarm });
     if let Some(identity) = &attempt.identity {
         draft.effect(Effect::Stop { key: attempt.key, identity: identity.clone() });

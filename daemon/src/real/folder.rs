@@ -17,9 +17,9 @@ use crate::attempt::{Identity, Receipt};
 use crate::id::AttemptKey;
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) const SPEC: &str = "spec.json";
@@ -153,14 +153,22 @@ impl ReceiptSlot {
         Ok(ReceiptSlot { folder: folder.to_owned(), file })
     }
 
-    /// Whether somebody removed the attempt's folder: what is written then reaches nobody, now or later.
-    pub(super) fn is_removed(&self) -> bool {
-        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+    /// Reserves it anew, after somebody (the task, cleaning up around itself) removed the file, the folder too.
+    fn restore(&mut self) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(&self.folder) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+        *self = ReceiptSlot::reserve(&self.folder)?;
+        sync_entry(&self.folder)
     }
 
     /// Writes the receipt and makes it durable; see [`sync_entry`] for the folder's own entry. Can be called again after an
-    /// error.
-    pub(super) fn fill(&self, receipt: &Receipt) -> io::Result<()> {
+    /// error. [`io::ErrorKind::NotFound`] only where there is no place for it any more.
+    pub(super) fn fill(&mut self, receipt: &Receipt) -> io::Result<()> {
+        if self.file.metadata().is_ok_and(|file| file.nlink() == 0) {
+            self.restore()?;
+        }
         let bytes = serde_json::to_vec(receipt)?;
         self.file.write_all_at(&bytes, 0)?;
         self.file.set_len(bytes.len() as u64)?;

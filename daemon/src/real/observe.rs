@@ -5,7 +5,7 @@
 
 use super::folder::{self, ReceiptState};
 use super::logfile;
-use super::process;
+use super::process::{self, Pin};
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
 use crate::ports::Stream;
@@ -24,17 +24,21 @@ pub(super) fn observe(
     recorded: Option<&Identity>,
     boot: &str,
 ) -> Observation {
-    // The receipt comes before the lock, because a shim lives on for a moment after writing it, and again after the lock,
-    // because it may have been written in between.
-    if let ReceiptState::There(receipt) = folder::read_receipt(live, key) {
-        return Observation::Ended(receipt);
+    // A shim is looked for before its receipt, because it may write that in between. The record's comes first: the folder is
+    // within the task's reach, the record is not, so this shim lives or not whatever became of its lock.
+    let lives = |shim: &&Identity| Pin::shim(shim, boot).is_some();
+    if let Some(shim) = recorded.filter(lives) {
+        return Observation::Alive(shim.clone());
     }
     if folder::is_locked(live) {
-        if let Some(identity) = folder::read_record(live).map(|r| r.identity).or_else(|| recorded.cloned()) {
-            return Observation::Alive(identity);
+        let holder = folder::read_record(live).map(|r| r.identity);
+        match (holder.as_ref().filter(lives), recorded) {
+            (Some(shim), _) => return Observation::Alive(shim.clone()),
+            // It has not said who it is, so it has not been told to go either.
+            (None, None) => return Observation::NotStarted,
+            // Somebody else has laid hands on it.
+            (None, Some(_)) => {}
         }
-        // Locked, but it has not said who it is: so it has not been told to go either.
-        return Observation::NotStarted;
     }
     match folder::read_receipt(live, key) {
         ReceiptState::There(receipt) => Observation::Ended(receipt),
@@ -62,19 +66,19 @@ fn without_folder(key: AttemptKey, archive: &Path, recorded: Option<&Identity>, 
 }
 
 fn without_receipt(live: &Path, recorded: Option<&Identity>, boot: &str) -> Observation {
+    let vanished = |why: &str| Observation::Vanished(evidence(live, recorded, boot, why));
     if folder::was_told_to_go(live) {
-        return Observation::Vanished(evidence(live, recorded, boot, "it was told to go and left no receipt"));
+        return vanished("it was told to go and left no receipt");
     }
+    let holder = || folder::read_record(live).map(|r| r.identity);
     match recorded {
+        // "Go" is said only after the identity was committed.
+        None => Observation::NotStarted,
         // The line is not synced: of another boot, its absence says nothing.
-        Some(identity) if identity.boot != boot => Observation::Vanished(evidence(
-            live,
-            recorded,
-            boot,
-            "the machine went down, and it may have been told to go",
-        )),
-        // "Go" is said only after the identity was committed, and within one boot the line in the lock file comes before the task.
-        Some(_) | None => Observation::NotStarted,
+        Some(shim) if shim.boot != boot => vanished("the machine went down, and it may have been told to go"),
+        // Within one boot the line comes before the task, in the file that begins with who the shim is.
+        Some(shim) if holder().as_ref() == Some(shim) => Observation::NotStarted,
+        Some(_) => vanished("its lock was removed or written over, so it may have been told to go"),
     }
 }
 

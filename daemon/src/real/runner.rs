@@ -33,6 +33,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_MAX_BYTES: u64 = 16_384;
 /// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+/// How long a shim whose task was killed for it may take to bury it and to leave a receipt.
+const RECEIPT_WITHIN: Duration = Duration::from_secs(2);
 /// How often destroying looks again for processes that were forked while it looked.
 const DESTROY_RESCAN: Duration = Duration::from_millis(100);
 
@@ -286,6 +288,29 @@ impl LocalRunner {
         Some(line.text)
     }
 
+    /// Of a living shim nobody gets away, however they forked: so it goes last.
+    async fn kill_all(&self, key: AttemptKey, identity: Identity) {
+        while let Some(shim) = Pin::shim(&identity, &self.boot) {
+            let tree = process::descendants(&process::all(), &BTreeSet::from([identity.pid]));
+            for pin in tree.iter().filter_map(|s| Pin::open(s.pid, s.start)) {
+                pin.signal(Signal::KILL);
+            }
+            for group in self.cgroups_of(key) {
+                group.kill();
+            }
+            shim.signal(Signal::CONT);
+            let Ok(ending) = Ending::of(shim) else { return tokio::time::sleep(DESTROY_RESCAN).await };
+            let patience = if tree.is_empty() { RECEIPT_WITHIN } else { DESTROY_RESCAN };
+            let ended = tokio::time::timeout(patience, ending.wait()).await.is_ok();
+            if !ended
+                && tree.is_empty()
+                && let Some(shim) = Pin::shim(&identity, &self.boot)
+            {
+                shim.signal(Signal::KILL);
+            }
+        }
+    }
+
     async fn destroy_all(&self, key: AttemptKey, nonce: String) -> u32 {
         let session = folder::read_record(&self.folder(key)).map(|r| r.identity);
         let session = session.filter(|i| i.boot == self.boot).map(|i| i.pid);
@@ -363,20 +388,21 @@ impl Runner for LocalRunner {
         starter.is_some_and(|stream| stream.try_write(b"g").is_ok_and(|n| n == 1))
     }
 
-    fn clear(&self, key: AttemptKey) -> Result<(), String> {
+    fn clear(&self, key: AttemptKey) -> Result<(), StartFailed> {
         let folder = self.folder(key);
+        let not_yet = |why: &str| StartFailed::Transient(format!("what its first start left can't be removed: {why}"));
         self.bury();
         if folder::is_locked(&folder) {
-            return Err(format!("clear attempt {key}: its shim is alive"));
+            return Err(not_yet("its shim is alive"));
         }
         if folder::was_told_to_go(&folder) {
-            return Err(format!("clear attempt {key}: it was told to go"));
+            return Err(StartFailed::Exists);
         }
         for group in self.cgroups_of(key) {
-            group.remove().map_err(|e| format!("clear attempt {key}: cgroup: {e}"))?;
+            group.remove().map_err(|e| not_yet(&format!("cgroup: {e}")))?;
         }
         match fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(format!("clear attempt {key}: {e}")),
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(not_yet(&e.to_string())),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -390,7 +416,15 @@ impl Runner for LocalRunner {
     }
 
     fn stop(&self, _key: AttemptKey, identity: &Identity) -> bool {
-        Pin::shim(identity, &self.boot).is_some_and(|pin| pin.signal(Signal::TERM))
+        let Some(shim) = Pin::shim(identity, &self.boot) else { return false };
+        let asked = shim.signal(Signal::TERM);
+        // Its task can have stopped it, and what is stopped can't react.
+        shim.signal(Signal::CONT);
+        asked
+    }
+
+    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()> {
+        Box::pin(self.kill_all(key, identity))
     }
 
     fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32> {

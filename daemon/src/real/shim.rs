@@ -198,19 +198,21 @@ impl Ready {
             stdout,
             stderr,
         };
-        until_done(&self.slot, || self.slot.fill(&receipt));
+        let mut slot = self.slot;
+        until_done(|| slot.fill(&receipt));
         if entry.is_err() {
-            until_done(&self.slot, || folder::sync_entry(&self.folder));
+            until_done(|| folder::sync_entry(&self.folder));
         }
     }
 }
 
-/// Does not give up while somebody may read it: the outcome exists only here, and the lock tells the daemon that it is not
-/// lost yet. Once the folder was removed, lock and receipt can be seen by nobody.
-fn until_done(slot: &ReceiptSlot, write: impl Fn() -> io::Result<()>) {
+/// Does not give up while somebody may read it: the outcome exists only here. When even the place of the attempts' folders
+/// is gone, nobody will.
+fn until_done(mut write: impl FnMut() -> io::Result<()>) {
     let mut pause_s = 1;
     while let Err(e) = write() {
-        if slot.is_removed() {
+        if e.kind() == io::ErrorKind::NotFound {
+            eprintln!("receipt not written: its folder is gone, with the one it was in");
             return;
         }
         eprintln!("receipt not written, trying again: {e}");

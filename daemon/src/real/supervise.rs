@@ -132,11 +132,13 @@ impl Supervisor<'_> {
         loop {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) if pid == self.main => {
-                    self.ended = Some(MainEnd {
-                        end: end_of(status),
-                        wall_ms: now_ms(ClockId::Realtime),
-                        boot_ms: now_ms(ClockId::Boottime),
-                    });
+                    let boot_ms = now_ms(ClockId::Boottime);
+                    let end = end_of(status);
+                    if self.phase == Phase::Running && end == End::Signaled(Signal::KILL.as_raw()) {
+                        // The daemon did it, if this shim should have and its task kept it from that.
+                        self.cause = self.due(boot_ms).unwrap_or(EndCause::Itself);
+                    }
+                    self.ended = Some(MainEnd { end, wall_ms: now_ms(ClockId::Realtime), boot_ms });
                 }
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => return,
@@ -148,6 +150,15 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Why the task has to end now, if it has to. One that is asked to end when its time was up before was kept from its work.
+    fn due(&self, now: i64) -> Option<EndCause> {
+        match (now >= self.timeout_at, sys::asked_to_stop()) {
+            (true, _) => Some(EndCause::TimedOut),
+            (false, true) => Some(EndCause::Stopped),
+            (false, false) => None,
+        }
+    }
+
     /// The ladder: one step at most, after everybody who has ended was buried.
     fn advance(&mut self, now: i64) {
         let asked = sys::asked_to_stop();
@@ -155,8 +166,8 @@ impl Supervisor<'_> {
             Phase::Running if self.ended.is_some() => {
                 self.phase = Phase::Lingering { until: now + QUIET_MS, at_most: now + LINGER_MAX_MS };
             }
-            Phase::Running if asked || now >= self.timeout_at => {
-                self.cause = if asked { EndCause::Stopped } else { EndCause::TimedOut };
+            Phase::Running if let Some(cause) = self.due(now) => {
+                self.cause = cause;
                 self.ask_main();
                 self.phase = Phase::Asked { kill_at: now + self.stop_grace_ms };
             }

@@ -263,14 +263,22 @@ fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow
     let since = span(now.wall_ms - attempt.claimed_ms);
     match (&attempt.stop_by, &attempt.identity, attempt.start_due) {
         (Some(_), _, _) if attempt.stop_overdue => {
+            let shim = attempt.identity.as_ref().map_or_else(String::new, |i| format!(" (its shim had pid {})", i.pid));
             format!(
-                "#{id} was stopped and killed, and something of it is still alive. Its slot stays taken. Look at its processes."
+                "#{id} was to be stopped, and did not end in time. It is being killed, and its slot stays taken until \
+                 nothing of it is alive. Look at its processes{shim}: `pstree -p` shows them, and what waits for a broken \
+                 disk or network share ends only with that."
             )
         }
+        (None, Some(shim), _) if attempt.stop_overdue || attempt.stop_alarm.is_some() => format!(
+            "#{id} is past its time limit, which its shim (pid {}) should have kept. It is being {}.",
+            shim.pid,
+            if attempt.stop_overdue { "killed" } else { "stopped" }
+        ),
         (Some(_), _, _) => format!("#{id} is being stopped: it is CANCELED when nothing of it is alive."),
         (None, None, Some(due)) => format!(
             "#{id} could not be started ({} tries); the next try is in {}.",
-            attempt.start_tries,
+            attempt.start_tries + 1,
             span(due - now.boot_ms)
         ),
         (None, None, None) => format!("#{id} is being started (attempt {}).", row.attempt),

@@ -70,10 +70,11 @@ fn told(config: &Config, event: &Recorded) -> String {
         Fact::Rejected { reason, .. } => format!("rejected by {by}: {}", short(reason, 80)),
         Fact::Resumed { .. } => format!("resumed by {by}"),
         Fact::Claimed { .. } => format!("attempt {} claimed", event.attempt.unwrap_or_default()),
-        Fact::Identified { identity } => format!("attempt started (shim pid {})", identity.pid),
+        Fact::Identified { identity, .. } => format!("attempt started (shim pid {})", identity.pid),
         Fact::StartFailed { error, .. } => format!("could not be started: {}", short(error, 80)),
         Fact::Adopted { identity } => format!("found alive after a restart (shim pid {})", identity.pid),
         Fact::StopAsked { .. } => format!("{by} wants it stopped"),
+        Fact::Stale { .. } => "its time limit was not kept: stopping it".into(),
         Fact::Progress { line } => super::progress(line),
         Fact::Ended { outcome, evidence, retry, .. } => format!(
             "ended: {}{}{}",

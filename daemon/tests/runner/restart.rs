@@ -73,6 +73,79 @@ async fn a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody(machi
     assert!(matches!(next.observe(key(1), Some(&identity)), Observation::Vanished(_)));
 }
 
+/// Whatever a task removes around itself (a build that cleans up with a wrong path), nobody takes it for one that never ran.
+async fn a_task_without_its_lock_is_alive_and_then_gone(machine: &Machine) {
+    for (task, vandalism) in [
+        (1, "rm -rf 1-1/*"),
+        (2, ": >2-1/lock"),
+        (3, "rm -rf 3-1"),
+        (4, "rm 4-1/lock; head -n 1 1-1/spec.json >4-1/lock"),
+        (5, "exec 9>>5-1/lock; rm 5-1/lock; exec 9>>5-1/lock; flock 9 true"),
+    ] {
+        let task_key = key(task);
+        let first = machine.runner();
+        let spec = script(task, UP_AND_STAY);
+        let nonce = spec.nonce.clone();
+        let identity = launch(&first, spec).await;
+        progress(&first, task_key, &identity).await;
+        let shell = Command::new("sh").arg("-c").arg(vandalism).current_dir(machine.live()).status();
+        assert!(shell.is_ok(), "{shell:?}");
+        drop(first);
+        let next = machine.runner();
+        assert_eq!(next.observe(task_key, Some(&identity)), Observation::Alive(identity.clone()), "{vandalism}");
+        kill(identity.pid);
+        let found = end(&next, task_key, &identity).await;
+        // Without a folder no evidence is needed: with an identity on record it may have run.
+        let may_have_run = matches!(&found, Observation::Vanished(_) | Observation::Absent);
+        assert!(may_have_run, "{vandalism}: {found:?}");
+        assert_eq!(next.destroy(task_key, nonce).await, 1, "{vandalism}");
+    }
+}
+
+/// And its exit code is not lost.
+async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
+    for (task, vandalism) in [(1, "rm -rf ../*"), (2, "rm -rf ../../2-1"), (3, ": >../lock; rm ../receipt*")] {
+        let receipt = run(&machine.runner(), script(task, &format!("{vandalism}; exit 7"))).await;
+        assert_eq!((receipt.end, receipt.cause), (End::Exited(7), EndCause::Itself), "{vandalism}");
+    }
+}
+
+/// A task can stop its shim (`kill -STOP $PPID`): neither stop nor time limit work in it any more.
+async fn a_shim_that_was_stopped_goes_on_when_it_is_asked(machine: &Machine) {
+    let runner = machine.runner();
+    let stopped = "kill -STOP $PPID; echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000";
+    let identity = launch(&runner, script(1, stopped)).await;
+    progress(&runner, key(1), &identity).await;
+    assert!(runner.stop(key(1), &identity));
+    let by_stop = receipt(&runner, key(1), &identity).await;
+    assert_eq!((by_stop.end, by_stop.cause), (End::Signaled(15), EndCause::Stopped));
+    // Its time was up long before it was woken up to be asked.
+    let late = "kill -STOP $PPID; sleep 0.2; echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000";
+    let limited = Spec { timeout_ms: 50, ..script(2, late) };
+    let identity = launch(&runner, limited).await;
+    progress(&runner, key(2), &identity).await;
+    assert!(runner.stop(key(2), &identity));
+    assert_eq!(receipt(&runner, key(2), &identity).await.cause, EndCause::TimedOut);
+}
+
+async fn a_shim_that_is_stopped_again_and_again_is_killed_with_all_it_has(machine: &Machine) {
+    let runner = machine.runner();
+    let deaf = "trap '' TERM; kill -STOP $PPID
+                (setsid env -i sh -c 'while :; do sleep 0.01; done' &)
+                echo up >>$MAINSTAY_PROGRESS_FILE; while :; do kill -STOP $PPID; done";
+    let task = script(1, deaf);
+    let nonce = task.nonce.clone();
+    let identity = launch(&runner, task).await;
+    progress(&runner, key(1), &identity).await;
+    assert!(runner.stop(key(1), &identity));
+    runner.kill(key(1), identity.clone()).await;
+    assert!(!runs(&identity.pid.to_string()));
+    // Peace was all that the shim lacked.
+    let receipt = receipt(&runner, key(1), &identity).await;
+    assert_eq!((receipt.end, receipt.cause), (End::Signaled(9), EndCause::Stopped));
+    assert!(marked(&nonce).is_empty());
+}
+
 async fn another_boot_proves_nothing(machine: &Machine) {
     let runner = machine.runner();
     let identity = runner.start(script(1, "echo ran")).await.expect("ready");
@@ -108,6 +181,10 @@ mod ways {
         a_running_task_is_adopted
         an_end_without_a_watcher_is_found
         a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody
+        a_task_without_its_lock_is_alive_and_then_gone
+        a_receipt_is_left_though_its_place_was_removed
+        a_shim_that_was_stopped_goes_on_when_it_is_asked
+        a_shim_that_is_stopped_again_and_again_is_killed_with_all_it_has
         another_boot_proves_nothing
         a_damaged_receipt_is_no_receipt
         killed_daemons_at_any_moment_run_the_task_exactly_once

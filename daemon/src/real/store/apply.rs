@@ -127,25 +127,28 @@ impl Store {
                 )
             }
 
-            Fact::Claimed { nonce, hash, until, step } => {
+            Fact::Claimed { nonce, hash, step } => {
                 let (id, attempt) = (needed(task)?, attempt.ok_or_else(|| misfit("claim without attempt"))?);
                 self.step(id, *step)?;
                 self.run("UPDATE tasks SET attempt = ?2 WHERE id = ?1", params![id.0, attempt])?;
                 self.run(
-                    "INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms, stale_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![id.0, attempt, nonce, hash, at, until],
+                    "INSERT INTO attempts (task, attempt, nonce, hash, claimed_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![id.0, attempt, nonce, hash, at],
                 )
             }
-            Fact::Identified { identity } => self.run(
-                "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL WHERE task = ?1 AND attempt = ?2",
-                params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed()],
+            Fact::Identified { identity, until } => self.run(
+                "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL, stale_at = ?6
+                 WHERE task = ?1 AND attempt = ?2",
+                params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed(), until],
             ),
             Fact::StartFailed { until, .. } => self.run(
-                "UPDATE attempts SET start_tries = start_tries + 1, start_due = ?3 WHERE task = ?1 AND attempt = ?2",
+                "UPDATE attempts SET start_due = ?3 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, until],
             ),
             Fact::StartAgain { .. } => self.run(
-                "UPDATE attempts SET boot = NULL, pid = NULL, start = NULL, start_due = NULL WHERE task = ?1 AND attempt = ?2",
+                "UPDATE attempts SET boot = NULL, pid = NULL, start = NULL, start_due = NULL, stale_at = NULL,
+                        start_tries = start_tries + 1
+                 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt],
             ),
             Fact::Adopted { identity } => self.run(
@@ -155,6 +158,10 @@ impl Store {
             Fact::StopAsked { alarm } => self.run(
                 "UPDATE attempts SET stop_by = ?3, stop_alarm = ?4 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, actor(), alarm],
+            ),
+            Fact::Stale { alarm } => self.run(
+                "UPDATE attempts SET stop_alarm = ?3 WHERE task = ?1 AND attempt = ?2",
+                params![needed(task)?.0, attempt, alarm],
             ),
             Fact::StopOverdue {} => self.run(
                 "UPDATE attempts SET stop_overdue = 1, stop_alarm = NULL WHERE task = ?1 AND attempt = ?2",

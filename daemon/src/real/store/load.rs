@@ -364,14 +364,15 @@ impl Store {
         )
     }
 
-    /// Running tasks whose start is to be tried again, or whose stop is overdue.
+    /// Running tasks whose start is to be tried again, or whose end is overdue.
     ///
     /// # Errors
     /// Storage trouble.
     pub fn overdue(&self, boot_ms: i64) -> Result<Vec<TaskId>> {
         self.many(
             "SELECT t.id FROM tasks t JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt
-             WHERE t.state = 'RUNNING' AND (a.start_due <= ?1 OR a.stop_alarm <= ?1) ORDER BY t.id",
+             WHERE t.state = 'RUNNING' AND coalesce(a.start_due, a.stop_alarm, iif(a.stop_overdue, NULL, a.stale_at)) <= ?1
+             ORDER BY t.id",
             [boot_ms],
             |r| Ok(TaskId(r.get(0)?)),
         )
@@ -428,7 +429,7 @@ impl Store {
         self.one("SELECT at FROM events ORDER BY seq DESC LIMIT 1", [], |r| Ok(r.get(0)?))
     }
 
-    /// When, by the boot clock, a task becomes due by itself: an expiry, a retry, a put-off start, a stop's alarm.
+    /// When, by the boot clock, a task becomes due by itself: an expiry, a retry, a put-off start, an overdue end.
     ///
     /// # Errors
     /// Storage trouble.
@@ -439,7 +440,8 @@ impl Store {
                 "SELECT min(t) FROM (
                    SELECT min(until) AS t FROM tasks INDEXED BY tasks_waiting WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
                    UNION ALL SELECT min(not_before) FROM tasks WHERE state = 'QUEUED' AND not_before > ?1
-                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm)) FROM tasks t
+                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm, iif(a.stop_overdue, NULL, a.stale_at)))
+                     FROM tasks t
                      JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
                 [boot_ms],
                 |r| Ok(r.get::<_, Option<i64>>(0)?),
