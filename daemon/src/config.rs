@@ -35,6 +35,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a chat is to be told anything. A private chat has its person's id, and who is no operator (any more) is told
+    /// nothing; in a group it is the group that is listed, not who reads it.
+    pub fn may_be_told(&self, chat: i64) -> bool {
+        chat < 0 || self.operators.contains_key(&chat)
+    }
+
     /// The person behind an actor: an operator's own user on this machine is the operator, and else each is itself.
     pub fn person(&self, actor: Actor) -> Actor {
         match actor {

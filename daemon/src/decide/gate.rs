@@ -143,6 +143,11 @@ pub fn askable(config: &Config, view: &View, task: &TaskView) -> Vec<i64> {
     view.reachable.iter().filter(approver).copied().collect()
 }
 
+/// Whether a card there has buttons: the task's own card has, and a copy for as long as its person may approve.
+pub fn decides_there(config: &Config, task: &TaskRow, chat: i64) -> bool {
+    task.chat == Some(chat) || config.operators.get(&chat).is_some_and(|o| o.may(Role::Approver))
+}
+
 /// The first denied word in a prompt, case ignored.
 pub fn denied_word<'a>(kind: &'a Kind, prompt: &str) -> Option<&'a str> {
     if kind.denied_words.is_empty() {
