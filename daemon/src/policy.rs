@@ -22,9 +22,10 @@ pub const POLL_GUARD_MS: i64 = 550;
 
 /// Any call but a poll: above the 10 s that a slow server takes, below an operator's patience.
 pub const CALL_GIVE_UP_MS: i64 = 20_000;
-/// First retry of a message that could not be sent; doubling, full jitter.
+/// First retry of a message that could not be sent; doubling, full jitter. Where it is not the message's fault, all messages
+/// wait for it together, and one of them tries.
 pub const SEND_RETRY_BASE_MS: i64 = 1_000;
-/// Longest pause between two tries of one message: after an outage everything goes out within a minute.
+/// Longest such pause: after an outage everything begins to go out within a minute.
 pub const SEND_RETRY_CAP_MS: i64 = 60_000;
 /// Tries of a message that the server refuses for good (400) before it is set aside for `/inbox`.
 pub const SEND_REFUSALS_MAX: u32 = 2;

@@ -21,6 +21,7 @@ use crate::event::{Event, Fact};
 use crate::exit::Fatal;
 use crate::id::{AttemptKey, TaskId};
 use crate::input::{Incoming, Input};
+use crate::outage::Outage;
 use crate::perform::perform;
 use crate::plan::{Effect, Plan};
 use crate::policy;
@@ -109,10 +110,11 @@ struct Daemon {
     checkpointed_at: i64,
 }
 
-/// What goes on record once, when it changes, and is remembered for that. A turn that did not come to be takes it back.
+/// What is remembered from one turn to the next beside the database. A turn that did not come to be takes it back.
 #[derive(Clone, Default)]
 struct Marks {
     strangers: Strangers,
+    outage: Outage,
     /// The disk is too full to dispatch.
     disk_low: bool,
 }

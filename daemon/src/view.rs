@@ -4,6 +4,7 @@ use crate::attempt::Identity;
 use crate::command::Mode;
 use crate::event::{Recorded, What};
 use crate::id::{Actor, AttemptKey, TaskId};
+use crate::outage::Outage;
 use crate::task::{Outcome, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -243,6 +244,8 @@ pub struct View {
     pub username: Option<String>,
     /// Wall clock of the last completed long poll of this daemon, ms.
     pub polled_ms: Option<i64>,
+    /// What is known of the way to Telegram.
+    pub outage: Outage,
     /// No daemon runs: the database alone answers.
     pub offline: bool,
     /// Why the database takes no writes, while it does not.

@@ -116,12 +116,15 @@ fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
     let now = draft.now.boot_ms;
     let later =
         now + policy::backoff_ms(policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS, row.tries, draft.draw());
+    // A moment after the others, so that another message is the next to try: should it be this one after all that can't be
+    // sent, it does not hold them up.
+    let again = now.max(draft.view.outage.until) + 1;
     // An edit shows the same however often it arrives.
     let edit = matches!(row.what, What::Card { .. }) && row.message.is_some();
     let (then, until) = match &error.kind {
-        CallErrorKind::NotSent | CallErrorKind::Conflict | CallErrorKind::Unauthorized => (Then::Retry, Some(later)),
-        CallErrorKind::Ambiguous if edit => (Then::Retry, Some(later)),
-        CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later)),
+        CallErrorKind::NotSent | CallErrorKind::Conflict | CallErrorKind::Unauthorized => (Then::Retry, Some(again)),
+        CallErrorKind::Ambiguous if edit => (Then::Retry, Some(later.max(again))),
+        CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later.max(again))),
         CallErrorKind::Flood(wait) => {
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4);
             (Then::Hold, Some(now.saturating_add(wait.max(1_000))))

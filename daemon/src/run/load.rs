@@ -29,7 +29,9 @@ impl Daemon {
             | Input::Started { key, .. }
             | Input::Noticed { key, .. }
             | Input::Destroyed { key, .. } => view.task = self.store.task(key.task)?,
-            Input::Called { message, .. } => {
+            Input::Called { message, result, .. } => {
+                self.marks.outage.called(*message, result, (now.boot_ms, now.wall_ms), now.entropy);
+                view.outage = self.marks.outage.clone();
                 view.outbox = self.store.message(*message)?;
                 if let Some(task) = view.outbox.as_ref().and_then(|o| o.task) {
                     view.task = self.store.task(task)?;
@@ -68,6 +70,7 @@ impl Daemon {
     pub(super) fn load_command(&self, view: &mut View, command: &Command, now: Moment) -> Result<(), StoreError> {
         self.store.load_command(view, command, now.wall_ms)?;
         view.polled_ms = self.polling.completed_ms;
+        view.outage = self.marks.outage.clone();
         if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
             view.report_chat_now = self.store.chat_now(chat)?;
         }

@@ -40,9 +40,9 @@ impl Daemon {
         self.look = Look { queue: false, outbox: false };
         let busy: Vec<i64> = self.sending.values().copied().collect();
         // A message can't be due while no call can begin: the end of a call looks again.
-        let can_send = self.ports.telegram.is_some() && busy.len() < policy::SENDS_AT_ONCE;
+        let can_send = self.ports.telegram.is_some() && busy.len() < self.marks.outage.calls_at_once();
         let message = if can_send { self.store.next_message_due(&busy)? } else { None };
-        let message = message.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
+        let message = message.map(|due| due.max(self.next_call_ms()));
         self.next_due = [self.store.next_task_due(now.boot_ms)?, message].into_iter().flatten().min();
         if !self.set_aside.is_empty() {
             // Theirs are over and stay so: the others' must not be looked for without a pause.
@@ -138,10 +138,15 @@ impl Daemon {
         Ok(low)
     }
 
+    /// Boot clock, ms: no call begins before, whatever is due.
+    fn next_call_ms(&self) -> i64 {
+        self.marks.outage.until.max(self.last_call_ms + policy::SEND_GAP_MS)
+    }
+
     /// Begins the next call: the most urgent one, one a chat at a time, spaced over all.
     pub(super) fn send(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
-        let full = self.sending.len() >= policy::SENDS_AT_ONCE;
-        if full || now.boot_ms - self.last_call_ms < policy::SEND_GAP_MS {
+        let full = self.sending.len() >= self.marks.outage.calls_at_once();
+        if full || now.boot_ms < self.next_call_ms() {
             return Ok(());
         }
         let busy: Vec<i64> = self.sending.values().copied().collect();
