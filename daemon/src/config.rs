@@ -50,6 +50,16 @@ impl Config {
             Actor::User(_) | Actor::Policy | Actor::System => actor,
         }
     }
+
+    /// Whether somebody may do what needs this role. Whoever reaches the local socket (mode 0600) could as well read the
+    /// database and the token, and is an admin where they are no operator.
+    pub fn may(&self, actor: Actor, role: Role) -> bool {
+        match self.person(actor) {
+            Actor::User(id) => self.operators.get(&id).is_some_and(|o| o.may(role)),
+            Actor::Local(_) => true,
+            Actor::Policy | Actor::System => false,
+        }
+    }
 }
 
 /// How to reach Telegram.

@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use mainstay::command::Role;
+use mainstay::config::Operator;
 use mainstay::event::Fact;
 use mainstay::task::State;
 
@@ -237,4 +238,88 @@ fn who_approves_no_more_sees_the_buttons_go_and_then_no_more_of_it() {
     assert_eq!(w.task(1).approvals.len(), 1);
     w.quiet();
     w.check_settled();
+}
+
+/// Changes somebody's roles, or takes them off; the daemon starts again with that.
+fn now_has(w: &mut World, who: i64, roles: &[Role]) {
+    if roles.is_empty() {
+        w.config.operators.remove(&who);
+    } else {
+        let known = config().operators[&who].clone();
+        w.config.operators.insert(who, Operator { roles: roles.to_vec(), ..known });
+    }
+    w.restart();
+}
+
+#[test]
+fn a_yes_counts_for_as_long_as_who_gave_it_may_give_it() {
+    for roles in [&[][..], &[Role::Viewer], &[Role::Operator]] {
+        let mut w = World::new();
+        let approved = w.approved("build", "exit:0");
+        let reviewed = w.approved("audit", "exit:0");
+        w.say(AXEL, &format!("/review {reviewed} pass"));
+        now_has(&mut w, AXEL, roles);
+        for id in [approved, reviewed] {
+            let refused = w.cli(&format!("resume {id}"));
+            assert!(!refused.ok && refused.text.contains("it waits for"), "{refused:?}");
+            let (card, why) = (w.cli(&format!("status {id}")).text, w.cli(&format!("why {id}")).text);
+            assert!(!card.contains("approved by") && card.contains("waits for"), "{card}");
+            assert!(why.contains("1 approval (1 given"), "{why}");
+        }
+        assert!(w.cli(&format!("why {reviewed}")).text.contains("a passed review"));
+        // Somebody else's takes its place.
+        w.say(ADA, &format!("/approve {approved}"));
+        assert!(w.cli(&format!("status {approved}")).text.contains("approved by Ada"));
+        assert!(w.cli(&format!("resume {approved}")).ok);
+        // Who may again, has said so.
+        now_has(&mut w, AXEL, &[Role::Admin]);
+        assert!(w.cli(&format!("resume {reviewed}")).ok);
+        w.quiet();
+        w.check_settled();
+    }
+}
+
+#[test]
+fn what_waits_for_a_slot_with_a_yes_that_counts_no_more_does_not_run() {
+    let mut w = World::new();
+    let first = w.run_task("solo", "exit:0@60000");
+    let second = w.run_task("solo", "exit:0");
+    now_has(&mut w, AXEL, &[]);
+    let (card, why) = (w.cli(&format!("status {second}")).text, w.cli(&format!("why {second}")).text);
+    assert!(card.contains("QUEUED") && !card.contains("approved by"), "{card}");
+    assert!(why.contains("1 approval (1 given"), "{why}");
+    w.advance(120_000);
+    assert_eq!((w.state(first), w.state(second)), (State::Succeeded, State::Canceled), "what runs goes on");
+    assert_eq!(w.ran(second, 1), 0);
+    w.check_settled();
+}
+
+#[test]
+fn a_yes_of_a_user_of_the_machine_is_that_of_the_operator_they_are() {
+    let build = |approvals| {
+        let mut w = World::with(|c| {
+            let kind = c.kinds.get_mut("build").expect("it is there");
+            (kind.self_approval, kind.approvals) = (true, approvals);
+        });
+        w.uid = OWN_UID;
+        w.say(OLGA, "/newtask build");
+        assert!(w.cli("approve 1").ok);
+        w
+    };
+    let is = |w: &mut World, who: i64| {
+        w.config.operators.get_mut(&who).expect("they are there").uid = Some(OWN_UID);
+        w.restart();
+        w.uid = 0;
+    };
+    let mut w = build(1);
+    is(&mut w, VIC);
+    assert!(!w.cli("resume 1").ok, "a viewer's yes is none");
+    let mut w = build(2);
+    w.say(BEA, "/approve 1");
+    assert_eq!(w.state(1), State::Approved, "as far as anybody can tell, these are two");
+    is(&mut w, BEA);
+    let card = w.cli("status 1").text;
+    assert!(card.contains("approved by Bea\n") && !w.cli("resume 1").ok, "one person, one yes: {card}");
+    w.say(AXEL, "/approve 1");
+    assert!(w.cli("resume 1").ok);
 }

@@ -95,9 +95,9 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
 fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
     let kind = config.kinds.get(&task.task.kind);
     match (kind, task.task.state) {
-        (Some(kind), State::Requested | State::Approved) => {
+        (Some(kind), State::Requested | State::Approved | State::Queued) => {
             let hash = content_hash(config, &task.task);
-            valid_approvals(config, kind, task, &hash, now).map(|a| who(config, a.approver)).collect()
+            valid_approvals(config, kind, task, &hash, now).iter().map(|a| who(config, a.approver)).collect()
         }
         (_, _) => task.approvals.iter().filter(|a| !a.hash.is_empty()).map(|a| who(config, a.approver)).collect(),
     }
