@@ -104,8 +104,6 @@ struct Daemon {
     settled: bool,
     /// A turn whose commit failed.
     unsure: Option<Unsure>,
-    /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
-    set_aside: BTreeSet<TaskId>,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
@@ -117,6 +115,8 @@ struct Marks {
     outage: Outage,
     /// The disk is too full to dispatch.
     disk_low: bool,
+    /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
+    set_aside: BTreeSet<TaskId>,
 }
 
 /// A turn of which nobody knows whether it is on disk.
@@ -184,7 +184,6 @@ impl Daemon {
             leaving: false,
             settled: false,
             unsure: None,
-            set_aside: BTreeSet::new(),
             checkpointed_at: 0,
             ports,
             config,
