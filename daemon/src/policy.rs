@@ -57,6 +57,10 @@ pub const ERROR_CHARS_MAX: usize = 400;
 /// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
 pub const MESSAGE_UTF16_MAX: usize = 4_096;
 
+/// Ids of supergroups (and channels) are this or less, those of plain groups greater; a group that becomes a supergroup gets
+/// another id.
+pub const SUPERGROUP_ID_MAX: i64 = -1_000_000_000_000;
+
 /// A command older than this when it is read is not carried out without a confirming press (`/stop` and reading are).
 pub const COMMAND_MAX_AGE_MS: i64 = 10 * 60_000;
 /// A button may be pressed for this long; the card is issued again when it has to be.

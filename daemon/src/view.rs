@@ -238,6 +238,8 @@ pub struct View {
     pub stranger: Option<u32>,
     /// The id under which the configuration knows the chat it is about, when that was a group that got a new id.
     pub chat_before: Option<i64>,
+    /// For updates of strangers: a listed group may have become a supergroup without our knowing.
+    pub group_may_have_moved: bool,
     /// Where the configured `report_chat` is now, when that group got a new id.
     pub report_chat_now: Option<i64>,
     /// The bot's user name, once it is known.

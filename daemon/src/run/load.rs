@@ -4,6 +4,7 @@ use super::Daemon;
 use crate::command::{Command, parse_argv};
 use crate::decide::{Moment, chat};
 use crate::input::{Incoming, IncomingKind, Input};
+use crate::policy;
 use crate::real::store::StoreError;
 use crate::view::View;
 
@@ -59,6 +60,10 @@ impl Daemon {
         view.chat_before = self.store.chat_before(chat)?;
         if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
             view.stranger = self.marks.strangers.knock(chat, now.boot_ms);
+            for group in self.config.telegram.iter().flat_map(|telegram| &telegram.chats) {
+                let plain = *group > policy::SUPERGROUP_ID_MAX;
+                view.group_may_have_moved |= plain && self.store.chat_now(*group)?.is_none();
+            }
             return Ok(());
         }
         if let Some(command) = chat::command_of(incoming, view.button.as_ref(), self.username.as_deref()) {
