@@ -12,7 +12,7 @@ pub struct Outage {
     /// Boot clock, ms: nothing is sent before.
     pub until: i64,
     /// Wall clock of the first failed try, ms, and what was said at the last; none while messages get through.
-    pub since: Option<(i64, String)>,
+    since: Option<(i64, String)>,
     /// Failed tries in a row.
     tries: u32,
     /// The message that failed last.
@@ -48,9 +48,14 @@ impl Outage {
         }
     }
 
-    /// How many calls may be under way: one tries for all, once a second try has failed too.
+    /// How many calls may be under way: in an outage, one tries for all.
     pub fn calls_at_once(&self) -> usize {
-        if self.tries > 1 { 1 } else { policy::SENDS_AT_ONCE }
+        if self.seen().is_some() { 1 } else { policy::SENDS_AT_ONCE }
+    }
+
+    /// Since when, by the wall clock, there is an outage, and how it shows. One failed try is none yet: it may be the message.
+    pub fn seen(&self) -> Option<(i64, &str)> {
+        self.since.as_ref().filter(|_| self.tries > 1).map(|(since, error)| (*since, error.as_str()))
     }
 }
 

@@ -83,6 +83,7 @@ fn a_message_that_can_never_be_sent_does_not_hold_up_the_others() {
         w.say(BEA, "/kinds");
         w.advance(3_000);
         assert_eq!(w.texts(BEA).len(), before + 1, "at {}", w.now());
+        assert!(!w.cli("ops").text.contains("nothing can be sent"), "that would not be so");
     }
     w.chats.borrow_mut().never = None;
     w.advance(120_000);

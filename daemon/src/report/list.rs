@@ -93,8 +93,8 @@ pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
 
 fn backlog(config: &Config, view: &View, row: &BacklogRow, now: Moment) -> String {
     let (what, waits) = if row.messages == 1 { ("message", "waits") } else { ("messages", "wait") };
-    let outage = view.outage.since.as_ref().map(|(_, error)| error);
-    let error = row.error.as_ref().or(outage).map_or_else(String::new, |error| format!(" ({})", short(error, 80)));
+    let outage = view.outage.seen().map(|(_, error)| error);
+    let error = row.error.as_deref().or(outage).map_or_else(String::new, |error| format!(" ({})", short(error, 80)));
     let until = row.until.max(view.outage.until);
     let left = span(until - now.boot_ms);
     let why = match (row.parked, until > now.boot_ms) {
