@@ -35,6 +35,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a chat is to be told anything. A private chat has its person's id, and who is no operator (any more) is told
+    /// nothing; in a group it is the group that is listed, not who reads it.
+    pub fn may_be_told(&self, chat: i64) -> bool {
+        chat < 0 || self.operators.contains_key(&chat)
+    }
+
     /// The person behind an actor: an operator's own user on this machine is the operator, and else each is itself.
     pub fn person(&self, actor: Actor) -> Actor {
         match actor {
@@ -42,6 +48,16 @@ impl Config {
                 self.operators.values().find(|o| o.uid == Some(uid)).map_or(actor, |o| Actor::User(o.id))
             }
             Actor::User(_) | Actor::Policy | Actor::System => actor,
+        }
+    }
+
+    /// Whether somebody may do what needs this role. Whoever reaches the local socket (mode 0600) could as well read the
+    /// database and the token, and is an admin where they are no operator.
+    pub fn may(&self, actor: Actor, role: Role) -> bool {
+        match self.person(actor) {
+            Actor::User(id) => self.operators.get(&id).is_some_and(|o| o.may(role)),
+            Actor::Local(_) => true,
+            Actor::Policy | Actor::System => false,
         }
     }
 }

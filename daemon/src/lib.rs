@@ -16,6 +16,7 @@ pub mod exit;
 pub mod id;
 pub mod input;
 pub mod offline;
+pub mod outage;
 pub mod perform;
 pub mod plan;
 pub mod policy;

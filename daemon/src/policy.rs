@@ -22,9 +22,10 @@ pub const POLL_GUARD_MS: i64 = 550;
 
 /// Any call but a poll: above the 10 s that a slow server takes, below an operator's patience.
 pub const CALL_GIVE_UP_MS: i64 = 20_000;
-/// First retry of a message that could not be sent; doubling, full jitter.
+/// First retry of a message that could not be sent; doubling, full jitter. Where it is not the message's fault, all messages
+/// wait for it together, and one of them tries.
 pub const SEND_RETRY_BASE_MS: i64 = 1_000;
-/// Longest pause between two tries of one message: after an outage everything goes out within a minute.
+/// Longest such pause: after an outage everything begins to go out within a minute.
 pub const SEND_RETRY_CAP_MS: i64 = 60_000;
 /// Tries of a message that the server refuses for good (400) before it is set aside for `/inbox`.
 pub const SEND_REFUSALS_MAX: u32 = 2;
@@ -55,6 +56,10 @@ pub const CALL_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 pub const ERROR_CHARS_MAX: usize = 400;
 /// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
 pub const MESSAGE_UTF16_MAX: usize = 4_096;
+
+/// Ids of supergroups (and channels) are this or less, those of plain groups greater; a group that becomes a supergroup gets
+/// another id.
+pub const SUPERGROUP_ID_MAX: i64 = -1_000_000_000_000;
 
 /// A command older than this when it is read is not carried out without a confirming press (`/stop` and reading are).
 pub const COMMAND_MAX_AGE_MS: i64 = 10 * 60_000;

@@ -21,6 +21,7 @@ use crate::event::{Event, Fact};
 use crate::exit::Fatal;
 use crate::id::{AttemptKey, TaskId};
 use crate::input::{Incoming, Input};
+use crate::outage::Outage;
 use crate::perform::perform;
 use crate::plan::{Effect, Plan};
 use crate::policy;
@@ -103,18 +104,19 @@ struct Daemon {
     settled: bool,
     /// A turn whose commit failed.
     unsure: Option<Unsure>,
-    /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
-    set_aside: BTreeSet<TaskId>,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
 
-/// What goes on record once, when it changes, and is remembered for that. A turn that did not come to be takes it back.
+/// What is remembered from one turn to the next beside the database. A turn that did not come to be takes it back.
 #[derive(Clone, Default)]
 struct Marks {
     strangers: Strangers,
+    outage: Outage,
     /// The disk is too full to dispatch.
     disk_low: bool,
+    /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
+    set_aside: BTreeSet<TaskId>,
 }
 
 /// A turn of which nobody knows whether it is on disk.
@@ -182,7 +184,6 @@ impl Daemon {
             leaving: false,
             settled: false,
             unsure: None,
-            set_aside: BTreeSet::new(),
             checkpointed_at: 0,
             ports,
             config,

@@ -4,6 +4,7 @@ use crate::attempt::Identity;
 use crate::command::Mode;
 use crate::event::{Recorded, What};
 use crate::id::{Actor, AttemptKey, TaskId};
+use crate::outage::Outage;
 use crate::task::{Outcome, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -237,12 +238,16 @@ pub struct View {
     pub stranger: Option<u32>,
     /// The id under which the configuration knows the chat it is about, when that was a group that got a new id.
     pub chat_before: Option<i64>,
+    /// For updates of strangers: a listed group may have become a supergroup without our knowing.
+    pub group_may_have_moved: bool,
     /// Where the configured `report_chat` is now, when that group got a new id.
     pub report_chat_now: Option<i64>,
     /// The bot's user name, once it is known.
     pub username: Option<String>,
     /// Wall clock of the last completed long poll of this daemon, ms.
     pub polled_ms: Option<i64>,
+    /// What is known of the way to Telegram.
+    pub outage: Outage,
     /// No daemon runs: the database alone answers.
     pub offline: bool,
     /// Why the database takes no writes, while it does not.

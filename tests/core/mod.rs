@@ -3,6 +3,7 @@
 mod ancestor;
 mod attempts;
 mod basics;
+mod bugs;
 mod people;
 mod property;
 mod restarts;

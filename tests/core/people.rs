@@ -1,6 +1,8 @@
 //! Who counts as whom: a second pair of eyes is somebody else's, wherever they look from.
 
 use crate::world::*;
+use mainstay::command::Role;
+use mainstay::config::Operator;
 use mainstay::event::Fact;
 use mainstay::task::State;
 
@@ -133,4 +135,191 @@ fn a_yes_of_before_does_not_count_once_the_kind_wants_somebody_elses() {
     w.say(AXEL, "/approve 1");
     w.say(AXEL, "/review 2 pass");
     assert!(w.cli("resume 1").ok && w.cli("resume 2").ok);
+}
+
+#[test]
+fn who_is_no_operator_any_more_gets_neither_cards_nor_reports() {
+    let mut w = World::new();
+    w.say(AXEL, "/start");
+    w.say(OLGA, "/newtask build exit:0@1000 progress:half@500");
+    w.quiet();
+    assert!(w.card(AXEL, 1).is_some() && w.card(OLGA, 1).is_some());
+    let (olga, axel) = (w.texts(OLGA), w.texts(AXEL));
+    for gone in [OLGA, AXEL] {
+        w.config.operators.remove(&gone);
+    }
+    w.restart();
+    let calls = w.chats.borrow().calls.len();
+    w.say(BEA, "/approve 1");
+    w.say(BEA, "/resume 1");
+    w.quiet();
+    // Long enough away for the cards that wait to be shown anew, too.
+    w.say(BEA, "/newtask build");
+    w.kill();
+    w.advance(3_600_000);
+    w.start();
+    w.quiet();
+    assert_eq!(w.state(1), State::Succeeded);
+    assert_eq!((w.texts(OLGA), w.texts(AXEL)), (olga, axel));
+    assert!(w.chats.borrow().calls[calls..].iter().all(|(.., chat)| *chat != OLGA && *chat != AXEL));
+    // The report has come to its end on record, once; their cards just stay what they were.
+    assert_eq!(w.count(|f| matches!(f, Fact::SendFailed { .. })), 1);
+    let inbox = w.cli("inbox").text;
+    assert!(inbox.contains("final report of #1") && inbox.contains("no operator's"), "{inbox}");
+    w.check_settled();
+}
+
+#[test]
+fn what_waited_for_somebody_who_was_taken_off_is_not_sent() {
+    let mut w = World::new();
+    w.say(AXEL, "/start");
+    w.quiet();
+    w.chats.borrow_mut().faults.extend([Fault::Flood(60_000), Fault::Flood(60_000)]);
+    w.say(OLGA, "/kinds");
+    w.say(AXEL, "/kinds");
+    for _ in 0..20 {
+        w.say(OLGA, "/newtask build");
+    }
+    w.quiet();
+    let axel = w.texts(AXEL).len();
+    for gone in [OLGA, AXEL] {
+        w.config.operators.remove(&gone);
+    }
+    w.restart();
+    let before = w.events().len();
+    w.advance(3_600_000);
+    assert_eq!((w.texts(OLGA).len(), w.texts(AXEL).len()), (0, axel));
+    let refused = w.count(|f| matches!(f, Fact::SendFailed { error, .. } if error.contains("no operator's")));
+    assert_eq!((refused, w.events().len() - before), (42, 42), "each has its end on record, and no more than that");
+    assert_eq!(w.cli("ops").data["outbox"]["pending"], 0);
+    // Whoever comes back is shown what becomes of their tasks again.
+    w.config = config();
+    w.restart();
+    w.say(AXEL, "/approve 1");
+    w.quiet();
+    assert!(w.card(OLGA, 1).is_some_and(|(_, card)| card.text().contains("APPROVED")));
+    w.quiet();
+    w.check_settled();
+}
+
+#[test]
+fn who_approves_no_more_sees_the_buttons_go_and_then_no_more_of_it() {
+    let mut w = World::new();
+    w.say(AXEL, "/start");
+    w.say(OLGA, "/newtask deploy exit:0");
+    w.quiet();
+    let (message, _) = w.card(AXEL, 1).expect("a card");
+    let role = |w: &mut World, role| {
+        w.config.operators.get_mut(&AXEL).expect("he is there").roles = vec![role];
+        w.restart();
+    };
+    // One change waits to be shown while the role is taken away.
+    w.chats.borrow_mut().faults.extend([Fault::Flood(30_000), Fault::Flood(30_000)]);
+    w.say(OLGA, "/plan 1 first");
+    w.advance(10_000);
+    role(&mut w, Role::Viewer);
+    w.advance(60_000);
+    let shown = |w: &World| w.chats.borrow().chats[&AXEL][&message].clone();
+    assert!(shown(&w).text().contains("first") && shown(&w).buttons.is_empty(), "{:?}", shown(&w));
+    let before = w.chats.borrow().calls.len();
+    w.say(OLGA, "/plan 1 second");
+    w.quiet();
+    w.say(OLGA, "/plan 1 third");
+    w.quiet();
+    assert!(shown(&w).buttons.is_empty() && w.card(AXEL, 1).is_none(), "{:?}", shown(&w));
+    let of_his = w.chats.borrow().calls[before..].iter().filter(|(.., chat)| *chat == AXEL).count();
+    assert_eq!(of_his, 1, "one last edit");
+    role(&mut w, Role::Approver);
+    w.say(BEA, "/reject 1 not yet");
+    w.say(OLGA, "/recover 1");
+    w.quiet();
+    assert!(w.card(AXEL, 1).is_some_and(|(new, _)| new > message), "asked again, he is shown a new card");
+    w.press(AXEL, AXEL, 1, "Approve");
+    assert_eq!(w.task(1).approvals.len(), 1);
+    w.quiet();
+    w.check_settled();
+}
+
+/// Changes somebody's roles, or takes them off; the daemon starts again with that.
+fn now_has(w: &mut World, who: i64, roles: &[Role]) {
+    if roles.is_empty() {
+        w.config.operators.remove(&who);
+    } else {
+        let known = config().operators[&who].clone();
+        w.config.operators.insert(who, Operator { roles: roles.to_vec(), ..known });
+    }
+    w.restart();
+}
+
+#[test]
+fn a_yes_counts_for_as_long_as_who_gave_it_may_give_it() {
+    for roles in [&[][..], &[Role::Viewer], &[Role::Operator]] {
+        let mut w = World::new();
+        let approved = w.approved("build", "exit:0");
+        let reviewed = w.approved("audit", "exit:0");
+        w.say(AXEL, &format!("/review {reviewed} pass"));
+        now_has(&mut w, AXEL, roles);
+        for id in [approved, reviewed] {
+            let refused = w.cli(&format!("resume {id}"));
+            assert!(!refused.ok && refused.text.contains("it waits for"), "{refused:?}");
+            let (card, why) = (w.cli(&format!("status {id}")).text, w.cli(&format!("why {id}")).text);
+            assert!(!card.contains("approved by") && card.contains("waits for"), "{card}");
+            assert!(why.contains("1 approval (1 given"), "{why}");
+        }
+        assert!(w.cli(&format!("why {reviewed}")).text.contains("a passed review"));
+        // Somebody else's takes its place.
+        w.say(ADA, &format!("/approve {approved}"));
+        assert!(w.cli(&format!("status {approved}")).text.contains("approved by Ada"));
+        assert!(w.cli(&format!("resume {approved}")).ok);
+        // Who may again, has said so.
+        now_has(&mut w, AXEL, &[Role::Admin]);
+        assert!(w.cli(&format!("resume {reviewed}")).ok);
+        w.quiet();
+        w.check_settled();
+    }
+}
+
+#[test]
+fn what_waits_for_a_slot_with_a_yes_that_counts_no_more_does_not_run() {
+    let mut w = World::new();
+    let first = w.run_task("solo", "exit:0@60000");
+    let second = w.run_task("solo", "exit:0");
+    now_has(&mut w, AXEL, &[]);
+    let (card, why) = (w.cli(&format!("status {second}")).text, w.cli(&format!("why {second}")).text);
+    assert!(card.contains("QUEUED") && !card.contains("approved by"), "{card}");
+    assert!(why.contains("1 approval (1 given"), "{why}");
+    w.advance(120_000);
+    assert_eq!((w.state(first), w.state(second)), (State::Succeeded, State::Canceled), "what runs goes on");
+    assert_eq!(w.ran(second, 1), 0);
+    w.check_settled();
+}
+
+#[test]
+fn a_yes_of_a_user_of_the_machine_is_that_of_the_operator_they_are() {
+    let build = |approvals| {
+        let mut w = World::with(|c| {
+            let kind = c.kinds.get_mut("build").expect("it is there");
+            (kind.self_approval, kind.approvals) = (true, approvals);
+        });
+        w.uid = OWN_UID;
+        w.say(OLGA, "/newtask build");
+        assert!(w.cli("approve 1").ok);
+        w
+    };
+    let is = |w: &mut World, who: i64| {
+        w.config.operators.get_mut(&who).expect("they are there").uid = Some(OWN_UID);
+        w.restart();
+        w.uid = 0;
+    };
+    let mut w = build(1);
+    is(&mut w, VIC);
+    assert!(!w.cli("resume 1").ok, "a viewer's yes is none");
+    let mut w = build(2);
+    w.say(BEA, "/approve 1");
+    assert_eq!(w.state(1), State::Approved, "as far as anybody can tell, these are two");
+    is(&mut w, BEA);
+    let card = w.cli("status 1").text;
+    assert!(card.contains("approved by Bea\n") && !w.cli("resume 1").ok, "one person, one yes: {card}");
+    w.say(AXEL, "/approve 1");
+    assert!(w.cli("resume 1").ok);
 }

@@ -22,6 +22,75 @@ fn a_report_is_not_lost_over_restarts_and_long_outages() {
 }
 
 #[test]
+fn an_outage_leaves_a_record_of_its_tries_and_not_of_all_that_waits() {
+    for fault in [Fault::NotSent, Fault::Unauthorized, Fault::Ambiguous(false), Fault::Hang] {
+        let mut w = World::new();
+        w.quiet();
+        w.chats.borrow_mut().outage = Some(fault);
+        for _ in 0..100 {
+            for who in [OLGA, BEA, AXEL] {
+                w.say(who, "/kinds");
+            }
+        }
+        let (before, calls) = (w.events().len(), w.chats.borrow().calls.len());
+        w.advance(30 * 60_000);
+        let (events, tries) = (w.events().len() - before, w.chats.borrow().calls.len() - calls);
+        // Every half minute on the average once the pause is at its longest: some 70.
+        assert!((20..150).contains(&tries), "{fault:?}: {tries} tries");
+        // A try is two events; at both ends some were under way.
+        assert!(events <= 2 * tries + 8, "{fault:?}: {events} events of {tries} tries");
+        let ops = w.cli("ops");
+        assert!(ops.text.contains("nothing can be sent since "), "{}", ops.text);
+        assert!(w.cli("inbox").text.contains(" from now ("), "{}", w.cli("inbox").text);
+        w.chats.borrow_mut().outage = None;
+        w.advance(61_000 + 110_000);
+        assert_eq!([OLGA, BEA, AXEL].map(|who| w.texts(who).len()), [100; 3]);
+        let marked: usize = [OLGA, BEA, AXEL].iter().map(|who| w.shows(*who, "possible repeat")).sum();
+        let sure = matches!(fault, Fault::NotSent | Fault::Unauthorized);
+        assert!(marked <= if sure { 0 } else { tries }, "{fault:?}: {marked}");
+        assert!(!w.cli("ops").text.contains("nothing can be sent"));
+        w.check_settled();
+    }
+}
+
+#[test]
+fn a_new_daemon_does_not_wait_for_the_end_of_an_outage_that_the_last_one_saw() {
+    let mut w = World::new();
+    w.quiet();
+    w.chats.borrow_mut().outage = Some(Fault::NotSent);
+    w.say(OLGA, "/kinds");
+    w.say(BEA, "/kinds");
+    w.advance(20 * 60_000);
+    w.kill();
+    w.chats.borrow_mut().outage = None;
+    w.start();
+    w.advance(1_000);
+    assert!(w.texts(OLGA).len() + w.texts(BEA).len() > 0, "at once, with whatever is due");
+    w.advance(60_000);
+    assert_eq!((w.texts(OLGA).len(), w.texts(BEA).len()), (1, 1));
+    w.check_settled();
+}
+
+#[test]
+fn a_message_that_can_never_be_sent_does_not_hold_up_the_others() {
+    let mut w = World::new();
+    w.quiet();
+    w.chats.borrow_mut().never = Some("/ops".into());
+    w.say(OLGA, "/help ops");
+    for seconds in 1..60 {
+        w.advance(seconds * 1_000);
+        let before = w.texts(BEA).len();
+        w.say(BEA, "/kinds");
+        w.advance(3_000);
+        assert_eq!(w.texts(BEA).len(), before + 1, "at {}", w.now());
+        assert!(!w.cli("ops").text.contains("nothing can be sent"), "that would not be so");
+    }
+    w.chats.borrow_mut().never = None;
+    w.advance(120_000);
+    w.check_settled();
+}
+
+#[test]
 fn a_report_tells_the_end_it_was_made_for_also_when_the_task_was_recovered_since() {
     let mut w = World::new();
     let id = w.run_task("build", "exit:3@10");

@@ -294,3 +294,33 @@ fn a_strangers_group_that_we_could_not_leave_is_left_at_its_next_word() {
     assert_eq!(w.chats.borrow().left, [-777], "once an hour is enough, and our own groups are kept");
     w.check();
 }
+
+#[test]
+fn a_group_of_ours_whose_new_id_we_were_not_told_is_not_left() {
+    let (ours, theirs) = (-1_001_000_000_500, -1_001_000_000_777);
+    let mut w = World::new();
+    w.say_in(GROUP, OLGA, "/newtask build");
+    w.quiet();
+    // It becomes a supergroup, and the update that says so is lost.
+    w.say_in(ours, STRANGER, "hello");
+    w.membership(ours, STRANGER, "member");
+    w.advance(3_600_000);
+    w.membership(ours, OLGA, "member");
+    w.say_in(ours, OLGA, "/newtask build");
+    w.say_in(theirs, STRANGER, "/start");
+    w.quiet();
+    assert_eq!(w.chats.borrow().left, [0; 0]);
+    assert!(w.texts(ours).is_empty() && w.texts(theirs).is_empty() && w.tasks() == 1, "and it is silent in both");
+    // A message of ours finds the new id: now it is known which supergroup is whose.
+    w.chats.borrow_mut().migrated.insert(GROUP, ours);
+    w.say(AXEL, "/approve 1");
+    w.quiet();
+    w.say_in(ours, OLGA, "/newtask build");
+    w.say_in(ours, STRANGER, "hello");
+    w.advance(3_600_000);
+    w.say_in(theirs, STRANGER, "/start");
+    w.membership(theirs, OLGA, "member");
+    w.quiet();
+    assert_eq!((w.tasks(), w.chats.borrow().left.clone()), (2, vec![theirs; 2]));
+    w.check_settled();
+}

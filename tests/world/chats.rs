@@ -21,6 +21,7 @@ pub(crate) enum Fault {
     Ambiguous(bool),
     Flood(u64),
     Refused,
+    Unauthorized,
     EditGone,
     /// Never answered.
     Hang,
@@ -52,6 +53,10 @@ pub(crate) struct Chats {
     pub(crate) next_update: i32,
     pub(crate) poll_faults: VecDeque<CallErrorKind>,
     pub(crate) faults: VecDeque<Fault>,
+    /// Every message meets this.
+    pub(crate) outage: Option<Fault>,
+    /// Messages with this in them are never answered.
+    pub(crate) never: Option<String>,
     pub(crate) blocked: BTreeSet<i64>,
     pub(crate) no_topics: bool,
     pub(crate) migrated: BTreeMap<i64, i64>,
@@ -191,6 +196,7 @@ impl Chats {
             }
             Fault::Flood(ms) => error(CallErrorKind::Flood(Duration::from_millis(ms)), "Too Many Requests"),
             Fault::Refused => error(CallErrorKind::Refused, "Bad Request"),
+            Fault::Unauthorized => error(CallErrorKind::Unauthorized, "Unauthorized"),
             Fault::EditGone if matches!(call, Call::Edit { .. }) => {
                 error(CallErrorKind::EditTargetGone, "message to edit not found")
             }
@@ -223,6 +229,13 @@ fn chat_of(call: &Call) -> i64 {
         Call::Send(content) | Call::Edit { content, .. } | Call::Document { content, .. } => content.chat,
         Call::Leave { chat } => *chat,
         Call::GetMe | Call::AnswerPress { .. } | Call::SetCommands(_) => 0,
+    }
+}
+
+fn text_of(call: &Call) -> &str {
+    match call {
+        Call::Send(content) | Call::Edit { content, .. } | Call::Document { content, .. } => &content.text,
+        Call::Leave { .. } | Call::GetMe | Call::AnswerPress { .. } | Call::SetCommands(_) => "",
     }
 }
 
@@ -272,7 +285,11 @@ impl Telegram for FakeTelegram {
                 let mut chats = chats.borrow_mut();
                 chats.calls.push((shared.boot_ms.get(), call.method(), chat_of(&call)));
                 let of_message = matches!(call, Call::Send(_) | Call::Edit { .. } | Call::Document { .. });
-                let fault = if of_message { chats.faults.pop_front() } else { None };
+                let outage = chats.outage;
+                let mut fault = if of_message { chats.faults.pop_front().or(outage) } else { None };
+                if chats.never.as_ref().is_some_and(|part| text_of(&call).contains(part)) {
+                    fault = Some(Fault::Hang);
+                }
                 result = match fault {
                     Some(fault) => chats.struck(fault, &call),
                     None => Some(chats.perform(&call)),

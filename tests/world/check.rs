@@ -65,7 +65,7 @@ impl World {
             }
         }
         for (task, ends) in ends {
-            let Some(chat) = self.task(task).task.chat else { continue };
+            let Some(chat) = self.task(task).task.chat.filter(|chat| self.config.may_be_told(*chat)) else { continue };
             // What was said in a group before it became a supergroup stays readable there.
             let before = self.chats.borrow().migrated.iter().find(|(_, to)| **to == chat).map(|(from, _)| *from);
             let reports: Vec<String> =

@@ -19,7 +19,7 @@ pub fn approve(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Ta
         return refuse(draft, asker, command, Some(task), &why, false);
     };
     let hash = gate::content_hash(draft.config, &task.task);
-    let valid: Vec<ApprovalRow> = gate::valid_approvals(draft.config, kind, task, &hash, draft.now).collect();
+    let valid = gate::valid_approvals(draft.config, kind, task, &hash, draft.now);
     let enough = |n: usize| u32::try_from(n).is_ok_and(|n| n >= kind.approvals);
     // Approved, but what would run has changed since, or approvals ran out: it can be approved again without a move.
     let again = task.task.state == State::Approved && !enough(valid.len());

@@ -143,11 +143,18 @@ fn pass(draft: &mut Draft<'_>, incoming: &Incoming, why: Passed, chat: i64, user
     let key = if why == Passed::Stranger { None } else { incoming.key() };
     let fact = Fact::PassedOver { why, key, update: Some(incoming.update), chat: Some(chat), user, unrecorded };
     draft.record(None, None, Actor::System, fact);
-    // A stranger's group: we may have been away, or the network, when we were added to it. Where an operator speaks it may
-    // be a listed group under an id that we have not been told of yet.
+    // A stranger's group: we may have been away, or the network, when we were added to it. Where an operator speaks we stay.
     let gone = matches!(incoming.what, IncomingKind::Membership { present: false, .. });
     let foreign = user.is_some_and(|user| !draft.config.operators.contains_key(&user));
     if why == Passed::Stranger && chat < 0 && foreign && !gone && !is_listed(draft.config, draft.view, chat) {
+        leave(draft, chat);
+    }
+}
+
+/// Leaves a group that is not listed, unless it could be a listed one under the id that it got as a supergroup, and that we
+/// were never told of: operators would have to add us again. Then we only stay silent, as everywhere among strangers.
+fn leave(draft: &mut Draft<'_>, chat: i64) {
+    if chat > policy::SUPERGROUP_ID_MAX || !draft.view.group_may_have_moved {
         draft.effect(Effect::Tell(Call::Leave { chat }));
     }
 }
@@ -221,7 +228,7 @@ fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bo
     pass(draft, incoming, Passed::Stranger, chat, Some(user));
     // Added again within the hour: not on record again, but left again.
     if present && !private && draft.plan.effects.len() == before {
-        draft.effect(Effect::Tell(Call::Leave { chat }));
+        leave(draft, chat);
     }
 }
 

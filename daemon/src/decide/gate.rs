@@ -23,7 +23,7 @@ pub enum Gate {
     Approvals {
         /// Missing.
         missing: u32,
-        /// Given for something else that would have run, or out of date.
+        /// Given for something else that would have run, out of date, or by who may not approve (any more).
         void: u32,
     },
     /// Nothing starts in this mode.
@@ -41,7 +41,7 @@ impl Gate {
             Gate::Review => format!("a passed review: /review {id} pass"),
             Gate::Approvals { missing, void: 0 } => format!("{missing} approval{}: /approve {id}", plural(*missing)),
             Gate::Approvals { missing, void } => format!(
-                "{missing} approval{} ({void} given before it changed or expired do not count): /approve {id}",
+                "{missing} approval{} ({void} given before it changed or expired, or by who approves no more, do not count): /approve {id}",
                 plural(*missing)
             ),
             Gate::Readonly => "mode readonly: nothing starts until /mode supervised or auto".into(),
@@ -72,17 +72,23 @@ pub fn content_hash(config: &Config, task: &TaskRow) -> String {
     hex
 }
 
-/// Approvals that count now, for `hash`.
-pub fn valid_approvals<'a>(
-    config: &Config,
-    kind: &Kind,
-    task: &TaskView,
-    hash: &'a str,
-    now: Moment,
-) -> impl Iterator<Item = ApprovalRow> + use<'a> {
-    let mut approvals = task.approvals.clone();
-    approvals.retain(|a| a.approver != Actor::Policy && may_be_another(config, kind, &task.task, a.approver));
-    approvals.into_iter().filter(move |a| a.hash == hash && a.until > now.boot_ms)
+/// Approvals that count now, for `hash`: one a person, of those whose yes would still be taken.
+pub fn valid_approvals(config: &Config, kind: &Kind, task: &TaskView, hash: &str, now: Moment) -> Vec<ApprovalRow> {
+    let mut valid: Vec<ApprovalRow> = Vec::new();
+    for given in task.approvals.iter().filter(|a| a.hash == hash && a.until > now.boot_ms) {
+        let approver = config.person(given.approver);
+        let first = valid.iter().all(|a| a.approver != approver);
+        if first && still_counts(config, kind, &task.task, approver) {
+            valid.push(ApprovalRow { approver, ..given.clone() });
+        }
+    }
+    valid
+}
+
+/// Whether what somebody said yes to is still said: they may approve and review by the present configuration, and are
+/// whom the kind wants.
+fn still_counts(config: &Config, kind: &Kind, task: &TaskRow, actor: Actor) -> bool {
+    config.may(actor, Role::Approver) && may_be_another(config, kind, task, config.person(actor))
 }
 
 /// Whether somebody's yes is what the kind wants: anybody's, or that of another than who asked and who wrote the plan. A
@@ -110,11 +116,11 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
     if kind.requires_plan && task.task.plan.is_none() {
         gates.push(Gate::Plan);
     }
-    let reviewed = |r: &Review| r.pass && r.hash == hash && may_be_another(config, kind, &task.task, r.by);
+    let reviewed = |r: &Review| r.pass && r.hash == hash && still_counts(config, kind, &task.task, r.by);
     if kind.requires_review && !task.task.review.as_ref().is_some_and(reviewed) {
         gates.push(Gate::Review);
     }
-    let valid = u32::try_from(valid_approvals(config, kind, task, &hash, now).count()).unwrap_or(u32::MAX);
+    let valid = u32::try_from(valid_approvals(config, kind, task, &hash, now).len()).unwrap_or(u32::MAX);
     if valid < kind.approvals {
         let given = u32::try_from(task.approvals.len()).unwrap_or(u32::MAX);
         gates.push(Gate::Approvals { missing: kind.approvals - valid, void: given.saturating_sub(valid) });
@@ -141,6 +147,11 @@ pub fn askable(config: &Config, view: &View, task: &TaskView) -> Vec<i64> {
             && task.copies.iter().all(|(copy, _)| copy != *chat)
     };
     view.reachable.iter().filter(approver).copied().collect()
+}
+
+/// Whether a card there has buttons: the task's own card has, and a copy for as long as its person may approve.
+pub fn decides_there(config: &Config, task: &TaskRow, chat: i64) -> bool {
+    task.chat == Some(chat) || config.operators.get(&chat).is_some_and(|o| o.may(Role::Approver))
 }
 
 /// The first denied word in a prompt, case ignored.

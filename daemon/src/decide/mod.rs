@@ -173,7 +173,7 @@ impl<'a> Draft<'a> {
                 self.effect(Effect::Answer { connection, answer });
             }
             ReplyTo::Chat { chat, thread, message } => {
-                if said.text.is_empty() {
+                if said.text.is_empty() || !self.config.may_be_told(chat) {
                     return;
                 }
                 let outgoing = Outgoing {
@@ -209,8 +209,14 @@ impl<'a> Draft<'a> {
     }
 
     fn queue_card(&mut self, after: &TaskView, chat: i64, card: Option<i64>, anew: bool) {
+        if !self.config.may_be_told(chat) {
+            return;
+        }
         let hash = gate::content_hash(self.config, &after.task);
-        let actions = gate::actions(self.config, self.view.mode(), after, self.now);
+        let decides = gate::decides_there(self.config, &after.task, chat);
+        let actions = if decides { gate::actions(self.config, self.view.mode(), after, self.now) } else { Vec::new() };
+        // Taking the buttons away is no news.
+        let anew = anew && decides;
         let mut buttons = Vec::with_capacity(actions.len());
         for action in actions {
             let live = after

@@ -2,7 +2,6 @@
 
 use super::{Draft, Moment, Said, approval, attempt, gate, read};
 use crate::command::{Command, Mode, Role, parse_argv};
-use crate::config::Config;
 use crate::event::{Again, Event, Fact};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::input::ReplyTo;
@@ -24,16 +23,6 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Whether the configuration lets them do what needs this role. Whoever reaches the local socket (mode 0600) could
-    /// as well read the database and the token, and is an admin.
-    pub fn may(&self, config: &Config, role: Role) -> bool {
-        match self.actor {
-            Actor::User(id) => config.operators.get(&id).is_some_and(|o| o.may(role)),
-            Actor::Local(_) => true,
-            Actor::Policy | Actor::System => false,
-        }
-    }
-
     /// Where a task that they ask for reports to: chat, topic, message.
     fn origin(&self, draft: &Draft<'_>) -> (Option<i64>, Option<i32>, Option<i32>) {
         match self.to {
@@ -125,7 +114,7 @@ pub fn received(draft: &mut Draft<'_>, actor: Actor, named: Named, command: &Com
 /// Carries a command out, or refuses it. None: the answer comes later (it needs an effect first).
 pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Said> {
     let needed = if command.is_read() { Role::Viewer } else { command.syntax().role };
-    if !asker.may(draft.config, needed) {
+    if !draft.config.may(asker.actor, needed) {
         let why = format!("/{} needs the role {}: ask an admin (/whoami shows yours)", command.name(), needed.name());
         return Some(refuse(draft, asker, command, None, &why, false));
     }

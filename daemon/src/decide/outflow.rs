@@ -1,6 +1,6 @@
 //! Sending: which message goes out next as which call, and what follows from how that call ended.
 
-use super::Draft;
+use super::{Draft, gate};
 use crate::event::{Fact, Then, What};
 use crate::id::Actor;
 use crate::plan::Effect;
@@ -12,8 +12,14 @@ use crate::view::{OutboxRow, TaskView};
 /// What stands before a message that may already have arrived.
 const REPEAT_MARK: &str = "(possible repeat) ";
 
-/// Begins to send a message: its call, and the fact that from now on it may arrive.
+/// Begins to send a message: its call, and the fact that from now on it may arrive. What waited while its reader was taken
+/// off the configuration is not sent: a report of theirs comes to its end here too, on record.
 pub fn send(draft: &mut Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) {
+    if !draft.config.may_be_told(row.chat) {
+        let error = format!("chat {} is no operator's (any more): nothing is said there", row.chat);
+        let fact = Fact::SendFailed { id: row.id, error, then: Then::GiveUp, until: None };
+        return draft.record(task, None, Actor::System, fact);
+    }
     let call = render(draft, row, task);
     draft.record(task, None, Actor::System, Fact::Sending { id: row.id, version: row.version });
     draft.effect(Effect::Call { message: row.id, version: row.version, chat: row.chat, call });
@@ -53,6 +59,8 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
             Call::Document { content: marked(caption.clone()), name: name.clone(), bytes: content.clone().into_bytes() }
         }
         (What::Card { buttons, .. }, Some(task)) => {
+            let decides = gate::decides_there(draft.config, &task.task, row.chat);
+            let buttons: &[_] = if decides { buttons } else { &[] };
             let mut content = report::card(draft.config, draft.view.mode(), task, buttons, draft.now);
             if task.task.chat != Some(row.chat) {
                 // The message that asked is in another chat.
@@ -108,12 +116,15 @@ fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
     let now = draft.now.boot_ms;
     let later =
         now + policy::backoff_ms(policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS, row.tries, draft.draw());
+    // A moment after the others, so that another message is the next to try: should it be this one after all that can't be
+    // sent, it does not hold them up.
+    let again = now.max(draft.view.outage.until) + 1;
     // An edit shows the same however often it arrives.
     let edit = matches!(row.what, What::Card { .. }) && row.message.is_some();
     let (then, until) = match &error.kind {
-        CallErrorKind::NotSent | CallErrorKind::Conflict | CallErrorKind::Unauthorized => (Then::Retry, Some(later)),
-        CallErrorKind::Ambiguous if edit => (Then::Retry, Some(later)),
-        CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later)),
+        CallErrorKind::NotSent | CallErrorKind::Conflict | CallErrorKind::Unauthorized => (Then::Retry, Some(again)),
+        CallErrorKind::Ambiguous if edit => (Then::Retry, Some(later.max(again))),
+        CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later.max(again))),
         CallErrorKind::Flood(wait) => {
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4);
             (Then::Hold, Some(now.saturating_add(wait.max(1_000))))

@@ -62,7 +62,7 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
 
 fn allowed(draft: &Draft<'_>, asker: Asker) -> impl Iterator<Item = &'static Syntax> {
     let config = draft.config;
-    COMMANDS.iter().filter(move |s| asker.may(config, s.role))
+    COMMANDS.iter().filter(move |s| config.may(asker.actor, s.role))
 }
 
 fn start(draft: &Draft<'_>, asker: Asker) -> Said {

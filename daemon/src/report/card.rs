@@ -29,13 +29,14 @@ fn label(action: &str) -> &'static str {
 /// The task's card. Its text depends on the record alone, so showing it twice shows the same.
 pub fn card(config: &Config, mode: Mode, task: &TaskView, buttons: &[(String, String)], now: Moment) -> Outgoing {
     let text = body(config, mode, task, now, Length::Card);
+    let row: Vec<_> = buttons.iter().map(|(action, nonce)| (label(action).to_owned(), nonce.clone())).collect();
     Outgoing {
         chat: task.task.chat.unwrap_or_default(),
         thread: task.task.thread,
         reply_to: task.task.message,
         text: text.text,
         pre: text.pre,
-        buttons: vec![buttons.iter().map(|(action, nonce)| (label(action).to_owned(), nonce.clone())).collect()],
+        buttons: if row.is_empty() { Vec::new() } else { vec![row] },
         // Loud only where somebody is needed.
         silent: !matches!(task.task.state, State::Requested | State::Approved),
     }
@@ -94,9 +95,9 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
 fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
     let kind = config.kinds.get(&task.task.kind);
     match (kind, task.task.state) {
-        (Some(kind), State::Requested | State::Approved) => {
+        (Some(kind), State::Requested | State::Approved | State::Queued) => {
             let hash = content_hash(config, &task.task);
-            valid_approvals(config, kind, task, &hash, now).map(|a| who(config, a.approver)).collect()
+            valid_approvals(config, kind, task, &hash, now).iter().map(|a| who(config, a.approver)).collect()
         }
         (_, _) => task.approvals.iter().filter(|a| !a.hash.is_empty()).map(|a| who(config, a.approver)).collect(),
     }

@@ -93,9 +93,11 @@ pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
 
 fn backlog(config: &Config, view: &View, row: &BacklogRow, now: Moment) -> String {
     let (what, waits) = if row.messages == 1 { ("message", "waits") } else { ("messages", "wait") };
-    let error = row.error.as_ref().map_or_else(String::new, |error| format!(" ({})", short(error, 80)));
-    let left = span(row.until - now.boot_ms);
-    let why = match (row.parked, row.until > now.boot_ms) {
+    let outage = view.outage.seen().map(|(_, error)| error);
+    let error = row.error.as_deref().or(outage).map_or_else(String::new, |error| format!(" ({})", short(error, 80)));
+    let until = row.until.max(view.outage.until);
+    let left = span(until - now.boot_ms);
+    let why = match (row.parked, until > now.boot_ms) {
         _ if config.telegram.is_none() => "no bot is configured".to_owned(),
         _ if view.offline => format!("the daemon is not running{error}"),
         (true, true) => format!("it does not want us{error}; tried again in {left}, or when it wants us again"),

@@ -116,6 +116,9 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
         Some((Fact::PollContested { .. }, _)) => degraded.push("somebody else polls with our token".to_owned()),
         _ => {}
     }
+    if let Some((since, error)) = view.outage.seen() {
+        degraded.push(format!("nothing can be sent since {} ({error})", span(now.wall_ms - since)));
+    }
     if ops.uncertain > 0 {
         degraded.push(format!("{} message(s) may not have arrived", ops.uncertain));
     }

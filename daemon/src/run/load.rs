@@ -4,6 +4,7 @@ use super::Daemon;
 use crate::command::{Command, parse_argv};
 use crate::decide::{Moment, chat};
 use crate::input::{Incoming, IncomingKind, Input};
+use crate::policy;
 use crate::real::store::StoreError;
 use crate::view::View;
 
@@ -29,7 +30,9 @@ impl Daemon {
             | Input::Started { key, .. }
             | Input::Noticed { key, .. }
             | Input::Destroyed { key, .. } => view.task = self.store.task(key.task)?,
-            Input::Called { message, .. } => {
+            Input::Called { message, result, .. } => {
+                self.marks.outage.called(*message, result, (now.boot_ms, now.wall_ms), now.entropy);
+                view.outage = self.marks.outage.clone();
                 view.outbox = self.store.message(*message)?;
                 if let Some(task) = view.outbox.as_ref().and_then(|o| o.task) {
                     view.task = self.store.task(task)?;
@@ -57,6 +60,10 @@ impl Daemon {
         view.chat_before = self.store.chat_before(chat)?;
         if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
             view.stranger = self.marks.strangers.knock(chat, now.boot_ms);
+            for group in self.config.telegram.iter().flat_map(|telegram| &telegram.chats) {
+                let plain = *group > policy::SUPERGROUP_ID_MAX;
+                view.group_may_have_moved |= plain && self.store.chat_now(*group)?.is_none();
+            }
             return Ok(());
         }
         if let Some(command) = chat::command_of(incoming, view.button.as_ref(), self.username.as_deref()) {
@@ -68,6 +75,7 @@ impl Daemon {
     pub(super) fn load_command(&self, view: &mut View, command: &Command, now: Moment) -> Result<(), StoreError> {
         self.store.load_command(view, command, now.wall_ms)?;
         view.polled_ms = self.polling.completed_ms;
+        view.outage = self.marks.outage.clone();
         if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
             view.report_chat_now = self.store.chat_now(chat)?;
         }

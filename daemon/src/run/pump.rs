@@ -40,14 +40,15 @@ impl Daemon {
         self.look = Look { queue: false, outbox: false };
         let busy: Vec<i64> = self.sending.values().copied().collect();
         // A message can't be due while no call can begin: the end of a call looks again.
-        let can_send = self.ports.telegram.is_some() && busy.len() < policy::SENDS_AT_ONCE;
+        let can_send = self.ports.telegram.is_some() && busy.len() < self.marks.outage.calls_at_once();
         let message = if can_send { self.store.next_message_due(&busy)? } else { None };
-        let message = message.map(|due| due.max(self.last_call_ms + policy::SEND_GAP_MS));
-        self.next_due = [self.store.next_task_due(now.boot_ms)?, message].into_iter().flatten().min();
-        if !self.set_aside.is_empty() {
+        let message = message.map(|due| due.max(self.next_call_ms()));
+        let mut task = self.store.next_task_due(now.boot_ms)?;
+        if !self.marks.set_aside.is_empty() {
             // Theirs are over and stay so: the others' must not be looked for without a pause.
-            self.next_due = self.next_due.map(|due| due.max(now.boot_ms + policy::SET_ASIDE_LOOK_MS));
+            task = task.map(|due| due.max(now.boot_ms + policy::SET_ASIDE_LOOK_MS));
         }
+        self.next_due = [task, message].into_iter().flatten().min();
         Ok(())
     }
 
@@ -57,7 +58,7 @@ impl Daemon {
         turned: &mut Turned,
         decide: impl FnOnce(&mut Draft<'_>, &TaskView),
     ) -> Result<(), StoreError> {
-        if self.set_aside.contains(&id) {
+        if self.marks.set_aside.contains(&id) {
             return Ok(());
         }
         let now = self.moment();
@@ -70,7 +71,7 @@ impl Daemon {
             draft.done()
         });
         let plan = plan.unwrap_or_else(|| {
-            self.set_aside.insert(id);
+            self.marks.set_aside.insert(id);
             let mut draft = Draft::new(&config, &view, now);
             let what = "what time does to it could not be decided: it is left alone until the next start".to_owned();
             draft.record(Some(&task), None, Actor::System, Fact::Violation { what });
@@ -120,9 +121,9 @@ impl Daemon {
 
     /// The next tasks of a group that may be claimed, without those that are set aside.
     fn claimable(&self, group: &str, now: Moment, room: u32) -> Result<Vec<TaskId>, StoreError> {
-        let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
+        let aside = u32::try_from(self.marks.set_aside.len()).unwrap_or(u32::MAX);
         let mut ids = self.store.claimable(group, now.boot_ms, room.saturating_add(aside))?;
-        ids.retain(|id| !self.set_aside.contains(id));
+        ids.retain(|id| !self.marks.set_aside.contains(id));
         ids.truncate(room as usize);
         Ok(ids)
     }
@@ -138,10 +139,15 @@ impl Daemon {
         Ok(low)
     }
 
+    /// Boot clock, ms: no call begins before, whatever is due.
+    fn next_call_ms(&self) -> i64 {
+        self.marks.outage.until.max(self.last_call_ms + policy::SEND_GAP_MS)
+    }
+
     /// Begins the next call: the most urgent one, one a chat at a time, spaced over all.
     pub(super) fn send(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
-        let full = self.sending.len() >= policy::SENDS_AT_ONCE;
-        if full || now.boot_ms - self.last_call_ms < policy::SEND_GAP_MS {
+        let full = self.sending.len() >= self.marks.outage.calls_at_once();
+        if full || now.boot_ms < self.next_call_ms() {
             return Ok(());
         }
         let busy: Vec<i64> = self.sending.values().copied().collect();
@@ -163,16 +169,5 @@ impl Daemon {
             self.apply(plan, now, turned)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_that_panics_is_no_plan() {
-        assert!(guarded(Plan::default).is_some());
-        assert!(guarded(|| panic!("a bug")).is_none());
     }
 }

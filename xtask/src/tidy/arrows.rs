@@ -73,6 +73,7 @@ const LAYERS: &[Layer] = &[
             "event.rs",
             "exit.rs",
             "id.rs",
+            "outage.rs",
             "plan.rs",
             "policy.rs",
             "poll.rs",

@@ -317,6 +317,10 @@ impl Store {
             "INSERT OR IGNORE INTO copies (task, chat, card) SELECT id, ?3, ?2 FROM tasks WHERE id = ?1 AND chat IS NOT ?3",
             params![task.0, id, chat],
         )?;
+        if buttons.is_empty() {
+            // A copy without buttons is the last of it: its person decides no more.
+            self.run("DELETE FROM copies WHERE task = ?1 AND card = ?2", params![task.0, id])?;
+        }
         for (action, nonce) in buttons {
             let until = if ASKS.contains(&action.as_str()) { &NEVER } else { until };
             self.run(
@@ -344,8 +348,8 @@ impl Store {
                 )
             }
             Then::GiveUp => self.run(
-                // A card that changed meanwhile is another message: it may be taken.
-                "UPDATE outbox SET state = CASE WHEN version > sending THEN 'pending' ELSE 'refused' END,
+                // A card that changed while it was being shown is another message: it may be taken.
+                "UPDATE outbox SET state = CASE WHEN state = 'sending' AND version > sending THEN 'pending' ELSE 'refused' END,
                         tries = tries + 1, due = 0, error = ?2
                  WHERE id = ?1",
                 params![id, error],
