@@ -1,10 +1,11 @@
 //! The world around the daemon, for tests, demos and simulations.
 //!
-//! So far it holds [`botapi`], a Bot API server of our own, [`terminal`], a chat in front of it, and a simulated [`disk`]
-//! with SQLite on it ([`vfs`]). Nothing in here is part of what runs in production, and nothing in production may depend on
-//! it.
+//! [`botapi`] is a Bot API server of our own, [`terminal`] a chat in front of it; [`disk`] is a simulated disk with SQLite
+//! on it ([`vfs`]), and [`world`] puts the daemon between all of them. Nothing in here is part of what runs in production,
+//! and nothing in production may depend on it.
 
 pub mod botapi;
 pub mod disk;
 pub mod terminal;
 pub mod vfs;
+pub mod world;

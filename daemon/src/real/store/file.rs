@@ -37,8 +37,11 @@ impl Storage for FileStorage {
     }
 }
 
-/// Settings of a writing connection.
-fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
+/// Settings of a writing connection, the same on every disk.
+///
+/// # Errors
+/// The database can't be read or written.
+pub fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     // Readers of other processes may hold a lock for an instant while we open; there is no second writer to wait for.
     db.busy_timeout(std::time::Duration::from_secs(2))?;
     // FULL: a commit is on the disk when it returns. The WAL is emptied between turns, never inside one, and then

@@ -10,7 +10,7 @@ mod load;
 mod rebuild;
 mod rows;
 
-pub use file::{FileStorage, examine, inspect};
+pub use file::{FileStorage, examine, inspect, prepare};
 pub use load::LogFilter;
 pub use rebuild::rebuild;
 

@@ -1,0 +1,98 @@
+//! The command line of the simulated machine: requests on the daemon's socket, and its signals.
+
+use mainstay::ports::{Answer, Control, ControlInput, LocalFuture, LocalRequest, Notice};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How often the service manager expects a sign of life, as in the unit that is shipped.
+const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// Where people of the machine ask. Clones are the same one.
+#[derive(Clone, Default)]
+pub struct Desk(Rc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    queue: RefCell<VecDeque<ControlInput>>,
+    arrived: Notify,
+    answers: RefCell<BTreeMap<u64, Answer>>,
+    connections: RefCell<u64>,
+    notices: RefCell<Vec<Notice>>,
+}
+
+impl Desk {
+    /// Somebody of this uid asks; the number is for [`Desk::answer`]. The same key is the same request.
+    pub fn ask(&self, uid: u32, key: &str, argv: &[&str]) -> u64 {
+        *self.0.connections.borrow_mut() += 1;
+        let connection = *self.0.connections.borrow();
+        self.push(ControlInput::Request(LocalRequest {
+            connection,
+            uid,
+            from_task: false,
+            key: key.to_owned(),
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        }));
+        connection
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.push(ControlInput::Terminate);
+    }
+
+    fn push(&self, input: ControlInput) {
+        self.0.queue.borrow_mut().push_back(input);
+        self.0.arrived.notify_one();
+    }
+
+    /// What was answered to a request, if anything was.
+    pub fn answer(&self, connection: u64) -> Option<Answer> {
+        self.0.answers.borrow().get(&connection).cloned()
+    }
+
+    /// The daemon died: what it had not taken is lost with its socket.
+    pub fn daemon_died(&self) {
+        self.0.queue.borrow_mut().clear();
+        self.0.notices.borrow_mut().clear();
+    }
+
+    /// Whether the daemon has said that it serves.
+    pub fn is_ready(&self) -> bool {
+        self.0.notices.borrow().contains(&Notice::Ready)
+    }
+}
+
+impl Control for Desk {
+    fn next(&self) -> LocalFuture<'_, ControlInput> {
+        Box::pin(async move {
+            loop {
+                if let Some(input) = self.0.queue.borrow_mut().pop_front() {
+                    return input;
+                }
+                self.0.arrived.notified().await;
+            }
+        })
+    }
+
+    fn ready(&self) -> Vec<ControlInput> {
+        self.0.queue.borrow_mut().drain(..).collect()
+    }
+
+    fn answer(&self, connection: u64, answer: Answer) {
+        self.0.answers.borrow_mut().insert(connection, answer);
+    }
+
+    fn notify(&self, notice: Notice) {
+        let mut notices = self.0.notices.borrow_mut();
+        if notices.last() != Some(&notice) {
+            notices.push(notice);
+        }
+    }
+
+    fn watchdog(&self) -> Option<Duration> {
+        Some(WATCHDOG)
+    }
+}

@@ -1,0 +1,248 @@
+//! The simulated world: the daemon as it is in production, between a network, a disk, a machine and clocks that obey.
+//!
+//! [`World`] puts them together and lets time pass by ticks of turmoil. Nothing in here asks the daemon how it is: what
+//! happened is read from [`machine`]'s ledger, from the screens of [`crate::botapi`], and from the disk.
+
+pub mod clock;
+pub mod desk;
+pub mod machine;
+pub mod network;
+pub mod script;
+
+use crate::botapi::http::{Clock as ServerClock, Shared};
+use crate::botapi::{Millis, World as Telegram};
+use crate::disk::{Disk, Profile, Survivors};
+use crate::vfs::{Vfs, seed_sqlite};
+use clock::{Clock, EPOCH_MS, SimTime};
+use desk::Desk;
+use machine::{Machine, SimRunner};
+use mainstay::config::Config;
+use mainstay::exit::Fatal;
+use mainstay::ports::{Ports, Storage};
+use mainstay::real::store::prepare;
+use mainstay::real::telegram::BotTelegram;
+use network::{SimHttp, TELEGRAM};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
+use turmoil::{Builder, Sim};
+
+/// The host with the daemon.
+pub const MACHINE: &str = "machine";
+/// The token of the world's one bot. The part behind the colon is a canary: it must be nowhere but in requests' paths.
+pub const TOKEN: &str = "700:simulated-canary-token-000000000000";
+/// The database's name on the disk.
+const DATABASE: &str = "mainstay.db";
+/// A simulation never comes so far.
+const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
+/// Round trips are twice this, in ms: a good line, and a bad one.
+const LATENCY_MS: (u64, u64) = (5, 60);
+
+/// How a daemon's life ended, unless it was killed.
+pub type Ended = Result<(), Fatal>;
+
+/// The world.
+pub struct World {
+    sim: Sim<'static>,
+    /// Its clocks.
+    pub clock: Clock,
+    /// Its processes.
+    pub machine: Machine,
+    /// Its command line.
+    pub desk: Desk,
+    /// Its disk.
+    pub disk: Disk,
+    vfs: Rc<Vfs>,
+    /// The Bot API server, its chats and people.
+    pub telegram: Shared,
+    ended: Rc<RefCell<Vec<(i64, Ended)>>>,
+    up: bool,
+}
+
+/// What a world is made of.
+pub struct Make {
+    /// All chance follows from it.
+    pub seed: u64,
+    /// How finely time passes: messages arrive at its multiples, everything else when it is due.
+    pub tick: Duration,
+    /// Its disk's sizes.
+    pub disk: Profile,
+    /// The daemon's configuration; the addresses in it do not matter.
+    pub config: Config,
+}
+
+impl World {
+    /// A world with a daemon that is about to start. `people` is told of the bot, and adds chats and persons.
+    pub fn new(make: Make, people: impl FnOnce(&mut Telegram)) -> World {
+        let Make { seed, tick, disk: profile, config } = make;
+        // One stream of chance for each part, so that one part's need does not shift another's.
+        let mut seeds = fastrand::Rng::with_seed(seed);
+        seed_sqlite(seeds.u32(..));
+        let clock = Clock::new(seeds.u64(..));
+        let disk = Disk::new(seeds.u64(..), profile);
+        let mut telegram = Telegram::new(seeds.u64(..));
+        telegram.add_bot(TOKEN, "Mainstay", "mainstay_bot");
+        people(&mut telegram);
+        let sim = Builder::new()
+            .rng_seed(seeds.u64(..))
+            .epoch(UNIX_EPOCH + Duration::from_millis(EPOCH_MS.unsigned_abs()))
+            .simulation_duration(FOR_EVER)
+            .tick_duration(tick)
+            .min_message_latency(Duration::from_millis(LATENCY_MS.0))
+            .max_message_latency(Duration::from_millis(LATENCY_MS.1))
+            .build();
+        let mut world = World {
+            sim,
+            machine: Machine::new(&clock),
+            desk: Desk::default(),
+            vfs: Rc::new(Vfs::mount(&disk)),
+            telegram: Shared::new(telegram),
+            ended: Rc::default(),
+            up: true,
+            clock,
+            disk,
+        };
+        let shared = world.telegram.clone();
+        world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time)));
+        world.host_daemon(Rc::new(config));
+        world
+    }
+
+    fn host_daemon(&mut self, config: Rc<Config>) {
+        let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
+        let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
+        self.sim.host(MACHINE, move || {
+            let ports = Ports {
+                time: Rc::new(SimTime::new(&clock)),
+                telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
+                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone() }),
+                runner: Rc::new(SimRunner::new(&machine)),
+                control: Rc::new(desk.clone()),
+            };
+            let (config, ended, clock) = (config.clone(), ended.clone(), clock.clone());
+            async move {
+                let how = mainstay::run::run(ports, config).await;
+                ended.borrow_mut().push((clock.sim_ms(), how));
+                Ok(())
+            }
+        });
+    }
+
+    // ------------------------------------------------------------------------------------------ time
+
+    /// Since the beginning, ms.
+    pub fn now(&self) -> i64 {
+        self.clock.sim_ms()
+    }
+
+    /// One tick. Tells how the daemon ended, if it ended by itself in it.
+    ///
+    /// # Panics
+    /// When a host fails, which is a mistake of the simulation.
+    pub fn step(&mut self) -> Option<Ended> {
+        self.sim.step().expect("hosts do not fail");
+        self.clock.set_elapsed(self.sim.elapsed());
+        let ended = self.ended.borrow_mut().pop();
+        if ended.is_some() {
+            self.bury();
+        }
+        ended.map(|(_, how)| how)
+    }
+
+    /// What time it is for people and for Telegram.
+    pub fn wall(&self) -> Millis {
+        Millis(self.clock.true_wall_ms().unsigned_abs())
+    }
+
+    // ------------------------------------------------------------------------------------------ the daemon
+
+    /// Whether a daemon runs.
+    pub fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// `kill -9`: what it had written is in the disk's cache, and processes go on.
+    pub fn kill(&mut self) {
+        self.crash();
+        self.disk.kill();
+    }
+
+    /// The machine loses power: every process is gone, and of what was not synced `survivors` are left.
+    pub fn power_loss(&mut self, survivors: Survivors) {
+        self.crash();
+        self.machine.power_loss();
+        self.disk.power_loss(survivors);
+    }
+
+    /// The machine comes back after a power loss; the daemon is started by itself.
+    pub fn boot(&mut self) {
+        self.clock.boot();
+        self.start();
+    }
+
+    /// The service manager starts a daemon.
+    pub fn start(&mut self) {
+        if !self.up {
+            self.up = true;
+            self.sim.bounce(MACHINE);
+        }
+    }
+
+    fn crash(&mut self) {
+        // Frozen first: what the dying process has open must not be tidied up by its end.
+        self.disk.freeze();
+        self.sim.crash(MACHINE);
+        self.bury();
+    }
+
+    fn bury(&mut self) {
+        self.up = false;
+        self.machine.orphan();
+        self.desk.daemon_died();
+    }
+
+    // ------------------------------------------------------------------------------------------ the network
+
+    /// Nothing gets through between machine and Telegram, or everything does again.
+    pub fn cut_line(&mut self, cut: bool) {
+        if cut {
+            self.sim.partition(MACHINE, TELEGRAM);
+        } else {
+            self.sim.repair(MACHINE, TELEGRAM);
+        }
+    }
+
+    /// A connection on the database as a process of the machine would have it.
+    ///
+    /// # Errors
+    /// What SQLite says of the disk.
+    pub fn database(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
+        self.vfs.open(DATABASE)
+    }
+}
+
+/// The true wall clock, inside a host.
+fn server_time() -> Millis {
+    let elapsed = turmoil::sim_elapsed().unwrap_or_default().as_millis();
+    Millis(EPOCH_MS.unsigned_abs() + u64::try_from(elapsed).unwrap_or(0))
+}
+
+struct SimStorage {
+    disk: Disk,
+    vfs: Rc<Vfs>,
+}
+
+impl Storage for SimStorage {
+    fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
+        let db = self.vfs.open(DATABASE)?;
+        prepare(&db)?;
+        Ok(db)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.disk.free()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What a simulated task does: words in its prompt, of which the others are for people.
+//!
+//! | word | the task |
+//! | --- | --- |
+//! | `exit:CODE@MS` | exits with this code after so long; without any such word, with 0 after a second |
+//! | `signal:N@MS` | is ended by this signal |
+//! | `hang` | never ends by itself |
+//! | `stubborn:MS` | dies so long after it was asked to |
+//! | `immortal` | can't be killed until the world lets go of it |
+//! | `progress:TEXT@MS` | tells of its progress |
+
+use mainstay::attempt::End;
+
+/// How long a task takes that does not say, ms.
+const USUAL_MS: i64 = 1_000;
+
+/// What a task will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its end by itself: after so many ms.
+    pub end: Option<(i64, End)>,
+    /// Lines, each so many ms after the begin, in order.
+    pub progress: Vec<(i64, String)>,
+    stubborn_ms: i64,
+    immortal: bool,
+}
+
+impl Script {
+    /// Reads a prompt. What is no word of the table says nothing; numbers that are none are the usual ones.
+    pub fn read(prompt: &str) -> Script {
+        let mut script = Script {
+            end: Some((USUAL_MS, End::Exited(0))),
+            progress: Vec::new(),
+            stubborn_ms: 0,
+            immortal: false,
+        };
+        for word in prompt.split_whitespace() {
+            let (what, at) = word.split_once('@').unwrap_or((word, ""));
+            let at = at.parse().unwrap_or(USUAL_MS);
+            match what.split_once(':') {
+                Some(("exit", code)) => script.end = Some((at, End::Exited(code.parse().unwrap_or(0)))),
+                Some(("signal", n)) => script.end = Some((at, End::Signaled(n.parse().unwrap_or(9)))),
+                Some(("stubborn", ms)) => script.stubborn_ms = ms.parse().unwrap_or(0),
+                Some(("progress", line)) => script.progress.push((at, line.to_owned())),
+                _ if what == "hang" => script.end = None,
+                _ if what == "immortal" => script.immortal = true,
+                _ => {}
+            }
+        }
+        script.progress.sort();
+        script
+    }
+
+    /// How long after it was asked it dies, ms.
+    pub fn stubborn_ms(&self) -> i64 {
+        self.stubborn_ms
+    }
+
+    /// Whether nothing kills it.
+    pub fn is_immortal(&self) -> bool {
+        self.immortal
+    }
+
+    /// It dies like others from now on.
+    pub fn release(&mut self) {
+        (self.immortal, self.stubborn_ms) = (false, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_table_are_read_and_others_are_for_people() {
+        let script = Script::read("job 7: exit:3@250 please progress:half@100 stubborn:9000");
+        assert_eq!(script.end, Some((250, End::Exited(3))));
+        assert_eq!(script.progress, [(100, "half".to_owned())]);
+        assert_eq!((script.stubborn_ms(), script.is_immortal()), (9_000, false));
+        assert_eq!(Script::read("whatever").end, Some((USUAL_MS, End::Exited(0))));
+        assert_eq!(Script::read("hang immortal").end, None);
+    }
+}

@@ -1,0 +1,60 @@
+//! The thinnest whole path: a task through the simulated chat, network, disk and machine.
+
+use super::*;
+use crate::botapi::{ChatId, UserId};
+use mainstay::command::{Mode, Role};
+use mainstay::config::{Kind, Operator, TelegramConfig};
+use std::collections::BTreeMap;
+
+const ANA: UserId = UserId(11);
+
+fn config() -> Config {
+    let ana = Operator { id: ANA.0, name: "ana".into(), roles: vec![Role::Admin], uid: None };
+    Config {
+        state_dir: "/".into(),
+        autonomy: Mode::Auto,
+        telegram: Some(TelegramConfig {
+            api_url: String::new(),
+            token_file: None,
+            poll_timeout_ms: 30_000,
+            chats: Vec::new(),
+            report_chat: None,
+        }),
+        operators: BTreeMap::from([(ANA.0, ana)]),
+        kinds: BTreeMap::from([("note".into(), Kind::new("note", false, vec!["note".into()]))]),
+        running_max: 4,
+        hash: "simulated".into(),
+    }
+}
+
+fn world(seed: u64) -> World {
+    let make = Make { seed, tick: Duration::from_millis(50), disk: Profile::SMALL_SECTORS, config: config() };
+    World::new(make, |telegram| {
+        telegram.people(Millis(EPOCH_MS.unsigned_abs())).acquaintance(ANA, "Ana");
+    })
+}
+
+fn run_for(world: &mut World, ms: i64) {
+    let until = world.now() + ms;
+    while world.now() < until {
+        if let Some(how) = world.step() {
+            panic!("the daemon ended: {how:?}");
+        }
+    }
+}
+
+fn texts(world: &World) -> Vec<String> {
+    world.telegram.look(|t| t.screen(ChatId(ANA.0)).messages.iter().map(|m| m.text.clone()).collect())
+}
+
+#[test]
+fn a_task_goes_from_a_word_in_the_chat_to_its_report() {
+    let mut world = world(1);
+    run_for(&mut world, 5_000);
+    let now = world.wall();
+    world.telegram.change(|t| t.people(now).say(ANA, ChatId(ANA.0), "/newtask note exit:0@2000"));
+    run_for(&mut world, 20_000);
+    let ledger = world.machine.ledger();
+    assert_eq!(ledger.len(), 1, "{:?}", texts(&world));
+    assert!(texts(&world).iter().any(|t| t.contains("SUCCEEDED")), "{:?}", texts(&world));
+}
