@@ -309,6 +309,10 @@ pub enum Fact {
         command: String,
         /// Why, as it was answered.
         why: String,
+        /// Of no meaning any more, and false: a wish that is fulfilled already is [`Fact::Replayed`]. Programs of schema 1
+        /// can't read the event without it.
+        #[serde(default)]
+        already: bool,
     },
 
     /// Somebody asked for a task.

@@ -192,7 +192,7 @@ pub fn refuse(
         let (key, update) = draft.named.clone();
         Fact::Replayed { again: Again::Wish, key, update, why: why.clone() }
     } else {
-        Fact::Refused { command: command.name().to_owned(), why: why.clone() }
+        Fact::Refused { command: command.name().to_owned(), why: why.clone(), already: false }
     };
     let about = draft.view.task.as_ref().map(|t| t.task.id);
     draft.record_about(about, asker.actor, fact);

@@ -65,6 +65,7 @@ pub fn examine(path: &Path) -> super::Result<bool> {
     }
     let db = look(path)?;
     super::check_header(&db)?;
+    super::check_version(&db, "min_writer")?;
     if db.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0))? == 0 {
         return Ok(false);
     }
