@@ -581,6 +581,53 @@ fn is_zero(n: &u32) -> bool {
 }
 
 impl Fact {
+    /// The names of all, in the order above.
+    pub const KINDS: [&'static str; 43] = [
+        "booted",
+        "stopping",
+        "mode_set",
+        "bot_known",
+        "poll_broke",
+        "poll_recovered",
+        "poll_contested",
+        "storage_recovered",
+        "disk_low",
+        "disk_well",
+        "violation",
+        "received",
+        "replayed",
+        "passed_over",
+        "refused",
+        "requested",
+        "approved",
+        "voided",
+        "rejected",
+        "planned",
+        "reviewed",
+        "resumed",
+        "stopped",
+        "expired",
+        "recovered",
+        "claimed",
+        "identified",
+        "start_failed",
+        "start_again",
+        "adopted",
+        "stop_asked",
+        "stop_overdue",
+        "progress",
+        "ended",
+        "queued",
+        "sending",
+        "sent",
+        "send_failed",
+        "send_unknown",
+        "chat_returned",
+        "chat_migrated",
+        "confirm_asked",
+        "button_used",
+    ];
+
     /// Its name, as in the database and in log lines.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -690,5 +737,18 @@ impl Fact {
     /// The state a task is in after it, if it says.
     pub fn state_after(&self) -> Option<State> {
         if matches!(self, Fact::Requested { .. }) { Some(State::Requested) } else { self.step().map(Step::to) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_name_in_the_list() {
+        let unknown = serde_json::from_str::<Fact>(r#"{"kind":"?","data":{}}"#).expect_err("no such kind").to_string();
+        // Serde tells all that it knows.
+        let known: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, Fact::KINDS);
     }
 }

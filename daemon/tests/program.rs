@@ -226,6 +226,18 @@ fn nobody_allowed_and_no_configuration_have_their_codes() {
 }
 
 #[test]
+fn a_kind_of_event_that_does_not_exist_is_wrong_usage_and_told_what_was_meant() {
+    let place = Place::new(CONFIG);
+    let output = place.run(&["logs", "--kind", "refusd"]);
+    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+    assert!(err(&output).contains("a similar value exists: 'refused'"), "{}", err(&output));
+    // No daemon ever was here: a right one comes as far as that.
+    assert_eq!(place.run(&["logs", "--kind", "refused"]).status.code(), Some(20));
+    let output = place.run(&["logs", "--kind", "nonsense"]);
+    assert!(output.status.code() == Some(2) && err(&output).contains("poll_recovered"), "{}", err(&output));
+}
+
+#[test]
 fn manuals_and_completions_are_written() {
     let place = Place::new(CONFIG);
     for (args, expected) in [

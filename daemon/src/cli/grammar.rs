@@ -1,6 +1,7 @@
 //! What can be typed: the table of commands in clap's words, the commands of the machine, the global flags.
 
 use crate::command::{COMMANDS, Syntax, Takes, parse_argv};
+use crate::event::Fact;
 use crate::exit::{ExitCode, Fatal};
 use crate::id::TaskId;
 use clap::builder::{PossibleValuesParser, ValueParser};
@@ -172,7 +173,12 @@ fn logs() -> Command {
         )
         .arg(text("task", "ID", "of this task").value_parser(task_id as fn(&str) -> Result<String, String>))
         .arg(text("trace", "TRACE", "of this trace"))
-        .arg(text("kind", "EVENT", "of this kind of event"))
+        .arg(
+            text("kind", "EVENT", "of this kind of event, like refused or ended")
+                .value_parser(ValueParser::from(PossibleValuesParser::new(Fact::KINDS)))
+                // There are dozens: a wrong one is told all of them, and completions offer them.
+                .hide_possible_values(true),
+        )
         .arg(
             text("since", "TIME", "not older than this, like 2h")
                 .value_parser(duration_ms as fn(&str) -> Result<i64, String>),
