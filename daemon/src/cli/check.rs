@@ -96,7 +96,12 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
     }
     let database = config.state_dir.join(DATABASE_NAME);
     if findings.of(examine_database(&config.state_dir)).is_some() && database.exists() {
-        let store = findings.of(store::inspect(&database).map_err(|error| crate::run::fatal(&error)));
-        findings.good.extend(store.map(|store| format!("{}: {} events", database.display(), store.events())));
+        let events = store::inspect_record(&database).and_then(|store| {
+            let then =
+                if store.is_current()? { "" } else { ", of an older version; the next start brings it up to date" };
+            Ok(format!("{}: {} events{then}", database.display(), store.events()))
+        });
+        let events = findings.of(events.map_err(|error| crate::run::fatal(&error)));
+        findings.good.extend(events);
     }
 }

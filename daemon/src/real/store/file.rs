@@ -3,6 +3,7 @@
 use super::{Store, StoreError};
 use crate::policy;
 use crate::ports::Storage;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -73,18 +74,30 @@ pub fn examine(path: &Path) -> super::Result<bool> {
     Ok(true)
 }
 
-/// Opens an existing database to look at it, changing nothing on disk where that is possible.
+/// Opens an existing database to look at it, changing nothing on disk where that is possible. One of an older version is
+/// looked at in a copy that was brought up to date: only a daemon may do that to the file itself.
 ///
 /// # Errors
 /// As [`Store::open`]; transient when it does not exist.
 pub fn inspect(path: &Path) -> super::Result<Store> {
-    let store = Store::open_to_read(look(path)?)?;
-    let version: i64 = store.db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    if usize::try_from(version).is_ok_and(|version| version < super::MIGRATIONS.len()) {
-        let why = "it is of an older version; `mainstay run` brings it up to date";
-        return Err(StoreError::Transient(why.into()));
+    let store = inspect_record(path)?;
+    if store.is_current()? {
+        return Ok(store);
     }
-    Ok(store)
+    // No name: SQLite keeps it in memory or in a file for temporary ones, and removes that with the connection.
+    let mut copy = Connection::open("")?;
+    let pages_at_once = -1;
+    Backup::new(&store.db, &mut copy)?.step(pages_at_once)?;
+    super::migrate(&copy)?;
+    Store::open_to_read(copy)
+}
+
+/// As [`inspect`], for who reads events and nothing else: these are the same in every version, and nothing is copied.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_record(path: &Path) -> super::Result<Store> {
+    Store::open_to_read(look(path)?)
 }
 
 fn look(path: &Path) -> super::Result<Connection> {

@@ -10,7 +10,7 @@ mod load;
 mod rebuild;
 mod rows;
 
-pub use file::{FileStorage, examine, inspect};
+pub use file::{FileStorage, examine, inspect, inspect_record};
 pub use load::LogFilter;
 pub use rebuild::rebuild;
 
@@ -134,6 +134,16 @@ impl Store {
         let mut store = Store::empty(db);
         store.read_counters()?;
         Ok(store)
+    }
+
+    /// Whether the tables are as this version knows them (or a newer one); an older database is brought up to date when a
+    /// daemon opens it.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn is_current(&self) -> Result<bool> {
+        let version: i64 = self.db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+        Ok(!usize::try_from(version).is_ok_and(|version| version < MIGRATIONS.len()))
     }
 
     fn empty(db: Connection) -> Store {
