@@ -59,7 +59,11 @@ fn a_disk_that_is_full_at_the_start_has_its_exit_code_and_is_no_harm_once_there_
     let filler = disk.fill();
     place.launch();
     assert_eq!(place.ended().code(), Some(15));
+    let check = place.run(&["check"]);
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(check.status.code() == Some(15) && said.contains("less than 64 MiB"), "`check` says the same: {said}");
     fs::remove_file(filler).expect("make room");
+    place.cli(&["check"]);
     place.start();
     let id = place.let_run("work", "for 0 0");
     place.wait_for(id, "SUCCEEDED");

@@ -33,9 +33,14 @@ impl Storage for FileStorage {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(self.path.parent()?).ok()?;
-        Some(stat.f_bavail * stat.f_frsize)
+        free_bytes(self.path.parent()?)
     }
+}
+
+/// Bytes that this user may still use on the disk of `folder`.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
 }
 
 /// Settings of a writing connection.

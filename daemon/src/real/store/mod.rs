@@ -10,7 +10,7 @@ mod load;
 mod rebuild;
 mod rows;
 
-pub use file::{FileStorage, examine, inspect, inspect_record};
+pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record};
 pub use load::LogFilter;
 pub use rebuild::rebuild;
 
