@@ -169,6 +169,11 @@ impl Command {
         COMMANDS.iter().find(|s| s.name == name).expect("every command has a row: a test looks")
     }
 
+    /// Brings new work or new text, which a full disk has no room for.
+    pub fn asks_for_more(&self) -> bool {
+        matches!(self, Command::NewTask { .. } | Command::Rerun { .. } | Command::Recover { .. } | Command::Plan { .. })
+    }
+
     /// Changes nothing. (`/mode` without an argument only tells.)
     pub fn is_read(&self) -> bool {
         self.syntax().effect == Effect::Reads || matches!(self, Command::Mode { to: None })

@@ -230,6 +230,7 @@ impl Daemon {
             self.take_ready(&mut came);
         }
         self.checkpoint(policy::CHECKPOINT_EVENTS_MAX);
+        self.ports.storage.keep_room();
         self.ports.control.notify(Notice::Alive);
         let now = self.ports.time.now();
         if self.marks.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {

@@ -76,6 +76,9 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
                     let why = "this came from inside a task: a task may ask, but changes nothing here";
                     let task = draft.view.task.clone();
                     Some(refuse(draft, asker, &command, task.as_ref(), why, false))
+                } else if let Some(why) = no_room(draft, &command) {
+                    // Not on record: that would take room, and the same request may come again.
+                    Some(Said::no(why))
                 } else {
                     take_up(draft, asker, named, &command)
                 };
@@ -134,6 +137,9 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
         let why = format!("there is no task {id}: /list shows the newest");
         return Some(if command.is_read() { Said::no(why) } else { refuse(draft, asker, command, None, &why, false) });
     }
+    if let Some(why) = no_room(draft, command) {
+        return Some(refuse(draft, asker, command, None, &why, false));
+    }
     let task = draft.view.task.clone();
     if let Command::NewTask { kind, prompt } = command {
         return Some(new_task(draft, asker, command, kind, prompt, None));
@@ -146,6 +152,15 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
         (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
         (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
     }
+}
+
+/// Why a command that asks for more is not taken up on a full disk.
+fn no_room(draft: &Draft<'_>, command: &Command) -> Option<String> {
+    let free = draft.view.free_bytes.filter(|free| command.asks_for_more() && *free < policy::DISK_FULL_BYTES)?;
+    Some(format!(
+        "the disk is full ({} MiB left); nothing was done: make room (/stop what fills it), then ask again",
+        free >> 20
+    ))
 }
 
 fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {

@@ -71,7 +71,7 @@ impl Daemon {
         if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
             view.report_chat_now = self.store.chat_now(chat)?;
         }
-        if matches!(command, Command::Ops) {
+        if matches!(command, Command::Ops) || command.asks_for_more() {
             view.free_bytes = self.ports.storage.free_bytes();
         }
         if matches!(command, Command::Why { .. }) {

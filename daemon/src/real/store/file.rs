@@ -5,18 +5,22 @@ use crate::policy;
 use crate::ports::Storage;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::FallocateFlags;
+use std::cell::Cell;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// `mainstay.db` in the state directory.
 pub struct FileStorage {
     path: PathBuf,
+    /// The log's space is reserved up to here, in bytes from its begin.
+    reserved: Cell<u64>,
 }
 
 impl FileStorage {
     /// The database at `path`; nothing is touched yet.
     pub fn new(path: PathBuf) -> Self {
-        FileStorage { path }
+        FileStorage { path, reserved: Cell::new(0) }
     }
 }
 
@@ -34,6 +38,26 @@ impl Storage for FileStorage {
 
     fn free_bytes(&self) -> Option<u64> {
         free_bytes(self.path.parent()?)
+    }
+
+    /// Blocks behind the end of the WAL: a file of our own as ballast would have to be given up to be used, and a task that
+    /// goes on writing would be there first. A WAL is never cut while we have it open, so what it got it keeps.
+    fn keep_room(&self) {
+        let wal = self.path.with_extension("db-wal");
+        let Ok(length) = std::fs::metadata(&wal).map(|metadata| metadata.len()) else { return };
+        // Not for every page written.
+        if length + policy::DATABASE_ROOM_BYTES / 2 < self.reserved.get() {
+            return;
+        }
+        let wanted = length + policy::DATABASE_ROOM_BYTES;
+        // To close it again is harmless: SQLite has no locks on this file that would be lost.
+        let kept = std::fs::OpenOptions::new().write(true).open(&wal).and_then(|file| {
+            rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, wanted).map_err(std::io::Error::from)
+        });
+        match kept {
+            Ok(()) => self.reserved.set(wanted),
+            Err(error) => tracing::debug!(%error, "no space can be reserved for the database"),
+        }
     }
 }
 
