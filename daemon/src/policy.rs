@@ -135,6 +135,9 @@ pub const CHECKPOINT_EVENTS_MAX: i64 = 20_000;
 pub const DISK_LOOK_MS: i64 = 10_000;
 /// Local connections (socket) open at once; when one more comes, the one that has been idle longest gives way.
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
+/// A local client that is half-way through a request, or through fetching its answers, for longer than this gives way as
+/// well: the longest request takes milliseconds, and who is turned away meanwhile asks again for twice as long.
+pub const LOCAL_HALFWAY_MS: i64 = 5_000;
 /// Longest local request, in bytes: a prompt and its escapes.
 pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
 /// Requests of one connection taken and not yet answered; more wait in the kernel's buffer, hence in the client.
