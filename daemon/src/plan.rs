@@ -83,6 +83,8 @@ pub enum Effect {
         /// For whom.
         to: ReplyTo,
     },
+    /// Claim nothing from now on (true), or claim again.
+    Drain(bool),
 }
 
 /// A decision. Refusals are plans too.
@@ -122,7 +124,8 @@ impl Plan {
                 | Effect::Call { .. }
                 | Effect::Tell(_)
                 | Effect::Answer { .. }
-                | Effect::ReadLog { .. } => {}
+                | Effect::ReadLog { .. }
+                | Effect::Drain(_) => {}
             }
         }
         let approves = self.events.iter().any(|e| matches!(e.fact, Fact::Approved { .. }));

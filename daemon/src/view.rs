@@ -249,6 +249,8 @@ pub struct View {
     pub refuses: Option<String>,
     /// Bytes free for the database, if that is known.
     pub free_bytes: Option<u64>,
+    /// Nothing new is to start for the rest of this daemon's life, or until that is lifted.
+    pub draining: bool,
     /// As many tasks are running as may be.
     pub running_full: bool,
     /// The number of the next task.

@@ -131,6 +131,29 @@ fn waiting_ends_with_the_task_and_tells_how_it_went() {
 }
 
 #[test]
+fn draining_waits_until_nothing_runs_and_tells_for_what() {
+    let ops = |draining: bool, running: &[i64]| {
+        let running: Vec<Value> = running.iter().map(|id| json!({ "task_id": id })).collect();
+        reply(true, "degraded", json!({ "draining": draining, "running": running }))
+    };
+    let drain = || reply(true, "draining", json!({ "draining": true }));
+    for (args, looks, code, said) in [
+        (&["drain"][..], vec![ops(true, &[7, 9]), ops(true, &[9]), ops(true, &[])], 0, "waiting for #7 #9"),
+        (&["drain", "--timeout", "1ms"], vec![ops(true, &[7])], 21, "still running: #7"),
+        (&["drain"], vec![ops(true, &[7]), ops(false, &[7])], 1, "lifted"),
+    ] {
+        let place = Place::new(CONFIG);
+        let daemon = place.daemon([vec![drain()], looks].concat());
+        let output = place.run(&[args, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", err(&output));
+        assert!(err(&output).contains(said), "{}", err(&output));
+        assert!(out(&output).contains(if code == 0 { "\"drained\":true" } else { "\"error\"" }), "{}", out(&output));
+        let requests = daemon.join().expect("daemon");
+        assert_eq!((&requests[0]["argv"], &requests[1]["argv"]), (&json!(["drain"]), &json!(["ops"])));
+    }
+}
+
+#[test]
 fn waiting_can_be_limited() {
     let place = Place::new(CONFIG);
     let daemon = place.daemon(vec![

@@ -1,5 +1,6 @@
 //! `check`: everything that would keep the daemon from starting, or tasks from running, at once and without a change.
 
+use super::client::{Client, fresh_key};
 use super::serve::examine_database;
 use super::{Options, print};
 use crate::config::Config;
@@ -95,6 +96,12 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
     findings.good.push(format!("{shown} can be used"));
     if UnixStream::connect(config.state_dir.join(SOCKET_NAME)).is_ok() {
         findings.good.push("a daemon is running".into());
+        let ops = Client::new(&config.state_dir).ask(&fresh_key(), &["ops".to_owned()]);
+        if ops.is_ok_and(|ops| ops.data["draining"] == true) {
+            findings
+                .warnings
+                .push("the daemon is draining: nothing new starts before undrain or its next start".into());
+        }
     }
     let database = config.state_dir.join(DATABASE_NAME);
     if findings.of(examine_database(&config.state_dir)).is_some() && database.exists() {

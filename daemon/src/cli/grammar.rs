@@ -91,7 +91,11 @@ fn with_args(command: Command) -> Command {
             .hide(true)
             .help("names this request: the same key is the same request, however often it is sent"),
     );
-    if syntax.name == "newtask" { command.args(newtask_args()) } else { command }
+    match syntax.name {
+        "newtask" => command.args(newtask_args()),
+        "drain" => command.arg(drain_timeout()),
+        _ => command,
+    }
 }
 
 fn table_arg(arg: &'static crate::command::Arg) -> Arg {
@@ -139,6 +143,14 @@ fn newtask_args() -> [Arg; 3] {
             .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
             .help("wait no longer than this, like 10m; the task goes on"),
     ]
+}
+
+fn drain_timeout() -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .value_name("TIME")
+        .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
+        .help("wait no longer than this for what runs, like 10m; it goes on draining")
 }
 
 pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {

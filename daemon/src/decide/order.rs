@@ -149,6 +149,8 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
     }
     match (command, task) {
         (Command::Mode { to: Some(mode) }, _) => Some(set_mode(draft, asker, *mode)),
+        (Command::Drain, _) => Some(drain(draft, asker, command, true)),
+        (Command::Undrain, _) => Some(drain(draft, asker, command, false)),
         (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
         (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
     }
@@ -188,7 +190,9 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
         | Command::Board
         | Command::Ops
         | Command::Inbox
-        | Command::Mode { .. } => Said::no("that is answered elsewhere"),
+        | Command::Mode { .. }
+        | Command::Drain
+        | Command::Undrain => Said::no("that is answered elsewhere"),
     }
 }
 
@@ -245,6 +249,22 @@ fn set_mode(draft: &mut Draft<'_>, asker: Asker, mode: Mode) -> Said {
     }
     draft.record(None, None, asker.actor, Fact::ModeSet { mode });
     Said::yes(format!("mode {}", mode.name()), json!({ "mode": mode }))
+}
+
+/// Lets nothing new start, or lifts that. The command is on record as every other; that it holds is known to this daemon
+/// alone, because its end is what is waited for: a start that began nothing would surprise whoever drained for an upgrade.
+fn drain(draft: &mut Draft<'_>, asker: Asker, command: &Command, on: bool) -> Said {
+    if draft.view.draining == on {
+        let why = if on { "it is draining already: nothing new starts" } else { "it is not draining" };
+        return refuse(draft, asker, command, None, why, true);
+    }
+    draft.effect(Effect::Drain(on));
+    let text = if on {
+        "draining: nothing new starts until /undrain or the next start of the daemon; what runs goes on (/ops)"
+    } else {
+        "tasks start again"
+    };
+    Said::yes(text.to_owned(), json!({ "draining": on }))
 }
 
 // ------------------------------------------------------------------------------------------------ asking

@@ -175,7 +175,9 @@ impl Store {
             | Command::Resume { .. }
             | Command::Stop { .. }
             | Command::Log { .. }
-            | Command::Mode { .. } => {}
+            | Command::Mode { .. }
+            | Command::Drain
+            | Command::Undrain => {}
         }
         Ok(())
     }
