@@ -104,6 +104,8 @@ pub enum Command {
     Ops,
     Inbox,
     Mode { to: Option<Mode> },
+    Drain,
+    Undrain,
 }
 
 impl Command {
@@ -132,6 +134,8 @@ impl Command {
             Command::Ops => "ops",
             Command::Inbox => "inbox",
             Command::Mode { .. } => "mode",
+            Command::Drain => "drain",
+            Command::Undrain => "undrain",
         }
     }
 
@@ -159,7 +163,9 @@ impl Command {
             | Command::Board
             | Command::Ops
             | Command::Inbox
-            | Command::Mode { .. } => None,
+            | Command::Mode { .. }
+            | Command::Drain
+            | Command::Undrain => None,
         }
     }
 
@@ -167,6 +173,11 @@ impl Command {
     pub fn syntax(&self) -> &'static Syntax {
         let name = self.name();
         COMMANDS.iter().find(|s| s.name == name).expect("every command has a row: a test looks")
+    }
+
+    /// Brings new work or new text, which a full disk has no room for.
+    pub fn asks_for_more(&self) -> bool {
+        matches!(self, Command::NewTask { .. } | Command::Rerun { .. } | Command::Recover { .. } | Command::Plan { .. })
     }
 
     /// Changes nothing. (`/mode` without an argument only tells.)
@@ -397,6 +408,8 @@ pub const COMMANDS: &[Syntax] = &[
         "how much may happen by itself",
         "readonly",
     ),
+    row("drain", &[], Role::Admin, Effect::Changes, "start nothing new until undrain or the next start", ""),
+    row("undrain", &[], Role::Admin, Effect::Changes, "let tasks start again", ""),
 ];
 
 impl Syntax {

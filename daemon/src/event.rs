@@ -4,6 +4,8 @@
 //! the record into an empty database gives the same tables. What a fact needs in order to be applied is therefore in it.
 //! Deadlines are milliseconds of the boot clock of the boot named by the last [`Fact::Booted`] before them.
 
+mod kinds;
+
 use crate::attempt::{End, EndCause, Identity, LogDigest};
 use crate::command::Mode;
 use crate::id::{Actor, TaskId};
@@ -309,6 +311,10 @@ pub enum Fact {
         command: String,
         /// Why, as it was answered.
         why: String,
+        /// Of no meaning any more, and false: a wish that is fulfilled already is [`Fact::Replayed`]. Programs of schema 1
+        /// can't read the event without it.
+        #[serde(default)]
+        already: bool,
     },
 
     /// Somebody asked for a task.
@@ -442,13 +448,8 @@ pub enum Fact {
         /// Who it is.
         identity: Identity,
     },
-    /// Somebody wants the running attempt stopped; the ladder began. `alarm` is when nothing may be alive any more.
+    /// Somebody wants the running attempt stopped (the system: its shim did not keep the time limit); the ladder began.
     StopAsked {
-        /// By then it must be gone.
-        alarm: i64,
-    },
-    /// Its time limit and all that its shim had to keep it is over, and the shim is alive: it is asked to stop the task.
-    Stale {
         /// By then it must be gone.
         alarm: i64,
     },
@@ -582,56 +583,6 @@ fn is_zero(n: &u32) -> bool {
 }
 
 impl Fact {
-    /// Its name, as in the database and in log lines.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Fact::Booted { .. } => "booted",
-            Fact::Stopping {} => "stopping",
-            Fact::ModeSet { .. } => "mode_set",
-            Fact::BotKnown { .. } => "bot_known",
-            Fact::PollBroke { .. } => "poll_broke",
-            Fact::PollRecovered { .. } => "poll_recovered",
-            Fact::PollContested { .. } => "poll_contested",
-            Fact::StorageRecovered { .. } => "storage_recovered",
-            Fact::DiskLow { .. } => "disk_low",
-            Fact::DiskWell { .. } => "disk_well",
-            Fact::Violation { .. } => "violation",
-            Fact::Received { .. } => "received",
-            Fact::Replayed { .. } => "replayed",
-            Fact::PassedOver { .. } => "passed_over",
-            Fact::Refused { .. } => "refused",
-            Fact::Requested { .. } => "requested",
-            Fact::Approved { .. } => "approved",
-            Fact::Voided { .. } => "voided",
-            Fact::Rejected { .. } => "rejected",
-            Fact::Planned { .. } => "planned",
-            Fact::Reviewed { .. } => "reviewed",
-            Fact::Resumed { .. } => "resumed",
-            Fact::Stopped { .. } => "stopped",
-            Fact::Expired { .. } => "expired",
-            Fact::Recovered { .. } => "recovered",
-            Fact::Claimed { .. } => "claimed",
-            Fact::Identified { .. } => "identified",
-            Fact::StartFailed { .. } => "start_failed",
-            Fact::StartAgain { .. } => "start_again",
-            Fact::Adopted { .. } => "adopted",
-            Fact::StopAsked { .. } => "stop_asked",
-            Fact::Stale { .. } => "stale",
-            Fact::StopOverdue {} => "stop_overdue",
-            Fact::Progress { .. } => "progress",
-            Fact::Ended { .. } => "ended",
-            Fact::Queued { .. } => "queued",
-            Fact::Sending { .. } => "sending",
-            Fact::Sent { .. } => "sent",
-            Fact::SendFailed { .. } => "send_failed",
-            Fact::SendUnknown { .. } => "send_unknown",
-            Fact::ChatReturned { .. } => "chat_returned",
-            Fact::ChatMigrated { .. } => "chat_migrated",
-            Fact::ConfirmAsked { .. } => "confirm_asked",
-            Fact::ButtonUsed { .. } => "button_used",
-        }
-    }
-
     /// The move of the task's state that it carries, if any.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fact that moves a task carries a step; all others do not")]
     pub fn step(&self) -> Option<Step> {
@@ -682,7 +633,7 @@ impl Fact {
             Fact::Requested { until, .. } | Fact::Resumed { until, .. } | Fact::Recovered { until, .. } => Some(*until),
             Fact::StartFailed { until, .. } => Some(*until),
             Fact::Identified { until, .. } => *until,
-            Fact::StopAsked { alarm } | Fact::Stale { alarm } => Some(*alarm),
+            Fact::StopAsked { alarm } => Some(*alarm),
             Fact::Ended { retry, .. } => retry.map(|retry| retry.at),
             Fact::SendFailed { until, .. } => *until,
             Fact::Sent { next, .. } => Some(*next),

@@ -34,7 +34,7 @@ pub enum ExitCode {
     OwnershipLost,
     /// A command that changes something needs the daemon, and it does not answer.
     DaemonNotRunning,
-    /// The task had not ended when the time to wait for it was over.
+    /// A task, or all that run, had not ended when the time to wait for it was over.
     WaitTimedOut,
     /// The socket is there but not for this user.
     NotPermitted,
@@ -101,7 +101,7 @@ impl ExitCode {
             ExitCode::DatabaseDamaged => "the database is damaged",
             ExitCode::OwnershipLost => "another daemon took over the database",
             ExitCode::DaemonNotRunning => "the daemon is not running",
-            ExitCode::WaitTimedOut => "the task did not end within the time to wait",
+            ExitCode::WaitTimedOut => "what was waited for did not end in time (newtask --wait, drain)",
             ExitCode::NotPermitted => "this user may not talk to the daemon",
             ExitCode::Internal => "internal error; please report it",
         }

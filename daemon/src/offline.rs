@@ -9,7 +9,7 @@ use crate::id::Actor;
 use crate::input::ReplyTo;
 use crate::plan::Effect;
 use crate::ports::{Answer, Storage};
-use crate::real::store::{FileStorage, LogFilter, Store, inspect};
+use crate::real::store::{FileStorage, LogFilter, Store, inspect, inspect_record};
 use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
 use crate::report;
 
@@ -26,10 +26,10 @@ pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
             format!("there is no database in {} yet: start the daemon with `mainstay run`", config.state_dir.display());
         return Err(Fatal::new(ExitCode::DaemonNotRunning, text));
     }
-    let store = inspect(&path).map_err(|e| crate::run::fatal(&e))?;
     if argv.first().is_some_and(|name| name == "logs") {
-        return logs(&store, argv);
+        return logs(&inspect_record(&path).map_err(|e| crate::run::fatal(&e))?, argv);
     }
+    let store = inspect(&path).map_err(|e| crate::run::fatal(&e))?;
     let said = |text: String| Answer { ok: false, data: serde_json::json!({ "error": text }), text };
     let command = match parse_argv(argv) {
         Ok(command) if command.is_read() => command,

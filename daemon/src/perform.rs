@@ -76,6 +76,8 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
                 None
             }))
         }
+        // The loop's own.
+        Effect::Drain(_) => None,
         Effect::Answer { connection, answer } => {
             ports.control.answer(connection, answer);
             None

@@ -90,6 +90,8 @@ pub enum Effect {
         /// For whom.
         to: ReplyTo,
     },
+    /// Claim nothing from now on (true), or claim again.
+    Drain(bool),
 }
 
 /// A decision. Refusals are plans too.
@@ -130,7 +132,8 @@ impl Plan {
                 | Effect::Call { .. }
                 | Effect::Tell(_)
                 | Effect::Answer { .. }
-                | Effect::ReadLog { .. } => {}
+                | Effect::ReadLog { .. }
+                | Effect::Drain(_) => {}
             }
         }
         let approves = self.events.iter().any(|e| matches!(e.fact, Fact::Approved { .. }));

@@ -123,6 +123,11 @@ pub const STORAGE_RETRY_BASE_MS: i64 = 250;
 pub const STORAGE_RETRY_CAP_MS: i64 = 10_000;
 /// Below this much free space nothing new is dispatched: receipts and logs of what runs need it.
 pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// Below this much, what asks for more (a task, a plan) is not taken up either: what is left is for ending what runs.
+pub const DISK_FULL_BYTES: u64 = 8 * 1024 * 1024;
+/// Space that the database's log has reserved ahead of its end, so that stops, ends and reports can be recorded when a task
+/// has filled the disk: some hundred turns of ten pages each.
+pub const DATABASE_ROOM_BYTES: u64 = 4 * 1024 * 1024;
 /// Page cache of the database connection: holds the hot pages of every table; memory counts (12 MiB idle in all).
 pub const DATABASE_CACHE_KIB: u32 = 4_096;
 /// Inputs decided in one transaction at most: bounds the time to an answer.
@@ -135,6 +140,9 @@ pub const CHECKPOINT_EVENTS_MAX: i64 = 20_000;
 pub const DISK_LOOK_MS: i64 = 10_000;
 /// Local connections (socket) open at once; when one more comes, the one that has been idle longest gives way.
 pub const LOCAL_CONNECTIONS_MAX: usize = 256;
+/// A local client that is half-way through a request, or through fetching its answers, for longer than this gives way as
+/// well: the longest request takes milliseconds, and who is turned away meanwhile asks again for twice as long.
+pub const LOCAL_HALFWAY_MS: i64 = 5_000;
 /// Longest local request, in bytes: a prompt and its escapes.
 pub const LOCAL_REQUEST_BYTES_MAX: usize = 512 * 1024;
 /// Requests of one connection taken and not yet answered; more wait in the kernel's buffer, hence in the client.
@@ -154,6 +162,7 @@ const _: () = {
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
     assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
     assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);
+    assert!(DATABASE_ROOM_BYTES < DISK_FULL_BYTES && DISK_FULL_BYTES < DISK_RESERVE_BYTES);
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };

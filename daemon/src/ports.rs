@@ -63,6 +63,9 @@ pub trait Storage {
     fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error>;
     /// Bytes free for the database, if that can be known.
     fn free_bytes(&self) -> Option<u64>;
+    /// Keeps space for what is written next, so that ends can be recorded on a disk that a task has filled. As well as it
+    /// can: on a disk that is full already, there is none. Cheap where nothing was written since the last time.
+    fn keep_room(&self);
 }
 
 // ---------------------------------------------------------------------------------------------------- Telegram

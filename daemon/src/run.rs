@@ -98,6 +98,8 @@ struct Daemon {
     look: Look,
     /// Boot clock at which something becomes due by itself.
     next_due: Option<i64>,
+    /// Nothing new is claimed.
+    draining: bool,
     /// It was told to end: nothing new begins.
     leaving: bool,
     /// The first turn is committed: from here on trouble with the disk is weathered, not fatal.
@@ -181,6 +183,7 @@ impl Daemon {
             progress: BTreeMap::new(),
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
+            draining: false,
             leaving: false,
             settled: false,
             unsure: None,
@@ -231,6 +234,7 @@ impl Daemon {
             self.take_ready(&mut came);
         }
         self.checkpoint(policy::CHECKPOINT_EVENTS_MAX);
+        self.ports.storage.keep_room();
         self.ports.control.notify(Notice::Alive);
         let now = self.ports.time.now();
         if self.marks.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
@@ -478,6 +482,11 @@ impl Daemon {
             if before.is_some() {
                 return;
             }
+        }
+        if let Effect::Drain(on) = effect {
+            self.draining = on;
+            // What waited may be claimed at once.
+            self.next_due = Some(0);
         }
         if let Effect::Call { message, chat, .. } = &effect {
             self.sending.insert(*message, *chat);

@@ -94,6 +94,13 @@ pub struct AttemptRow {
     pub ran_ms: Option<i64>,
 }
 
+impl AttemptRow {
+    /// Somebody wants it stopped. The system itself only wants its time limit kept.
+    pub fn is_to_be_stopped(&self) -> bool {
+        self.stop_by.is_some_and(|by| by != Actor::System)
+    }
+}
+
 /// A task with all that decisions about it need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskView {
@@ -254,6 +261,8 @@ pub struct View {
     pub refuses: Option<String>,
     /// Bytes free for the database, if that is known.
     pub free_bytes: Option<u64>,
+    /// Nothing new is to start for the rest of this daemon's life, or until that is lifted.
+    pub draining: bool,
     /// As many tasks are running as may be.
     pub running_full: bool,
     /// The number of the next task.

@@ -131,6 +131,29 @@ fn waiting_ends_with_the_task_and_tells_how_it_went() {
 }
 
 #[test]
+fn draining_waits_until_nothing_runs_and_tells_for_what() {
+    let ops = |draining: bool, running: &[i64]| {
+        let running: Vec<Value> = running.iter().map(|id| json!({ "task_id": id })).collect();
+        reply(true, "degraded", json!({ "draining": draining, "running": running }))
+    };
+    let drain = || reply(true, "draining", json!({ "draining": true }));
+    for (args, looks, code, said) in [
+        (&["drain"][..], vec![ops(true, &[7, 9]), ops(true, &[9]), ops(true, &[])], 0, "waiting for #7 #9"),
+        (&["drain", "--timeout", "1ms"], vec![ops(true, &[7])], 21, "still running: #7"),
+        (&["drain"], vec![ops(true, &[7]), ops(false, &[7])], 1, "lifted"),
+    ] {
+        let place = Place::new(CONFIG);
+        let daemon = place.daemon([vec![drain()], looks].concat());
+        let output = place.run(&[args, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", err(&output));
+        assert!(err(&output).contains(said), "{}", err(&output));
+        assert!(out(&output).contains(if code == 0 { "\"drained\":true" } else { "\"error\"" }), "{}", out(&output));
+        let requests = daemon.join().expect("daemon");
+        assert_eq!((&requests[0]["argv"], &requests[1]["argv"]), (&json!(["drain"]), &json!(["ops"])));
+    }
+}
+
+#[test]
 fn waiting_can_be_limited() {
     let place = Place::new(CONFIG);
     let daemon = place.daemon(vec![
@@ -223,6 +246,18 @@ fn nobody_allowed_and_no_configuration_have_their_codes() {
     assert_eq!(place.run(&["run", "--log", "loud"]).status.code(), Some(2));
     assert_eq!(place.run(&["nonsense"]).status.code(), Some(2));
     assert_eq!(place.run(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_kind_of_event_that_does_not_exist_is_wrong_usage_and_told_what_was_meant() {
+    let place = Place::new(CONFIG);
+    let output = place.run(&["logs", "--kind", "refusd"]);
+    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+    assert!(err(&output).contains("a similar value exists: 'refused'"), "{}", err(&output));
+    // No daemon ever was here: a right one comes as far as that.
+    assert_eq!(place.run(&["logs", "--kind", "refused"]).status.code(), Some(20));
+    let output = place.run(&["logs", "--kind", "nonsense"]);
+    assert!(output.status.code() == Some(2) && err(&output).contains("poll_recovered"), "{}", err(&output));
 }
 
 #[test]

@@ -6,6 +6,11 @@
 
 pub mod botapi;
 pub mod disk;
+pub mod fault;
+pub mod people;
+pub mod property;
+pub mod run;
+pub mod scenario;
 pub mod terminal;
 pub mod vfs;
 pub mod world;

@@ -119,12 +119,12 @@ fn a_time_limit_that_a_shim_does_not_keep_is_kept_by_the_daemon() {
     let limit = 30 * 60_000;
     w.advance(limit + 10_000);
     assert_eq!(
-        (w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))),
+        (w.state(id), w.count(|f| matches!(f, Fact::StopAsked { .. }))),
         (State::Running, 0),
         "its shim has its time"
     );
     w.advance(6_000);
-    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))), (State::Running, 1));
+    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::StopAsked { .. }))), (State::Running, 1));
     let why = w.cli(&format!("why {id}")).text;
     assert!(why.contains("past its time limit") && why.contains("pid 100"), "{why}");
     // By the next daemon as well as by this one.
@@ -141,7 +141,7 @@ fn a_start_that_takes_long_is_no_running_time() {
     w.machine.borrow_mut().fail_starts = 9;
     let id = w.run_task("build", "exit:0@1795000");
     w.advance(1_900_000);
-    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::Stale { .. }))), (State::Succeeded, 0));
+    assert_eq!((w.state(id), w.count(|f| matches!(f, Fact::StopAsked { .. }))), (State::Succeeded, 0));
     w.check_settled();
 }
 

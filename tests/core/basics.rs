@@ -507,3 +507,37 @@ fn a_copy_is_shown_anew_when_the_task_is_asked_for_again() {
     w.quiet();
     w.check_settled();
 }
+
+#[test]
+fn a_draining_daemon_starts_nothing_new_until_that_is_lifted_or_it_starts_anew() {
+    for lift in ["undrain", "restart"] {
+        let mut w = World::new();
+        let running = w.run_task("build", "exit:0@5000");
+        let again = w.run_task("flaky", "exit:75@5000");
+        w.say(OLGA, "/drain");
+        assert!(w.cli("ops").data["draining"] == false, "only an admin may");
+        w.say(ADA, "/drain");
+        assert!(w.cli("drain").ok, "again is no failure");
+        let waiting = w.approved("build", "exit:0");
+        assert!(w.cli(&format!("resume {waiting}")).ok);
+        w.quiet();
+        assert_eq!(
+            (w.state(running), w.state(waiting), w.state(again)),
+            (State::Succeeded, State::Queued, State::Queued)
+        );
+        let ops = w.cli("ops");
+        assert_eq!((&ops.data["status"], &ops.data["draining"]), (&json!("degraded"), &json!(true)), "{ops:?}");
+        assert!(ops.text.contains("draining: nothing new starts"), "{ops:?}");
+        assert!(w.cli(&format!("why {waiting}")).text.contains("draining"));
+        if lift == "undrain" {
+            assert!(w.cli("undrain").ok);
+        } else {
+            w.restart();
+        }
+        w.quiet();
+        assert_eq!((w.state(waiting), w.cli("ops").data["draining"].clone()), (State::Succeeded, json!(false)));
+        let of = |name: &str| w.count(|f| matches!(f, Fact::Received { command, .. } if command == name));
+        assert_eq!((of("drain"), of("undrain")), (3, usize::from(lift == "undrain")), "who and when is on record");
+        w.check();
+    }
+}

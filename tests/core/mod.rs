@@ -9,5 +9,5 @@ mod property;
 mod restarts;
 mod sending;
 mod storage;
-mod store;
+pub(crate) mod store;
 mod updates;

@@ -148,7 +148,7 @@ fn a_full_disk_is_weathered_and_told() {
 #[test]
 fn while_there_is_hardly_any_room_nothing_new_starts() {
     let mut w = World::new();
-    w.disk.free.set(Some(1 << 20));
+    w.disk.free.set(Some(32 << 20));
     let id = w.run_task("build", "exit:0");
     w.quiet();
     assert_eq!((w.state(id), w.cli("ops").data["status"].clone()), (State::Queued, "broken".into()));
@@ -157,6 +157,43 @@ fn while_there_is_hardly_any_room_nothing_new_starts() {
     assert_eq!(w.state(id), State::Succeeded);
     assert_eq!(w.count(|f| matches!(f, Fact::DiskLow { .. } | Fact::DiskWell { .. })), 2);
     w.check_settled();
+}
+
+#[test]
+fn on_a_full_disk_stops_are_carried_out_and_nothing_new_is_taken_up() {
+    let mut w = World::new();
+    let running = w.run_task("build", "hang");
+    w.disk.free.set(Some(1 << 20));
+    w.say(OLGA, "/newtask build");
+    w.quiet();
+    assert_eq!((w.shows(OLGA, "the disk is full (1 MiB left)"), w.tasks()), (1, 1));
+    for line in ["newtask build", &format!("rerun {running}"), &format!("plan {running} p")] {
+        let refused = w.cli_again("again", line);
+        assert!(!refused.ok && refused.text.contains("nothing was done: make room"), "{line}: {refused:?}");
+    }
+    assert!(w.cli(&format!("stop {running}")).ok);
+    w.quiet();
+    assert_eq!(w.state(running), State::Canceled);
+    w.disk.free.set(None);
+    assert!(w.cli_again("again", "newtask build").ok, "the refused wish can be said again");
+    assert_eq!(w.tasks(), 2);
+    w.check();
+}
+
+#[test]
+fn a_stop_that_can_not_be_recorded_tells_how_to_stop_by_hand() {
+    let mut w = World::new();
+    let running = w.run_task("build", "hang");
+    let waiting = w.approved("build", "exit:0");
+    let lock = w.disk.look();
+    lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let pid = w.task(running).attempt.and_then(|attempt| attempt.identity).expect("it runs").pid;
+    for _ in ["in its own turn", "while it is waited out"] {
+        let refused = w.cli(&format!("stop {running}"));
+        assert!(!refused.ok && refused.text.contains(&format!("`kill {pid}` ends task {running}")), "{refused:?}");
+    }
+    assert!(!w.cli(&format!("stop {waiting}")).text.contains("kill"));
+    lock.execute_batch("COMMIT").expect("unlocked");
 }
 
 #[test]

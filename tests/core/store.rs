@@ -52,6 +52,79 @@ fn story() -> World {
     w
 }
 
+/// What a program of schema 1 can't read an event without, and the kinds that it knows.
+const SCHEMA_1: &[(&str, &[&str])] = &[
+    ("booted", &["version", "config", "boot", "boot_ms", "wall_ms"]),
+    ("stopping", &[]),
+    ("mode_set", &["mode"]),
+    ("bot_known", &["bot", "username"]),
+    ("poll_broke", &["error"]),
+    ("poll_recovered", &["after_ms", "failures"]),
+    ("poll_contested", &["times"]),
+    ("storage_recovered", &["error", "after_ms"]),
+    ("disk_low", &["free"]),
+    ("disk_well", &["free"]),
+    ("violation", &["what"]),
+    ("received", &["key", "command"]),
+    ("replayed", &["key"]),
+    ("passed_over", &["why"]),
+    ("refused", &["command", "why", "already"]),
+    ("requested", &["of", "prompt", "heavy", "group", "until"]),
+    ("approved", &["hash", "until"]),
+    ("voided", &["why"]),
+    ("rejected", &["reason", "step"]),
+    ("planned", &["text"]),
+    ("reviewed", &["hash", "pass"]),
+    ("resumed", &["step", "until"]),
+    ("stopped", &["step"]),
+    ("expired", &["step"]),
+    ("recovered", &["step", "until"]),
+    ("claimed", &["nonce", "hash", "step"]),
+    ("identified", &["identity"]),
+    ("start_failed", &["error", "until"]),
+    ("start_again", &["found"]),
+    ("adopted", &["identity"]),
+    ("stop_asked", &["alarm"]),
+    ("stop_overdue", &[]),
+    ("progress", &["line"]),
+    ("ended", &["outcome", "step"]),
+    ("queued", &["id", "class", "chat", "what"]),
+    ("sending", &["id"]),
+    ("sent", &["id", "message", "next"]),
+    ("send_failed", &["id", "error", "then"]),
+    ("send_unknown", &["id"]),
+    ("chat_returned", &["chat"]),
+    ("chat_migrated", &["from", "to"]),
+    ("confirm_asked", &["nonce", "text", "user", "chat", "message", "until"]),
+    ("button_used", &["nonce"]),
+];
+
+#[test]
+fn what_is_recorded_now_can_be_read_by_a_program_of_schema_1_as_the_database_says() {
+    let mut w = story();
+    assert!(!w.cli("resume 4").ok, "a refusal");
+    let (db, mut kinds) = (w.disk.look(), std::collections::BTreeSet::new());
+    let least: String =
+        db.query_row("SELECT value FROM meta WHERE key = 'min_reader'", [], |r| r.get(0)).expect("says");
+    assert_eq!(least, "1", "with a new floor, the table above has to be that of the new floor");
+    let mut statement = db.prepare("SELECT kind, data FROM events").expect("sql");
+    let mut rows = statement.query([]).expect("events");
+    while let Some(row) = rows.next().expect("events") {
+        let (kind, data): (String, String) = (row.get(0).expect("kind"), row.get(1).expect("data"));
+        let known = SCHEMA_1.iter().find(|(name, _)| *name == kind);
+        let (_, fields) = known.unwrap_or_else(|| panic!("{kind} is new: MIN_READER has to be raised for it"));
+        let data: serde_json::Value = serde_json::from_str(&data).expect("JSON");
+        for field in *fields {
+            assert!(data.get(field).is_some(), "{kind} needs {field}: {data}");
+        }
+        kinds.insert(kind);
+    }
+    assert!(
+        ["refused", "replayed", "claimed", "ended", "planned"].iter().all(|kind| kinds.contains(*kind)),
+        "{kinds:?}"
+    );
+}
+
 #[test]
 fn the_tables_are_the_sum_of_the_record() {
     let w = story();
@@ -118,6 +191,21 @@ fn a_database_of_a_newer_version_is_refused_unless_it_says_that_we_may_write() {
 }
 
 #[test]
+fn a_newer_database_that_may_be_written_but_not_read_is_refused_to_readers() {
+    let place = place();
+    drop(open(&place).expect("a new one"));
+    let db = Connection::open(&place.path).expect("open");
+    db.execute_batch("PRAGMA user_version = 9; UPDATE meta SET value = '9' WHERE key = 'min_reader'").expect("newer");
+    drop(db);
+    assert!(matches!(inspect(&place.path), Err(StoreError::Newer { found: 9, .. })));
+    let db = Connection::open(&place.path).expect("open");
+    db.execute_batch("UPDATE meta SET value = '1' WHERE key = 'min_reader'").expect("compatible");
+    db.execute_batch("UPDATE meta SET value = '9' WHERE key = 'min_writer'").expect("to readers alone");
+    drop(db);
+    assert!(inspect(&place.path).is_ok(), "a rollback can still look");
+}
+
+#[test]
 fn a_new_database_is_made_and_opening_it_again_changes_nothing() {
     let place = place();
     let first = open(&place).expect("a new one").dump(&[]).expect("dump");
@@ -171,7 +259,11 @@ fn a_database_of_schema_1_is_brought_up_to_date_with_what_is_in_it() {
     )
     .expect("rows");
     drop(db);
-    assert!(inspect(&place.path).is_err(), "reading alone does not bring it up to date");
+    assert!(inspect(&place.path).is_ok(), "it is read in a copy");
+    let version: i64 = Connection::open(&place.path)
+        .and_then(|db| db.query_row("PRAGMA user_version", [], |r| r.get(0)))
+        .expect("readable");
+    assert_eq!(version, 1, "reading alone does not bring it up to date");
     // The one event is there for what is made of it; its hash is none.
     assert!(matches!(open(&place), Err(StoreError::Damaged(_))));
     let store = inspect(&place.path).expect("it is up to date");
@@ -182,7 +274,7 @@ fn a_database_of_schema_1_is_brought_up_to_date_with_what_is_in_it() {
 }
 
 /// Makes a database what an older version would have left: schema 1, with all of it that schema 1 has room for.
-fn as_of_schema_1(path: &std::path::Path) {
+pub(crate) fn as_of_schema_1(path: &std::path::Path) {
     let older = path.with_extension("older");
     let db = Connection::open(&older).expect("open");
     db.execute_batch(include_str!("../../daemon/migrations/1.sql")).expect("schema 1");

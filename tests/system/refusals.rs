@@ -70,6 +70,11 @@ impl Place {
         }
     }
 
+    /// What is answered from the database.
+    fn told(&self) -> Vec<serde_json::Value> {
+        [&["list"][..], &["status", "2"], &["trace", "2"], &["log", "2"]].iter().map(|args| self.cli(args)).collect()
+    }
+
     fn database(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path("state/mainstay.db")).expect("open the database")
     }
@@ -186,6 +191,36 @@ fn a_database_of_a_newer_version_is_left_alone() {
         assert!(said.contains("99"), "{said}");
         assert_eq!(place.run(&["check"]).status.code(), Some(16));
     }
+}
+
+#[test]
+fn a_database_of_an_older_version_is_looked_at_without_a_change_and_brought_up_to_date_by_the_next_start() {
+    let mut place = Place::new("", "");
+    place.used(true);
+    let path = place.path("state/mainstay.db");
+    let now = place.told();
+    let events = place.events();
+    crate::core::store::as_of_schema_1(&path);
+    for daemon_of_then in [false, true] {
+        // As a daemon of then has it open, with a log beside it.
+        let db = daemon_of_then.then(|| place.database());
+        if let Some(db) = &db {
+            db.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (x); DROP TABLE t",
+            )
+            .expect("write");
+        }
+        let before = (fs::read(&path).expect("read"), fs::read(path.with_extension("db-wal")).ok());
+        assert_eq!((place.told(), place.events()), (now.clone(), events.clone()));
+        assert!(place.run(&["ops"]).status.code().is_some_and(|code| code <= 2));
+        let check = place.cli(&["check"]);
+        assert!(check.to_string().contains("the next start brings it up to date"), "{check}");
+        assert_eq!((fs::read(&path).expect("read"), fs::read(path.with_extension("db-wal")).ok()), before);
+    }
+    place.start();
+    assert_eq!(place.line().ask(&["list"])["data"].as_array().map(Vec::len), Some(7));
+    assert!(!place.cli(&["check"]).to_string().contains("older version"));
+    place.assert_sound();
 }
 
 #[test]

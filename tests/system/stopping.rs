@@ -140,3 +140,26 @@ fn a_stop_that_is_lost_in_a_crash_goes_on_afterwards() {
     assert_eq!(place.processes_but_shims(), Vec::<i32>::new());
     place.assert_sound();
 }
+
+#[test]
+fn draining_waits_for_what_runs_and_is_over_with_the_next_start() {
+    let mut place = Place::new("", "");
+    place.start();
+    let running = place.let_run("work", "until go 0");
+    place.wait_for_entry(running, "begin");
+    let late = place.run(&["drain", "--timeout", "1ms"]);
+    let said = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(late.status.code() == Some(21) && said.contains(&format!("still running: #{running}")), "{said}");
+    let waiting = place.let_run("work", "for 0 0");
+    assert!(place.cli(&["check"]).to_string().contains("the daemon is draining"));
+    let mut drain = place.command(&["drain"]).spawn().expect("start");
+    place.release("go");
+    assert_eq!(drain.wait().expect("its end").code(), Some(0));
+    assert_eq!((place.task(running)["state"].clone(), place.begun(waiting)), ("SUCCEEDED".into(), 0));
+    assert_eq!(place.terminate().code(), Some(0));
+    place.start();
+    place.wait_for(waiting, "SUCCEEDED");
+    assert!(!place.cli(&["check"]).to_string().contains("draining"));
+    place.assert_sound();
+    place.terminate();
+}

@@ -1,7 +1,7 @@
 //! A command of the table: to the daemon and its answer to the terminal; reads also without a daemon.
 
 use super::client::{Client, Unanswered, fresh_key};
-use super::{Options, grammar, print};
+use super::{Options, drain, grammar, print};
 use crate::command::Command;
 use crate::exit::{ExitCode, Fatal};
 use crate::policy;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Between two looks at a task that is waited for.
-const WAIT_PAUSE_MS: u64 = 500;
+pub(super) const WAIT_PAUSE_MS: u64 = 500;
 /// Looks without a daemon before waiting is given up: two minutes, enough for an upgrade.
 const WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
 
@@ -40,6 +40,10 @@ pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result
     }
     if name == "newtask" && matches.get_flag("wait") && answer.ok {
         return wait(&mut client, &answer, matches, options);
+    }
+    if matches!(command, Command::Drain) && answer.ok {
+        options.remark(&answer.text);
+        return drain::wait(&mut client, matches.get_one::<i64>("timeout").copied(), options);
     }
     show(&answer, options);
     Ok(exit_code(&command, &answer))

@@ -1,9 +1,11 @@
 //! `check`: everything that would keep the daemon from starting, or tasks from running, at once and without a change.
 
+use super::client::{Client, fresh_key};
 use super::serve::examine_database;
 use super::{Options, print};
 use crate::config::Config;
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use crate::real::control::SOCKET_NAME;
 use crate::real::{DATABASE_NAME, config_file, lock, store, token};
 use std::os::unix::net::UnixStream;
@@ -86,6 +88,7 @@ pub(super) fn own_bot_is_no_operator(config: &Config, token: &token::Token) -> O
 fn look_at_state(config: &Config, findings: &mut Findings) {
     let shown = config.state_dir.display().to_string();
     let Some(existing) = findings.of(lock::inspect(&config.state_dir)) else { return };
+    look_at_space(&config.state_dir, existing.is_some(), findings);
     if existing.is_none() {
         findings.good.push(format!("{shown} will be made at the first start"));
         return;
@@ -93,10 +96,36 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
     findings.good.push(format!("{shown} can be used"));
     if UnixStream::connect(config.state_dir.join(SOCKET_NAME)).is_ok() {
         findings.good.push("a daemon is running".into());
+        let ops = Client::new(&config.state_dir).ask(&fresh_key(), &["ops".to_owned()]);
+        if ops.is_ok_and(|ops| ops.data["draining"] == true) {
+            findings
+                .warnings
+                .push("the daemon is draining: nothing new starts before undrain or its next start".into());
+        }
     }
     let database = config.state_dir.join(DATABASE_NAME);
     if findings.of(examine_database(&config.state_dir)).is_some() && database.exists() {
-        let store = findings.of(store::inspect(&database).map_err(|error| crate::run::fatal(&error)));
-        findings.good.extend(store.map(|store| format!("{}: {} events", database.display(), store.events())));
+        let events = store::inspect_record(&database).and_then(|store| {
+            let then =
+                if store.is_current()? { "" } else { ", of an older version; the next start brings it up to date" };
+            Ok(format!("{}: {} events{then}", database.display(), store.events()))
+        });
+        let events = findings.of(events.map_err(|error| crate::run::fatal(&error)));
+        findings.good.extend(events);
+    }
+}
+
+/// On a disk that is full a daemon does not start, or only to end what runs; under the reserve it starts no task.
+fn look_at_space(state_dir: &Path, exists: bool, findings: &mut Findings) {
+    let made_in = state_dir.parent().unwrap_or(Path::new("/"));
+    let Some(free) = store::free_bytes(if exists { state_dir } else { made_in }) else { return };
+    let (shown, free_mib, reserve_mib) = (state_dir.display(), free >> 20, policy::DISK_RESERVE_BYTES >> 20);
+    if free < policy::DISK_RESERVE_BYTES {
+        let text = format!(
+            "{free_mib} MiB are free for {shown}: no task starts where it is less than {reserve_mib} MiB; make room"
+        );
+        findings.wrong.push(Fatal::new(ExitCode::DiskFull, text));
+    } else {
+        findings.good.push(format!("{free_mib} MiB are free for it; {reserve_mib} are kept in reserve"));
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Unanswered {
     Broken,
     /// The daemon does not answer.
     Silent,
+    /// The daemon takes no request now, and says why.
+    Busy(String),
     /// The socket is not for this user.
     NotPermitted,
     /// The socket can't be used for another reason.
@@ -39,11 +41,13 @@ pub(crate) enum Unanswered {
 pub(crate) struct Client {
     state_dir: PathBuf,
     stream: Option<BufReader<UnixStream>>,
+    /// Before the same request is sent again, in ms.
+    pauses: &'static [u64],
 }
 
 impl Client {
     pub(crate) fn new(state_dir: &Path) -> Client {
-        Client { state_dir: state_dir.to_owned(), stream: None }
+        Client { state_dir: state_dir.to_owned(), stream: None, pauses: &RESEND_PAUSES_MS }
     }
 
     /// Asks until there is an answer or none is to be expected.
@@ -51,10 +55,14 @@ impl Client {
         let mut line = serde_json::json!({ "v": PROTOCOL_VERSION, "key": key, "argv": argv }).to_string();
         line.push('\n');
         let mut sent = false;
-        let mut pauses = RESEND_PAUSES_MS.iter();
+        let mut pauses = self.pauses.iter();
         loop {
+            let mut busy = None;
             let nobody = match self.once(&line, &mut sent) {
-                Ok(answer) if answer.data["error"] == "busy" => false,
+                Ok(answer) if answer.data["error"] == "busy" => {
+                    busy = Some(answer.text);
+                    false
+                }
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     let nobody = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
@@ -74,7 +82,7 @@ impl Client {
             match pauses.next() {
                 Some(pause) => std::thread::sleep(Duration::from_millis(*pause)),
                 None if nobody => return Err(Unanswered::Broken),
-                None => return Err(Unanswered::Silent),
+                None => return Err(busy.map_or(Unanswered::Silent, Unanswered::Busy)),
             }
         }
     }
@@ -115,6 +123,7 @@ impl Client {
             Unanswered::Silent => {
                 Fatal::new(ExitCode::DaemonNotRunning, "the daemon is there but does not answer; see its log")
             }
+            Unanswered::Busy(why) => Fatal::new(ExitCode::DaemonNotRunning, format!("the daemon is busy: {why}")),
             Unanswered::NotPermitted => self.not_permitted(),
             Unanswered::Failed(why) => {
                 let socket = self.state_dir.join(SOCKET_NAME);
@@ -140,4 +149,30 @@ impl Client {
 /// A key that no other request has.
 pub(crate) fn fresh_key() -> String {
     format!("{:016x}{:016x}", entropy(), entropy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a daemon that is played needs a thread beside the test's")]
+    fn a_daemon_that_stays_busy_is_told_of_as_such() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let listener = UnixListener::bind(dir.path().join(SOCKET_NAME)).expect("bind");
+        let busy = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("accept");
+                let answer =
+                    Answer { ok: false, text: "all places taken".into(), data: serde_json::json!({ "error": "busy" }) };
+                writeln!(stream, "{}", serde_json::to_string(&answer).expect("json")).expect("write");
+            }
+        });
+        let mut client = Client { pauses: &[0], ..Client::new(dir.path()) };
+        let Err(unanswered) = client.ask("k", &["ops".to_owned()]) else { panic!("it was answered") };
+        let said = client.fatal(&unanswered).text;
+        assert_eq!(said, "the daemon is busy: all places taken");
+        busy.join().expect("played");
+    }
 }

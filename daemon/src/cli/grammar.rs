@@ -1,6 +1,7 @@
 //! What can be typed: the table of commands in clap's words, the commands of the machine, the global flags.
 
 use crate::command::{COMMANDS, Syntax, Takes, parse_argv};
+use crate::event::Fact;
 use crate::exit::{ExitCode, Fatal};
 use crate::id::TaskId;
 use clap::builder::{PossibleValuesParser, ValueParser};
@@ -90,7 +91,11 @@ fn with_args(command: Command) -> Command {
             .hide(true)
             .help("names this request: the same key is the same request, however often it is sent"),
     );
-    if syntax.name == "newtask" { command.args(newtask_args()) } else { command }
+    match syntax.name {
+        "newtask" => command.args(newtask_args()),
+        "drain" => command.arg(drain_timeout()),
+        _ => command,
+    }
 }
 
 fn table_arg(arg: &'static crate::command::Arg) -> Arg {
@@ -140,6 +145,14 @@ fn newtask_args() -> [Arg; 3] {
     ]
 }
 
+fn drain_timeout() -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .value_name("TIME")
+        .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
+        .help("wait no longer than this for what runs, like 10m; it goes on draining")
+}
+
 pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {
     crate::config::keys::read_ms(text).ok_or_else(|| "no duration (like 90s or 1h30m)".into())
 }
@@ -172,7 +185,12 @@ fn logs() -> Command {
         )
         .arg(text("task", "ID", "of this task").value_parser(task_id as fn(&str) -> Result<String, String>))
         .arg(text("trace", "TRACE", "of this trace"))
-        .arg(text("kind", "EVENT", "of this kind of event"))
+        .arg(
+            text("kind", "EVENT", "of this kind of event, like refused or ended")
+                .value_parser(ValueParser::from(PossibleValuesParser::new(Fact::KINDS)))
+                // There are dozens: a wrong one is told all of them, and completions offer them.
+                .hide_possible_values(true),
+        )
         .arg(
             text("since", "TIME", "not older than this, like 2h")
                 .value_parser(duration_ms as fn(&str) -> Result<i64, String>),

@@ -9,6 +9,8 @@ mod check;
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod client;
 pub mod docs;
+#[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
+mod drain;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;

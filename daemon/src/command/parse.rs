@@ -168,6 +168,8 @@ fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError
         "ops" => Command::Ops,
         "inbox" => Command::Inbox,
         "mode" => Command::Mode { to: values.first().and_then(|v| Mode::named(&v.to_lowercase())) },
+        "drain" => Command::Drain,
+        "undrain" => Command::Undrain,
         other => unreachable!("{other} has a row but no command: a test looks"),
     })
 }

@@ -91,7 +91,7 @@ fn adopt(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, identity:
     // Without an identity on record the shim waits for a "go" that will not come, and leaves: the watch tells when.
     if attempt.stop_overdue {
         draft.effect(Effect::Kill { key, identity: identity.clone() });
-    } else if attempt.stop_by.is_some() || attempt.stop_alarm.is_some() {
+    } else if attempt.stop_by.is_some() {
         draft.effect(Effect::Stop { key, identity: identity.clone() });
     }
     draft.effect(Effect::Watch { key, identity: identity.clone() });
@@ -182,7 +182,7 @@ pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: 
         n => format!("{evidence}; {n} of its processes were still alive and were killed"),
     };
     let idempotent = draft.config.kinds.get(&task.task.kind).is_some_and(|k| k.idempotent);
-    let (cause, outcome, evidence) = if attempt.stop_by.is_some() {
+    let (cause, outcome, evidence) = if attempt.is_to_be_stopped() {
         // It was to be stopped and nothing of it is alive: that much is known.
         (Cause::Stopped, Outcome::Stopped, evidence)
     } else if attempt.stop_overdue {
@@ -203,7 +203,7 @@ fn has_budget(draft: &Draft<'_>, task: &TaskView) -> bool {
 
 /// A receipt: the truth about an attempt, however late it is read.
 fn ended(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, receipt: &Receipt) {
-    let stop_asked = attempt.stop_by.is_some();
+    let stop_asked = attempt.is_to_be_stopped();
     let by_itself = receipt.cause == EndCause::Itself;
     let closing = |outcome, evidence: String| Closing {
         outcome,

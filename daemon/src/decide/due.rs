@@ -58,9 +58,9 @@ pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
             shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity }));
         }
         // Its shim did not keep the time limit: a task can stop its own. First it gets the chance to catch up.
-        None if attempt.stale_at.is_some_and(|at| at <= draft.now.boot_ms) => {
+        None if attempt.stop_by.is_none() && attempt.stale_at.is_some_and(|at| at <= draft.now.boot_ms) => {
             let alarm = attempt::stop_alarm(draft, task);
-            draft.record(Some(task), number, Actor::System, Fact::Stale { alarm });
+            draft.record(Some(task), number, Actor::System, Fact::StopAsked { alarm });
             shim.into_iter().for_each(|identity| draft.effect(Effect::Stop { key, identity }));
         }
         Some(_) | None => return,

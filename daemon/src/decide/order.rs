@@ -65,6 +65,9 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
                     let why = "this came from inside a task: a task may ask, but changes nothing here";
                     let task = draft.view.task.clone();
                     Some(refuse(draft, asker, &command, task.as_ref(), why, false))
+                } else if let Some(why) = no_room(draft, &command) {
+                    // Not on record: that would take room, and the same request may come again.
+                    Some(Said::no(why))
                 } else {
                     take_up(draft, asker, named, &command)
                 };
@@ -123,6 +126,9 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
         let why = format!("there is no task {id}: /list shows the newest");
         return Some(if command.is_read() { Said::no(why) } else { refuse(draft, asker, command, None, &why, false) });
     }
+    if let Some(why) = no_room(draft, command) {
+        return Some(refuse(draft, asker, command, None, &why, false));
+    }
     let task = draft.view.task.clone();
     if let Command::NewTask { kind, prompt } = command {
         return Some(new_task(draft, asker, command, kind, prompt, None));
@@ -132,9 +138,20 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
     }
     match (command, task) {
         (Command::Mode { to: Some(mode) }, _) => Some(set_mode(draft, asker, *mode)),
+        (Command::Drain, _) => Some(drain(draft, asker, command, true)),
+        (Command::Undrain, _) => Some(drain(draft, asker, command, false)),
         (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
         (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
     }
+}
+
+/// Why a command that asks for more is not taken up on a full disk.
+fn no_room(draft: &Draft<'_>, command: &Command) -> Option<String> {
+    let free = draft.view.free_bytes.filter(|free| command.asks_for_more() && *free < policy::DISK_FULL_BYTES)?;
+    Some(format!(
+        "the disk is full ({} MiB left); nothing was done: make room (/stop what fills it), then ask again",
+        free >> 20
+    ))
 }
 
 fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView) -> Said {
@@ -162,7 +179,9 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
         | Command::Board
         | Command::Ops
         | Command::Inbox
-        | Command::Mode { .. } => Said::no("that is answered elsewhere"),
+        | Command::Mode { .. }
+        | Command::Drain
+        | Command::Undrain => Said::no("that is answered elsewhere"),
     }
 }
 
@@ -181,7 +200,7 @@ pub fn refuse(
         let (key, update) = draft.named.clone();
         Fact::Replayed { again: Again::Wish, key, update, why: why.clone() }
     } else {
-        Fact::Refused { command: command.name().to_owned(), why: why.clone() }
+        Fact::Refused { command: command.name().to_owned(), why: why.clone(), already: false }
     };
     let about = draft.view.task.as_ref().map(|t| t.task.id);
     draft.record_about(about, asker.actor, fact);
@@ -219,6 +238,22 @@ fn set_mode(draft: &mut Draft<'_>, asker: Asker, mode: Mode) -> Said {
     }
     draft.record(None, None, asker.actor, Fact::ModeSet { mode });
     Said::yes(format!("mode {}", mode.name()), json!({ "mode": mode }))
+}
+
+/// Lets nothing new start, or lifts that. The command is on record as every other; that it holds is known to this daemon
+/// alone, because its end is what is waited for: a start that began nothing would surprise whoever drained for an upgrade.
+fn drain(draft: &mut Draft<'_>, asker: Asker, command: &Command, on: bool) -> Said {
+    if draft.view.draining == on {
+        let why = if on { "it is draining already: nothing new starts" } else { "it is not draining" };
+        return refuse(draft, asker, command, None, why, true);
+    }
+    draft.effect(Effect::Drain(on));
+    let text = if on {
+        "draining: nothing new starts until /undrain or the next start of the daemon; what runs goes on (/ops)"
+    } else {
+        "tasks start again"
+    };
+    Said::yes(text.to_owned(), json!({ "draining": on }))
 }
 
 // ------------------------------------------------------------------------------------------------ asking
@@ -403,7 +438,7 @@ fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView)
     let Some(attempt) = &task.attempt else {
         return refuse(draft, asker, command, Some(task), "its attempt is not on record", false);
     };
-    if attempt.stop_by.is_some() {
+    if attempt.is_to_be_stopped() {
         let why = format!("#{id} is being stopped already");
         return refuse(draft, asker, command, Some(task), &why, true);
     }

@@ -6,6 +6,7 @@ use crate::command::{COMMANDS, Command, Syntax};
 use crate::id::{Actor, AttemptKey};
 use crate::plan::Effect;
 use crate::report::{self, Text};
+use crate::task::State;
 use serde_json::json;
 
 /// Answers a question. None: the answer comes later (it needs an effect first).
@@ -22,7 +23,11 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             Said { ok: true, text: said.text, pre: said.pre, buttons: Vec::new(), data: report::task_data(task, now) }
         }
         (Command::Why { .. }, Some(task)) => {
-            let text = report::why(config, view.mode(), task, now, view.running_full);
+            let text = if view.draining && task.task.state == State::Queued {
+                format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id)
+            } else {
+                report::why(config, view.mode(), task, now, view.running_full)
+            };
             Said::yes(text.clone(), json!({ "task_id": task.task.id, "state": task.task.state, "why": text }))
         }
         (Command::List { .. }, _) => report::list(config, &view.tasks, now),
@@ -54,7 +59,9 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             | Command::Resume { .. }
             | Command::Stop { .. }
             | Command::Recover { .. }
-            | Command::Rerun { .. },
+            | Command::Rerun { .. }
+            | Command::Drain
+            | Command::Undrain,
             _,
         ) => Said::no("that is no question"),
     })

@@ -84,6 +84,11 @@ pub(crate) fn wall_ms() -> i64 {
     read_ms(ClockId::Realtime)
 }
 
+/// Milliseconds since this boot.
+pub(crate) fn boot_ms() -> i64 {
+    read_ms(ClockId::Boottime)
+}
+
 struct Sleep<'a> {
     clock: &'a SystemClock,
     until_ms: i64,

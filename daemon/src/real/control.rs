@@ -12,6 +12,7 @@ mod service;
 
 pub(crate) use connection::PROTOCOL_VERSION;
 
+use super::clock::boot_ms;
 use super::watched::Watched;
 use super::{ATTEMPTS_NAME, process};
 use crate::exit::{ExitCode, Fatal};
@@ -77,6 +78,8 @@ struct State {
     /// Who waits in `next`, should an answer make room for more requests.
     waiting: Option<Waker>,
     own_uid: u32,
+    /// How long a client may be half-way, in ms.
+    halfway_ms: i64,
     /// The folders of attempts, by which shims are known.
     attempts: PathBuf,
 }
@@ -118,6 +121,7 @@ impl LocalControl {
             write_buffer: Vec::new(),
             waiting: None,
             own_uid: rustix::process::geteuid().as_raw(),
+            halfway_ms: policy::LOCAL_HALFWAY_MS,
             attempts: path.with_file_name(ATTEMPTS_NAME),
         };
         let epoll = Watched::new(epoll).map_err(|e| failed("watch", &e))?;
@@ -266,13 +270,14 @@ impl State {
         connection.listed = false;
         self.steps += 1;
         connection.used = self.steps;
-        let before = connection.held();
+        let (before, asked) = (connection.held(), self.requests.len());
         connection.advance(serial, &mut self.read_buffer, &mut self.requests);
         if self.held - before + connection.held() > policy::LOCAL_BUFFERED_BYTES_MAX {
             connection.shed();
         }
         // Refusals were written on the way: whether the kernel took them shows here.
         let wrote = connection.flush();
+        connection.note_halfway(boot_ms(), self.requests.len() > asked);
         if self.after_write(epoll, serial, before, wrote) {
             self.list(serial);
         }
@@ -310,6 +315,7 @@ impl State {
         connection.used = self.steps;
         let before = connection.held();
         let wrote = connection.answer(number, &self.write_buffer);
+        connection.note_halfway(boot_ms(), true);
         if self.after_write(epoll, serial, before, wrote) {
             self.list(serial);
         }
@@ -367,14 +373,24 @@ impl State {
         self.list(self.newest);
     }
 
-    /// Ends the connection that has been idle longest, if one is: clients that only hold on keep nobody out. Its client, if
-    /// it still wants something, connects again.
+    /// Ends the connection that has been idle longest, if one is, else the one whose client has been half-way for longest, if
+    /// that is too long: clients that only hold on keep nobody out. Who still wants something connects again.
     fn make_room(&mut self) -> bool {
         let idle = self.connections.iter().filter(|(_, connection)| connection.is_idle());
         let mut idle: Vec<(u64, u32)> = idle.map(|(serial, connection)| (connection.used, *serial)).collect();
         idle.sort_unstable();
-        let longest = idle.into_iter().find(|(_, serial)| !self.connections[serial].has_news());
-        longest.is_some_and(|(_, serial)| self.connections.remove(&serial).is_some())
+        let longest = idle.into_iter().map(|(_, serial)| serial).find(|serial| !self.connections[serial].has_news());
+        let Some(serial) = longest.or_else(|| self.too_slow()) else { return false };
+        if let Some(connection) = self.connections.remove(&serial) {
+            self.held -= connection.held();
+        }
+        true
+    }
+
+    fn too_slow(&self) -> Option<u32> {
+        let waited_for = self.connections.iter().filter_map(|(serial, c)| Some((c.waited_for_since()?, *serial)));
+        let (since, serial) = waited_for.min()?;
+        (boot_ms() - since >= self.halfway_ms).then_some(serial)
     }
 }
 

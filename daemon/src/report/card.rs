@@ -5,7 +5,7 @@ use crate::command::Mode;
 use crate::config::Config;
 use crate::decide::gate::{Gate, content_hash, gates, valid_approvals};
 use crate::decide::{Moment, Said};
-use crate::id::AttemptKey;
+use crate::id::{Actor, AttemptKey};
 use crate::input::ReplyTo;
 use crate::ports::Outgoing;
 use crate::task::{Outcome, State};
@@ -180,7 +180,7 @@ pub fn final_report(task: &TaskView) -> Outgoing {
     let ran =
         task.attempt.as_ref().and_then(|a| a.ran_ms).map_or_else(String::new, |ms| format!(" after {}", span(ms)));
     text.line(&format!("{mark} #{} {} {}{ran}", row.id, row.kind, headline(task)));
-    let stop_lost = task.attempt.as_ref().is_some_and(|a| a.stop_by.is_some()) && row.state != State::Canceled;
+    let stop_lost = task.attempt.as_ref().is_some_and(|a| a.is_to_be_stopped()) && row.state != State::Canceled;
     if stop_lost {
         text.line("It was to be stopped, but had already finished.");
     }
@@ -263,6 +263,11 @@ fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow
     };
     let since = span(now.wall_ms - attempt.claimed_ms);
     match (&attempt.stop_by, &attempt.identity, attempt.start_due) {
+        (Some(Actor::System), Some(shim), _) => format!(
+            "#{id} is past its time limit, which its shim (pid {}) should have kept. It is being {}.",
+            shim.pid,
+            if attempt.stop_overdue { "killed" } else { "stopped" }
+        ),
         (Some(_), _, _) if attempt.stop_overdue => {
             let shim = attempt.identity.as_ref().map_or_else(String::new, |i| format!(" (its shim had pid {})", i.pid));
             format!(
@@ -271,11 +276,6 @@ fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow
                  disk or network share ends only with that."
             )
         }
-        (None, Some(shim), _) if attempt.stop_overdue || attempt.stop_alarm.is_some() => format!(
-            "#{id} is past its time limit, which its shim (pid {}) should have kept. It is being {}.",
-            shim.pid,
-            if attempt.stop_overdue { "killed" } else { "stopped" }
-        ),
         (Some(_), _, _) => format!("#{id} is being stopped: it is CANCELED when nothing of it is alive."),
         (None, None, Some(due)) => format!(
             "#{id} could not be started ({} tries); the next try is in {}.",

@@ -66,6 +66,7 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
         "status": status,
         "reasons": reasons,
         "mode": view.mode(),
+        "draining": view.draining,
         "tasks": ops.tasks,
         "running": running,
         "stale_running": stale.iter().map(|t| t.id).collect::<Vec<_>>(),
@@ -105,6 +106,9 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     }
     if view.free_bytes.is_some_and(|free| free < policy::DISK_RESERVE_BYTES) {
         broken.push("disk almost full: nothing new starts".to_owned());
+    }
+    if view.draining {
+        degraded.push("draining: nothing new starts (/undrain)".to_owned());
     }
     for task in stale {
         degraded.push(format!("#{} should have ended long ago (/why {})", task.id, task.id));

@@ -4,6 +4,7 @@ use super::{short, span, utc, who};
 use crate::config::Config;
 use crate::decide::Said;
 use crate::event::{Fact, Recorded, What};
+use crate::id::Actor;
 use crate::task::State;
 use crate::view::TaskView;
 use serde_json::json;
@@ -73,8 +74,8 @@ fn told(config: &Config, event: &Recorded) -> String {
         Fact::Identified { identity, .. } => format!("attempt started (shim pid {})", identity.pid),
         Fact::StartFailed { error, .. } => format!("could not be started: {}", short(error, 80)),
         Fact::Adopted { identity } => format!("found alive after a restart (shim pid {})", identity.pid),
+        Fact::StopAsked { .. } if event.actor == Actor::System => "its time limit was not kept: it is stopped".into(),
         Fact::StopAsked { .. } => format!("{by} wants it stopped"),
-        Fact::Stale { .. } => "its time limit was not kept: stopping it".into(),
         Fact::Progress { line } => super::progress(line),
         Fact::Ended { outcome, evidence, retry, .. } => format!(
             "ended: {}{}{}",

@@ -60,7 +60,7 @@ pub(super) fn failed(config: &Config, view: &View, input: &Input, now: Moment, e
         }
         Input::Local(request) => {
             let command = request.argv.first().cloned().unwrap_or_default();
-            let fact = Fact::Refused { command, why: error.to_owned() };
+            let fact = Fact::Refused { command, why: error.to_owned(), already: false };
             draft.record(None, None, Actor::Local(request.uid), fact);
             draft.reply(ReplyTo::Local { connection: request.connection }, sorry);
         }

@@ -11,6 +11,7 @@ use crate::view::View;
 impl Daemon {
     pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
+        view.draining = self.draining;
         match input {
             Input::Returned { .. } => {
                 for id in self.store.waiting_for_people()? {
@@ -79,7 +80,7 @@ impl Daemon {
         if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
             view.report_chat_now = self.store.chat_now(chat)?;
         }
-        if matches!(command, Command::Ops) {
+        if matches!(command, Command::Ops) || command.asks_for_more() {
             view.free_bytes = self.ports.storage.free_bytes();
         }
         if matches!(command, Command::Why { .. }) {

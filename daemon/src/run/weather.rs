@@ -1,7 +1,7 @@
 //! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
 
 use super::{Daemon, Turned, Unsure, fatal, log};
-use crate::command::parse_argv;
+use crate::command::{Command, parse_argv};
 use crate::exit::Fatal;
 use crate::input::Input;
 use crate::perform::perform;
@@ -111,12 +111,23 @@ impl Daemon {
         let connection = request.connection;
         // What can't be parsed changes nothing either, and is told why.
         let is_question = parse_argv(&request.argv).map_or(true, |command| command.is_read());
-        if is_question && readable && self.look_up(Input::Local(request), error).await.is_ok() {
+        if is_question && readable && self.look_up(Input::Local(request.clone()), error).await.is_ok() {
             return;
         }
-        let text = format!("the daemon can't {error}; nothing was done: make room or repair the disk, then ask again");
+        let by_hand = if readable { self.by_hand(&request) } else { String::new() };
+        let text = format!(
+            "the daemon can't {error}; nothing was done: make room or repair the disk, then ask again{by_hand}"
+        );
         let data = serde_json::json!({ "error": text });
         self.ports.control.answer(connection, Answer { ok: false, text, data });
+    }
+
+    /// How to stop a task without us: it may be the one that is in the way.
+    fn by_hand(&self, request: &LocalRequest) -> String {
+        let Ok(Command::Stop { task }) = parse_argv(&request.argv) else { return String::new() };
+        let attempt = self.store.task(task).ok().flatten().and_then(|task| task.attempt);
+        let shim = attempt.filter(|attempt| attempt.ended_ms.is_none()).and_then(|attempt| attempt.identity);
+        shim.map_or_else(String::new, |shim| format!(" (`kill {}` ends task {task} by hand)", shim.pid))
     }
 
     /// Loads, decides and performs as every turn does, but for the commit: a question leaves nothing to commit.

@@ -171,6 +171,12 @@ impl Queue {
         is_found
     }
 
+    /// The same of the newest one; whether there was any.
+    pub(super) fn repeat_newest(&mut self) -> bool {
+        let newest = self.past.iter().next_back().map(|update| update.id);
+        newest.is_some_and(|id| self.repeat(id))
+    }
+
     /// Lets the numbering go on from another id, as after a week without updates; what is pending is numbered anew.
     pub(super) fn rebase(&mut self, next: UpdateId) {
         self.tail = next.0;

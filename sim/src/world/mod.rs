@@ -10,7 +10,9 @@ pub mod network;
 pub mod script;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
-use crate::botapi::{Millis, World as Telegram};
+use crate::botapi::{BotId, Millis, World as Telegram};
+use crate::people::GROUP;
+use crate::scenario::Span;
 use crate::disk::{Disk, Profile, Survivors};
 use crate::vfs::{Vfs, seed_sqlite};
 use clock::{Clock, EPOCH_MS, SimTime};
@@ -23,6 +25,7 @@ use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
 use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 use turmoil::{Builder, Sim};
@@ -35,6 +38,8 @@ pub const TOKEN: &str = "700:simulated-canary-token-000000000000";
 const DATABASE: &str = "mainstay.db";
 /// A simulation never comes so far.
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
+/// Connections that wait to be accepted, and segments of one: turmoil panics at one more.
+const CONNECTIONS_MAX: usize = 4_096;
 /// Round trips are twice this, in ms: a good line, and a bad one.
 const LATENCY_MS: (u64, u64) = (5, 60);
 
@@ -57,6 +62,9 @@ pub struct World {
     pub telegram: Shared,
     ended: Rc<RefCell<Vec<(i64, Ended)>>>,
     up: bool,
+    powered: bool,
+    /// When it ends by itself the next time, a daemon is to be started so long after.
+    pub restart_after: Option<Span>,
 }
 
 /// What a world is made of.
@@ -87,6 +95,7 @@ impl World {
             .rng_seed(seeds.u64(..))
             .epoch(UNIX_EPOCH + Duration::from_millis(EPOCH_MS.unsigned_abs()))
             .simulation_duration(FOR_EVER)
+            .tcp_capacity(CONNECTIONS_MAX)
             .tick_duration(tick)
             .min_message_latency(Duration::from_millis(LATENCY_MS.0))
             .max_message_latency(Duration::from_millis(LATENCY_MS.1))
@@ -99,6 +108,8 @@ impl World {
             telegram: Shared::new(telegram),
             ended: Rc::default(),
             up: true,
+            powered: true,
+            restart_after: None,
             clock,
             disk,
         };
@@ -170,19 +181,28 @@ impl World {
     /// The machine loses power: every process is gone, and of what was not synced `survivors` are left.
     pub fn power_loss(&mut self, survivors: Survivors) {
         self.crash();
+        self.powered = false;
         self.machine.power_loss();
         self.disk.power_loss(survivors);
     }
 
     /// The machine comes back after a power loss; the daemon is started by itself.
     pub fn boot(&mut self) {
-        self.clock.boot();
-        self.start();
+        if !self.powered {
+            self.powered = true;
+            self.clock.boot();
+            self.start();
+        }
+    }
+
+    /// Whether the machine is on.
+    pub fn has_power(&self) -> bool {
+        self.powered
     }
 
     /// The service manager starts a daemon.
     pub fn start(&mut self) {
-        if !self.up {
+        if !self.up && self.powered {
             self.up = true;
             self.sim.bounce(MACHINE);
         }
@@ -201,6 +221,23 @@ impl World {
         self.desk.daemon_died();
     }
 
+    /// Over everything that was done to disk and network, all time and chance that was asked for, and all that ran.
+    pub fn digest(&self) -> u64 {
+        let mut hash = Fnv::default();
+        self.disk.digest().hash(&mut hash);
+        self.clock.drawn().hash(&mut hash);
+        self.now().hash(&mut hash);
+        for ran in self.machine.ledger() {
+            format!("{ran:?}").hash(&mut hash);
+        }
+        self.telegram.look(|t| {
+            for record in t.log().iter() {
+                format!("{record:?}").hash(&mut hash);
+            }
+        });
+        hash.finish()
+    }
+
     // ------------------------------------------------------------------------------------------ the network
 
     /// Nothing gets through between machine and Telegram, or everything does again.
@@ -210,6 +247,21 @@ impl World {
         } else {
             self.sim.repair(MACHINE, TELEGRAM);
         }
+    }
+
+    /// Telegram delivers the newest message of the group again: as the same update, or as a fresh one.
+    pub fn repeat_update(&mut self, fresh: bool) {
+        let wall = self.wall();
+        self.telegram.change(|t| {
+            let newest = t.screen(GROUP).messages.into_iter().rev().find(|m| !m.is_bot);
+            let Some(message) = newest else { return };
+            let mut people = t.people(wall);
+            if fresh {
+                people.repeat_message(GROUP, message.id);
+            } else {
+                people.repeat_newest_update(BotId::of_token(TOKEN).expect("it looks like a token"));
+            }
+        });
     }
 
     /// A connection on the database as a process of the machine would have it.
@@ -242,7 +294,31 @@ impl Storage for SimStorage {
     fn free_bytes(&self) -> Option<u64> {
         self.disk.free()
     }
+
+    /// This disk has no blocks that a file could be given ahead of its end.
+    fn keep_room(&self) {}
 }
 
 #[cfg(test)]
 mod tests;
+
+/// FNV-1a: a digest that is the same in every process.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

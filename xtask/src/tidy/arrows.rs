@@ -71,6 +71,7 @@ const LAYERS: &[Layer] = &[
             "config/",
             "decide/",
             "event.rs",
+            "event/",
             "exit.rs",
             "id.rs",
             "outage.rs",

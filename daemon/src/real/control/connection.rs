@@ -47,6 +47,8 @@ pub(super) struct Connection {
     pub(super) listed: bool,
     /// When something last went in or out, in steps of the control's own count.
     pub(super) used: u64,
+    /// Boot clock, ms: since when it has been half-way through a request, or through fetching its answers.
+    halfway_since: Option<i64>,
     /// Written answers that the kernel has not taken yet.
     output: Vec<u8>,
     /// The kernel was asked to tell when more can be written.
@@ -82,6 +84,7 @@ impl Connection {
             ended: false,
             listed: false,
             used: 0,
+            halfway_since: None,
             output: Vec::new(),
             watches_output: false,
             first: 0,
@@ -103,6 +106,21 @@ impl Connection {
     pub(super) fn is_idle(&self) -> bool {
         let nothing_read = self.input.is_empty() && !self.skipping && !self.readable;
         nothing_read && self.answers.is_empty() && self.output.is_empty()
+    }
+
+    /// Notes whether its client is half-way. A request that has come whole begins the time anew, a byte more does not.
+    pub(super) fn note_halfway(&mut self, now_ms: i64, came_whole: bool) {
+        if self.is_idle() {
+            self.halfway_since = None;
+        } else if came_whole || self.halfway_since.is_none() {
+            self.halfway_since = Some(now_ms);
+        }
+    }
+
+    /// Since when its client has kept us waiting, if nothing of it waits for us.
+    pub(super) fn waited_for_since(&self) -> Option<i64> {
+        let waits_for_us = self.answers.iter().any(Option::is_none);
+        self.halfway_since.filter(|_| !waits_for_us)
     }
 
     /// Something has come that was not looked at yet.

@@ -320,6 +320,44 @@ fn one_client_too_many_is_told_so_while_none_is_idle_and_gets_in_when_another_le
 }
 
 #[test]
+fn clients_that_stay_half_way_keep_nobody_out() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    runtime().block_on(async {
+        let control = listen(dir.path());
+        let path = dir.path().join(SOCKET_NAME);
+        let halfway_ms = &|ms| control.state.borrow_mut().halfway_ms = ms;
+        let daemon = async {
+            loop {
+                let ControlInput::Request(request) = control.next().await else { continue };
+                control.answer(request.connection, echo(&request));
+            }
+        };
+        let clients = async {
+            let mut slow = Vec::new();
+            for n in 0..policy::LOCAL_CONNECTIONS_MAX {
+                let mut client = Client::connect(&path).await;
+                client.write(if n % 2 == 0 { b"{" } else { b"\n \n{\"v\":1" }).await;
+                slow.push(client);
+            }
+            let mut early = Client::connect(&path).await;
+            assert_eq!(error_of(&early.read().await), "busy", "they have their time");
+            // As if it were over.
+            halfway_ms(0);
+            for n in 0..3 {
+                let mut late = Client::connect(&path).await;
+                assert_eq!(late.ask(&n.to_string(), &["ops"]).await["ok"], true);
+                slow.push(late);
+            }
+            let mut byte = [0; 1];
+            assert_eq!(slow[0].0.read(&mut byte).await.expect("an end"), 0, "the slowest went");
+            let held: usize = control.state.borrow().connections.values().map(Connection::held).sum();
+            assert_eq!(held, control.state.borrow().held, "the books are right");
+        };
+        tokio::select! { biased; () = clients => {}, () = daemon => {} }
+    });
+}
+
+#[test]
 fn clients_that_only_hold_on_keep_nobody_out() {
     play(|path| async move {
         let mut held = Vec::new();

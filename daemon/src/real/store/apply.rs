@@ -159,10 +159,6 @@ impl Store {
                 "UPDATE attempts SET stop_by = ?3, stop_alarm = ?4 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, actor(), alarm],
             ),
-            Fact::Stale { alarm } => self.run(
-                "UPDATE attempts SET stop_alarm = ?3 WHERE task = ?1 AND attempt = ?2",
-                params![needed(task)?.0, attempt, alarm],
-            ),
             Fact::StopOverdue {} => self.run(
                 "UPDATE attempts SET stop_overdue = 1, stop_alarm = NULL WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt],
@@ -414,9 +410,10 @@ impl Store {
         // that the last boot was up would be added to it: a chat must not be silent for weeks. These numbers belong to the
         // meaning of the event and never change.
         let (short, long) = (boot_ms + 60_000, boot_ms + 6 * 3_600_000);
-        // Only a running task has an attempt that has not ended: the others are not looked at.
+        // Only a running task has an attempt that has not ended: the others are not looked at. What ran in another boot is over,
+        // and not late.
         self.run(
-            "UPDATE attempts SET stale_at = stale_at + ?1, start_due = min(start_due + ?1, ?2),
+            "UPDATE attempts SET stale_at = NULL, start_due = min(start_due + ?1, ?2),
                     stop_alarm = min(stop_alarm + ?1, ?2)
              WHERE task IN (SELECT id FROM tasks WHERE state = 'RUNNING') AND ended_ms IS NULL",
             [by, short],

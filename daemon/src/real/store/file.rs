@@ -3,19 +3,24 @@
 use super::{Store, StoreError};
 use crate::policy;
 use crate::ports::Storage;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::FallocateFlags;
+use std::cell::Cell;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// `mainstay.db` in the state directory.
 pub struct FileStorage {
     path: PathBuf,
+    /// The log's space is reserved up to here, in bytes from its begin.
+    reserved: Cell<u64>,
 }
 
 impl FileStorage {
     /// The database at `path`; nothing is touched yet.
     pub fn new(path: PathBuf) -> Self {
-        FileStorage { path }
+        FileStorage { path, reserved: Cell::new(0) }
     }
 }
 
@@ -32,9 +37,34 @@ impl Storage for FileStorage {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(self.path.parent()?).ok()?;
-        Some(stat.f_bavail * stat.f_frsize)
+        free_bytes(self.path.parent()?)
     }
+
+    /// Blocks behind the end of the WAL: a file of our own as ballast would have to be given up to be used, and a task that
+    /// goes on writing would be there first. A WAL is never cut while we have it open, so what it got it keeps.
+    fn keep_room(&self) {
+        let wal = self.path.with_extension("db-wal");
+        let Ok(length) = std::fs::metadata(&wal).map(|metadata| metadata.len()) else { return };
+        // Not for every page written.
+        if length + policy::DATABASE_ROOM_BYTES / 2 < self.reserved.get() {
+            return;
+        }
+        let wanted = length + policy::DATABASE_ROOM_BYTES;
+        // To close it again is harmless: SQLite has no locks on this file that would be lost.
+        let kept = std::fs::OpenOptions::new().write(true).open(&wal).and_then(|file| {
+            rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, wanted).map_err(std::io::Error::from)
+        });
+        match kept {
+            Ok(()) => self.reserved.set(wanted),
+            Err(error) => tracing::debug!(%error, "no space can be reserved for the database"),
+        }
+    }
+}
+
+/// Bytes that this user may still use on the disk of `folder`.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
 }
 
 /// Settings of a writing connection, the same on every disk.
@@ -68,6 +98,7 @@ pub fn examine(path: &Path) -> super::Result<bool> {
     }
     let db = look(path)?;
     super::check_header(&db)?;
+    super::check_version(&db, "min_writer")?;
     if db.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0))? == 0 {
         return Ok(false);
     }
@@ -75,18 +106,30 @@ pub fn examine(path: &Path) -> super::Result<bool> {
     Ok(true)
 }
 
-/// Opens an existing database to look at it, changing nothing on disk where that is possible.
+/// Opens an existing database to look at it, changing nothing on disk where that is possible. One of an older version is
+/// looked at in a copy that was brought up to date: only a daemon may do that to the file itself.
 ///
 /// # Errors
 /// As [`Store::open`]; transient when it does not exist.
 pub fn inspect(path: &Path) -> super::Result<Store> {
-    let store = Store::open_to_read(look(path)?)?;
-    let version: i64 = store.db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    if usize::try_from(version).is_ok_and(|version| version < super::MIGRATIONS.len()) {
-        let why = "it is of an older version; `mainstay run` brings it up to date";
-        return Err(StoreError::Transient(why.into()));
+    let store = inspect_record(path)?;
+    if store.is_current()? {
+        return Ok(store);
     }
-    Ok(store)
+    // No name: SQLite keeps it in memory or in a file for temporary ones, and removes that with the connection.
+    let mut copy = Connection::open("")?;
+    let pages_at_once = -1;
+    Backup::new(&store.db, &mut copy)?.step(pages_at_once)?;
+    super::migrate(&copy)?;
+    Store::open_to_read(copy)
+}
+
+/// As [`inspect`], for who reads events and nothing else: these are the same in every version, and nothing is copied.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_record(path: &Path) -> super::Result<Store> {
+    Store::open_to_read(look(path)?)
 }
 
 fn look(path: &Path) -> super::Result<Connection> {

@@ -175,7 +175,9 @@ impl Store {
             | Command::Resume { .. }
             | Command::Stop { .. }
             | Command::Log { .. }
-            | Command::Mode { .. } => {}
+            | Command::Mode { .. }
+            | Command::Drain
+            | Command::Undrain => {}
         }
         Ok(())
     }
@@ -371,7 +373,7 @@ impl Store {
     pub fn overdue(&self, boot_ms: i64) -> Result<Vec<TaskId>> {
         self.many(
             "SELECT t.id FROM tasks t JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt
-             WHERE t.state = 'RUNNING' AND coalesce(a.start_due, a.stop_alarm, iif(a.stop_overdue, NULL, a.stale_at)) <= ?1
+             WHERE t.state = 'RUNNING' AND coalesce(a.start_due, a.stop_alarm, iif(a.stop_by IS NULL, a.stale_at, NULL)) <= ?1
              ORDER BY t.id",
             [boot_ms],
             |r| Ok(TaskId(r.get(0)?)),
@@ -440,7 +442,7 @@ impl Store {
                 "SELECT min(t) FROM (
                    SELECT min(until) AS t FROM tasks INDEXED BY tasks_waiting WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
                    UNION ALL SELECT min(not_before) FROM tasks WHERE state = 'QUEUED' AND not_before > ?1
-                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm, iif(a.stop_overdue, NULL, a.stale_at)))
+                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm, iif(a.stop_by IS NULL, a.stale_at, NULL)))
                      FROM tasks t
                      JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
                 [boot_ms],

@@ -10,7 +10,7 @@ mod load;
 mod rebuild;
 mod rows;
 
-pub use file::{FileStorage, examine, inspect, prepare};
+pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, prepare};
 pub use load::LogFilter;
 pub use rebuild::rebuild;
 
@@ -24,7 +24,9 @@ use sha2::{Digest, Sha256};
 const APPLICATION_ID: i32 = 0x4d61_696e;
 /// One file a step; a step is never edited once released.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/1.sql"), include_str!("../../../migrations/2.sql")];
-/// Written for older daemons: the least schema version that a reader and a writer must know.
+/// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
+/// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
+/// event, a new value in an old field, a field left out that it can't do without.
 const MIN_READER: i64 = 1;
 const MIN_WRITER: i64 = 1;
 /// Events whose chain is checked at every start; `verify` checks all.
@@ -65,7 +67,11 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
+        // The index of the WAL could not be made as long as it has to be.
+        if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+            return StoreError::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
@@ -112,6 +118,9 @@ impl Store {
         let db = storage.open()?;
         db.set_prepared_statement_cache_capacity(128);
         check_header(&db)?;
+        // Who writes has to read, too.
+        check_version(&db, "min_reader")?;
+        check_version(&db, "min_writer")?;
         migrate(&db)?;
         let mut store = Store::empty(db);
         store.read_counters()?;
@@ -125,9 +134,20 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_to_read(db: Connection) -> Result<Store> {
         check_header(&db)?;
+        check_version(&db, "min_reader")?;
         let mut store = Store::empty(db);
         store.read_counters()?;
         Ok(store)
+    }
+
+    /// Whether the tables are as this version knows them (or a newer one); an older database is brought up to date when a
+    /// daemon opens it.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn is_current(&self) -> Result<bool> {
+        let version: i64 = self.db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+        Ok(!usize::try_from(version).is_ok_and(|version| version < MIGRATIONS.len()))
     }
 
     fn empty(db: Connection) -> Store {
@@ -430,18 +450,18 @@ fn check_header(db: &Connection) -> Result<()> {
     if application == 0 && tables > 0 {
         return Err(StoreError::Damaged("this is somebody else's database".into()));
     }
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if version > known {
-        let needed: i64 = db
-            .query_row("SELECT value FROM meta WHERE key = 'min_writer'", [], |r| r.get::<_, String>(0))
-            .ok()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(version);
-        if needed > known {
-            return Err(StoreError::Newer { found: version, known });
-        }
-    }
     Ok(())
+}
+
+/// A newer database says in its `meta` who may still read or write it; one that does not say so is for its equals.
+fn check_version(db: &Connection, needs: &str) -> Result<()> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let least = || {
+        let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [needs], |r| r.get::<_, String>(0));
+        value.ok().and_then(|value| value.parse().ok()).unwrap_or(found)
+    };
+    if found > known && least() > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
 fn migrate(db: &Connection) -> Result<()> {

@@ -15,6 +15,11 @@ impl People<'_> {
         self.world.bot_mut(bot).queue.repeat(update)
     }
 
+    /// The same of the newest update; whether there was any.
+    pub fn repeat_newest_update(&mut self, bot: BotId) -> bool {
+        self.world.bot_mut(bot).queue.repeat_newest()
+    }
+
     /// The server delivers a message once more, in an update of its own.
     pub fn repeat_message(&mut self, chat: ChatId, message: MessageId) {
         let date = self.world.message(chat, message).expect("there is such a message").date;

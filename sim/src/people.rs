@@ -1,0 +1,353 @@
+//! The people of a simulation: they ask for jobs, look at what the bot shows, and press what it offers. What they asked for
+//! and pressed is the truth that the daemon is judged by; what it says is only what they see.
+
+use crate::botapi::{ChatId, MessageId, Seen, UserId};
+use crate::scenario::{Job, Via};
+use crate::world::World;
+use mainstay::command::{Mode, Role};
+use mainstay::config::{Config, Kind, Operator, TelegramConfig};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The group in which operators talk.
+pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
+
+/// How somebody behaves.
+struct Habits {
+    name: &'static str,
+    user: UserId,
+    roles: &'static [Role],
+    /// Between seeing and pressing, ms.
+    reacts_ms: (u64, u64),
+    /// Of a hundred presses, so many are double taps.
+    double_taps: u32,
+    /// Presses again when nothing has changed for so long, ms.
+    patience_ms: i64,
+    /// Of a hundred requests, so many are made again because no answer came within ten seconds.
+    repeats: u32,
+}
+
+/// The careful one looks first; the hasty one taps twice and asks again; the absent-minded one takes minutes.
+const EVERYBODY: [Habits; 3] = [
+    Habits {
+        name: "ana",
+        user: UserId(11),
+        roles: &[Role::Operator, Role::Approver],
+        reacts_ms: (2_000, 8_000),
+        double_taps: 0,
+        patience_ms: 180_000,
+        repeats: 0,
+    },
+    Habits {
+        name: "ben",
+        user: UserId(12),
+        roles: &[Role::Operator, Role::Approver],
+        reacts_ms: (300, 2_000),
+        double_taps: 50,
+        patience_ms: 20_000,
+        repeats: 30,
+    },
+    Habits {
+        name: "cleo",
+        user: UserId(13),
+        roles: &[Role::Admin],
+        reacts_ms: (10_000, 120_000),
+        double_taps: 5,
+        patience_ms: 600_000,
+        repeats: 0,
+    },
+];
+
+/// Whose word means nothing.
+pub const STRANGER: UserId = UserId(66);
+/// The uid of the one user of the machine: ana's.
+pub const UID: u32 = 1_000;
+
+/// The configuration of every simulation.
+pub fn config() -> Config {
+    let kind = |name: &str, heavy: bool, change: fn(&mut Kind)| {
+        let mut kind = Kind::new(name, heavy, vec![name.to_owned()]);
+        kind.timeout_ms = 90_000;
+        change(&mut kind);
+        (name.to_owned(), kind)
+    };
+    let operator = |h: &Habits| {
+        let uid = (h.name == "ana").then_some(UID);
+        (h.user.0, Operator { id: h.user.0, name: h.name.to_owned(), roles: h.roles.to_vec(), uid })
+    };
+    Config {
+        state_dir: "/".into(),
+        autonomy: Mode::Supervised,
+        telegram: Some(TelegramConfig {
+            api_url: String::new(),
+            token_file: None,
+            poll_timeout_ms: 30_000,
+            chats: vec![GROUP.0],
+            report_chat: Some(GROUP.0),
+        }),
+        operators: EVERYBODY.iter().map(operator).collect(),
+        kinds: BTreeMap::from([
+            kind("build", true, |_| {}),
+            kind("backup", true, |k| (k.idempotent, k.max_attempts, k.backoff_ms) = (true, 3, 1_000)),
+            kind("flaky", true, |k| {
+                (k.max_attempts, k.backoff_ms, k.transient_exit_codes) = (3, 1_000, vec![75]);
+            }),
+            kind("solo", true, |k| k.concurrency = 1),
+            kind("note", false, |_| {}),
+        ]),
+        running_max: 8,
+        hash: "simulated".into(),
+    }
+}
+
+/// Opens the chats.
+pub fn move_in(people: &mut crate::botapi::People<'_>) {
+    for somebody in &EVERYBODY {
+        people.acquaintance(somebody.user, somebody.name);
+    }
+    people.group_with_id(GROUP, "Operators");
+    people.acquaintance(STRANGER, "Mallory");
+}
+
+/// The number of the job that a prompt belongs to: its first word is `job-N`.
+pub fn job_of(prompt: &str) -> Option<usize> {
+    prompt.split_whitespace().next()?.strip_prefix("job-")?.parse().ok()
+}
+
+/// A job as people know it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// As in the scenario.
+    pub job: Job,
+    /// When it was asked for, ms of the simulation; none before.
+    pub at: Option<i64>,
+    /// The messages that asked for it. More than one: its person lost patience, and each may be a task.
+    pub messages: Vec<(ChatId, MessageId)>,
+    /// The request on the command line, as [`crate::world::desk::Desk::ask`] numbered it.
+    pub connection: Option<u64>,
+    /// Somebody acknowledged it: a card, or an answer. From here on it must not be lost.
+    pub acknowledged: Option<i64>,
+    /// Numbers under which it is known.
+    pub tasks: BTreeSet<i64>,
+    /// Who said yes, with when.
+    pub approved: Vec<(UserId, i64)>,
+    /// When somebody let it run.
+    pub resumed: Vec<i64>,
+    /// When somebody wanted it stopped.
+    pub stopped: Option<i64>,
+}
+
+/// The button under a command that was read late.
+const CONFIRM: &str = "Do it now";
+
+/// Everybody, and what they know.
+pub struct People {
+    rng: fastrand::Rng,
+    /// Jobs, in the order of the scenario.
+    pub jobs: Vec<Asked>,
+    /// What somebody is about to press: when, who, where, which button.
+    intents: Vec<(i64, usize, ChatId, MessageId, String)>,
+    /// What somebody has pressed already, and when last.
+    pressed: BTreeMap<(usize, ChatId, MessageId, String), i64>,
+    /// What the bot showed at the last look: to look closer only at what changed.
+    looked_at: u64,
+    introduced: bool,
+}
+
+impl People {
+    /// People who will ask for these jobs.
+    pub fn new(seed: u64, jobs: Vec<Job>) -> People {
+        let asked = |job: Job| Asked {
+            job,
+            at: None,
+            messages: Vec::new(),
+            connection: None,
+            acknowledged: None,
+            tasks: BTreeSet::new(),
+            approved: Vec::new(),
+            resumed: Vec::new(),
+            stopped: None,
+        };
+        People {
+            rng: fastrand::Rng::with_seed(seed),
+            jobs: jobs.into_iter().map(asked).collect(),
+            intents: Vec::new(),
+            pressed: BTreeMap::new(),
+            looked_at: 0,
+            introduced: false,
+        }
+    }
+
+    /// Everybody does what they are about to, by now.
+    pub fn act(&mut self, world: &mut World) {
+        let now = world.now();
+        if !self.introduced {
+            self.introduced = true;
+            // A bot can't write to whom it does not know.
+            let wall = world.wall();
+            for somebody in &EVERYBODY {
+                world.telegram.change(|t| t.people(wall).say(somebody.user, ChatId(somebody.user.0), "/start"));
+            }
+        }
+        self.ask(world, now);
+        self.look(world, now);
+        self.press(world, now);
+        self.stop(world, now);
+    }
+
+    fn ask(&mut self, world: &mut World, now: i64) {
+        for n in 0..self.jobs.len() {
+            let asked = &mut self.jobs[n];
+            let habits = habits_of(&asked.job.by);
+            let first = asked.at.is_none() && asked.job.at.ms() <= now;
+            // Impatience: asked again, once, because nothing came back.
+            let again = asked.acknowledged.is_none()
+                && asked.messages.len() == 1
+                && asked.at.is_some_and(|at| now == at + 10_000)
+                && self.rng.u32(..100) < habits.repeats;
+            if !first && !again {
+                continue;
+            }
+            asked.at.get_or_insert(now);
+            let prompt = format!("job-{} {}", n + 1, asked.job.does);
+            let wall = world.wall();
+            let chat = match asked.job.via {
+                Via::Group => GROUP,
+                Via::Private => ChatId(habits.user.0),
+                Via::Cli => {
+                    let argv = ["newtask", &asked.job.kind, &prompt];
+                    asked.connection = Some(world.desk.ask(UID, &format!("key-{n}"), &argv));
+                    continue;
+                }
+            };
+            let text = format!("/newtask {} {prompt}", asked.job.kind);
+            let message = world.telegram.change(|t| t.people(wall).say(habits.user, chat, &text));
+            asked.messages.push((chat, message));
+        }
+    }
+
+    /// Everybody looks at the chats they are in, and makes up their mind about new buttons.
+    fn look(&mut self, world: &mut World, now: i64) {
+        self.hear_the_command_line(world, now);
+        let changes = world.telegram.look(|t| t.changes().end());
+        let changed = changes != self.looked_at;
+        // Without news there is only impatience, and that does not look every tick.
+        if !changed && now % 5_000 != 0 {
+            return;
+        }
+        self.looked_at = changes;
+        let private = EVERYBODY.iter().map(|h| ChatId(h.user.0));
+        for chat in std::iter::once(GROUP).chain(private) {
+            let screen = world.telegram.look(|t| t.screen(chat));
+            for seen in screen.messages.iter().filter(|m| m.is_bot) {
+                let Some(n) = self.job_shown(seen) else { continue };
+                self.consider(chat, seen, n, now);
+            }
+        }
+    }
+
+    fn hear_the_command_line(&mut self, world: &World, now: i64) {
+        for asked in self.jobs.iter_mut().filter(|a| a.acknowledged.is_none()) {
+            let answer = asked.connection.and_then(|connection| world.desk.answer(connection));
+            if let Some(id) = answer.filter(|a| a.ok).and_then(|a| a.data["task_id"].as_i64()) {
+                asked.acknowledged = Some(now);
+                asked.tasks.insert(id);
+            }
+        }
+    }
+
+    /// Which job a message of the bot is about: people know it by their own words in it.
+    fn job_shown(&mut self, seen: &Seen) -> Option<usize> {
+        let start = seen.text.find("job-")?;
+        let n = job_of(&seen.text[start..])?.checked_sub(1).filter(|n| *n < self.jobs.len())?;
+        // Asked back, there is no number yet.
+        self.jobs[n].tasks.extend(task_of(&seen.text));
+        Some(n)
+    }
+
+    fn consider(&mut self, chat: ChatId, seen: &Seen, n: usize, now: i64) {
+        let asked = &mut self.jobs[n];
+        asked.acknowledged.get_or_insert(now);
+        let requester = habits_of(&asked.job.by).user;
+        for button in seen.buttons.iter().flatten() {
+            let Some(data) = &button.data else { continue };
+            for (who, habits) in EVERYBODY.iter().enumerate() {
+                let here = chat == GROUP || chat == ChatId(habits.user.0);
+                let wants = match button.label.as_str() {
+                    "✅ Approve" => habits.user != requester,
+                    "▶ Resume" | CONFIRM => habits.user == requester,
+                    _ => false,
+                };
+                if !here || !wants {
+                    continue;
+                }
+                let key = (who, chat, seen.id, data.clone());
+                let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
+                let lately = self.pressed.get(&key).is_some_and(|at| now - at < habits.patience_ms);
+                if waits || lately {
+                    continue;
+                }
+                let (least, most) = habits.reacts_ms;
+                let after = i64::try_from(self.rng.u64(least..=most)).unwrap_or(0);
+                self.intents.push((now + after, who, chat, seen.id, data.clone()));
+                if self.rng.u32(..100) < habits.double_taps {
+                    self.intents.push((now + after + 150, who, chat, seen.id, data.clone()));
+                }
+            }
+        }
+    }
+
+    fn press(&mut self, world: &mut World, now: i64) {
+        let (due, later): (Vec<_>, Vec<_>) = self.intents.drain(..).partition(|(at, ..)| *at <= now);
+        self.intents = later;
+        for (_, who, chat, message, data) in due {
+            let wall = world.wall();
+            let user = EVERYBODY[who].user;
+            let Some(seen) = world.telegram.look(|t| t.seen(chat, message)) else { continue };
+            let label = seen.buttons.iter().flatten().find(|b| b.data.as_ref() == Some(&data)).map(|b| b.label.clone());
+            // What is not there any more can't be pressed: somebody else was faster.
+            let Some(label) = label else { continue };
+            let pressed = world.telegram.change(|t| t.people(wall).press(user, chat, message, &data));
+            if pressed.is_err() {
+                continue;
+            }
+            self.pressed.insert((who, chat, message, data), now);
+            let Some(n) = self.job_shown(&seen) else { continue };
+            match label.as_str() {
+                "✅ Approve" => self.jobs[n].approved.push((user, now)),
+                "▶ Resume" => self.jobs[n].resumed.push(now),
+                _ => {}
+            }
+        }
+    }
+
+    fn stop(&mut self, world: &mut World, now: i64) {
+        for (n, asked) in self.jobs.iter_mut().enumerate() {
+            let Some(after) = asked.job.stop_after.filter(|_| asked.stopped.is_none()) else { continue };
+            let ledger = world.machine.ledger();
+            let runs = ledger.iter().find(|ran| job_of(&ran.prompt) == Some(n + 1) && ran.ended_ms.is_none());
+            if let Some(ran) = runs.filter(|ran| ran.began_ms + after.ms() <= now) {
+                asked.stopped = Some(now);
+                let wall = world.wall();
+                let text = format!("/stop {}", ran.key.task);
+                let user = habits_of(&asked.job.by).user;
+                world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
+            }
+        }
+    }
+}
+
+fn habits_of(name: &str) -> &'static Habits {
+    EVERYBODY.iter().find(|h| h.name == name).unwrap_or(&EVERYBODY[0])
+}
+
+/// The names that a scenario can use.
+pub fn names() -> Vec<&'static str> {
+    EVERYBODY.iter().map(|h| h.name).collect()
+}
+
+/// The number of the task that a message of the bot is about: `#7`.
+pub fn task_of(text: &str) -> Option<i64> {
+    let after = &text[text.find('#')? + 1..];
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    after[..end].parse().ok()
+}

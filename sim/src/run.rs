@@ -1,0 +1,250 @@
+//! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
+
+use crate::disk::Profile;
+use crate::fault::{Fault, Heal};
+use crate::people::{self, People, job_of};
+use crate::property::{Broken, Settled};
+use crate::scenario::{Job, Moment, Planned, Scenario, Span, Via};
+use crate::world::clock::EPOCH_MS;
+use crate::world::{Make, World};
+use crate::botapi::Millis;
+use mainstay::exit::ExitCode;
+use mainstay::real::store::Store;
+use std::time::Duration;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The seed.
+    pub seed: u64,
+    /// The first property that did not hold.
+    pub broken: Option<Broken>,
+    /// Over all that happened: two runs with the same digest did the same.
+    pub digest: u64,
+    /// Jobs that were asked for.
+    pub jobs: usize,
+    /// Faults that struck.
+    pub faults: usize,
+    /// Programs that were started.
+    pub ran: usize,
+    /// Simulated ms.
+    pub simulated_ms: i64,
+}
+
+/// Runs a scenario with a seed.
+pub fn run(scenario: &Scenario, seed: u64) -> Verdict {
+    // One stream of chance for each part: people, faults, world.
+    let mut seeds = fastrand::Rng::with_seed(seed);
+    let mut plan = fastrand::Rng::with_seed(seeds.u64(..));
+    let (jobs, faults) = resolve(scenario, &mut plan);
+    let people = People::new(seeds.u64(..), jobs);
+    let config = people::config();
+    let sectors = if plan.bool() { Profile::SMALL_SECTORS } else { Profile::LARGE_SECTORS };
+    let make = Make { seed: seeds.u64(..), tick: Duration::from_millis(scenario.tick.0), disk: sectors, config };
+    let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0 };
+    let broken = run.live(scenario).or_else(|| run.judge());
+    run.verdict(seed, broken)
+}
+
+/// What a scenario and a seed come to: jobs, and faults with their times.
+pub fn resolve(scenario: &Scenario, rng: &mut fastrand::Rng) -> (Vec<Job>, Vec<Planned>) {
+    let (mut jobs, mut faults) = (scenario.jobs.clone(), scenario.faults.clone());
+    if let Some(swarm) = &scenario.swarm {
+        let names = people::names();
+        for _ in 0..rng.u32(swarm.jobs.0..=swarm.jobs.1) {
+            jobs.push(draw_job(rng, &names, scenario.lasts));
+        }
+        jobs.sort_by_key(|job| job.at);
+        // A seed draws which kinds of fault there are at all: rare kinds would else never meet undisturbed.
+        let mut among: Vec<usize> = (0..Fault::KINDS).filter(|_| rng.u32(..3) == 0).collect();
+        if among.is_empty() {
+            among.push(rng.usize(..Fault::KINDS));
+        }
+        for _ in 0..rng.u32(0..=swarm.faults) {
+            let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
+            faults.push(Planned { at, when: None, fault: Fault::draw(rng, &among) });
+        }
+    }
+    (jobs, faults)
+}
+
+fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
+    let pick = |rng: &mut fastrand::Rng, from: &[&str]| from[rng.usize(..from.len())].to_owned();
+    let via = [Via::Group, Via::Private, Via::Cli][rng.usize(..3)];
+    let ms = rng.u64(10..=60_000);
+    let does = match rng.u32(..10) {
+        0..=4 => format!("exit:0@{ms}"),
+        5 => format!("exit:75@{ms}"),
+        6 => format!("exit:1@{ms}"),
+        7 => format!("signal:9@{ms}"),
+        8 => format!("exit:0@{ms} progress:half@{}", ms / 2),
+        _ => format!("hang stubborn:{}", rng.u64(0..=20_000)),
+    };
+    Job {
+        at: Span(rng.u64(0..=lasts.0 * 3 / 4)),
+        // The command line is ana's.
+        by: if via == Via::Cli { "ana".into() } else { pick(rng, names) },
+        kind: pick(rng, &["build", "build", "backup", "flaky", "solo", "note"]),
+        does,
+        via,
+        stop_after: (rng.u32(..10) == 0).then(|| Span(rng.u64(0..=30_000))),
+        ends: None,
+        runs: None,
+    }
+}
+
+struct Run {
+    world: World,
+    people: People,
+    /// Still to strike.
+    faults: Vec<Planned>,
+    /// To be healed, and when.
+    healing: Vec<(i64, Heal)>,
+    struck: usize,
+}
+
+/// How long a service manager waits before it starts a daemon that ended, ms.
+const RESTART_MS: i64 = 1_000;
+
+impl Run {
+    /// Faults and work, then time to come to rest. A finding that needs no rest ends it.
+    fn live(&mut self, scenario: &Scenario) -> Option<Broken> {
+        while self.world.now() < scenario.lasts.ms() {
+            self.strike();
+            if let Some(broken) = self.tick() {
+                return Some(broken);
+            }
+        }
+        self.calm();
+        let until = self.world.now() + scenario.settles.ms();
+        while self.world.now() < until {
+            if let Some(broken) = self.tick() {
+                return Some(broken);
+            }
+        }
+        None
+    }
+
+    /// One tick of the world, and what people do in it.
+    fn tick(&mut self) -> Option<Broken> {
+        let now = self.world.now();
+        let (due, later): (Vec<_>, Vec<_>) = self.healing.drain(..).partition(|(at, _)| *at <= now);
+        self.healing = later;
+        for (_, heal) in due {
+            heal.heal(&mut self.world);
+        }
+        self.people.act(&mut self.world);
+        let ended = self.world.step()?;
+        let now = self.world.now();
+        if let Err(fatal) = &ended
+            && !may_end_like_this(fatal.code)
+        {
+            return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
+        }
+        let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
+        self.healing.push((now + after, Heal::Start));
+        None
+    }
+
+    /// What is due strikes.
+    fn strike(&mut self) {
+        let now = self.world.now();
+        let mut n = 0;
+        while n < self.faults.len() {
+            let since = match self.faults[n].when {
+                None => Some(0),
+                Some(moment) => self.happened(moment),
+            };
+            let after = self.faults[n].at.map_or(0, Span::ms);
+            if since.is_none_or(|since| since + after > now) {
+                n += 1;
+                continue;
+            }
+            let planned = self.faults.remove(n);
+            let heal = planned.fault.strike(&mut self.world);
+            self.struck += 1;
+            self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
+        }
+    }
+
+    /// When something happened, if it did.
+    fn happened(&self, moment: Moment) -> Option<i64> {
+        let of = |job: usize| self.world.machine.ledger().into_iter().find(|ran| job_of(&ran.prompt) == Some(job));
+        match moment {
+            Moment::Runs(job) => of(job).map(|ran| ran.began_ms),
+            Moment::Ended(job) => of(job).and_then(|ran| ran.ended_ms),
+            Moment::Shown(job) => self.people.jobs.get(job - 1).and_then(|asked| asked.acknowledged),
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    fn calm(&mut self) {
+        self.faults.clear();
+        for (_, heal) in std::mem::take(&mut self.healing) {
+            heal.heal(&mut self.world);
+        }
+        for heal in [Heal::Line, Heal::Disk, Heal::Boot, Heal::Start] {
+            heal.heal(&mut self.world);
+        }
+        self.world.clock.set_skew(0);
+        self.world.machine.fail_starts(0);
+        self.world.machine.release();
+        self.world.telegram.change(|t| t.faults.heal());
+    }
+
+    /// Everything is at rest: the record is read from the disk, and judged with the world.
+    fn judge(&mut self) -> Option<Broken> {
+        self.world.kill();
+        let at_ms = self.world.now();
+        let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
+        let store = match self.world.database() {
+            Ok(db) => Store::open_to_read(db),
+            Err(error) => return Some(broken(error.to_string())),
+        };
+        let store = match store {
+            Ok(store) => store,
+            Err(error) => return Some(broken(error.to_string())),
+        };
+        let config = people::config();
+        match Settled::new(&self.world, &self.people, &config, &store) {
+            Ok(settled) => settled.judge(),
+            Err(error) => Some(broken(error)),
+        }
+    }
+
+    fn verdict(&self, seed: u64, broken: Option<Broken>) -> Verdict {
+        let ledger = self.world.machine.ledger();
+        Verdict {
+            seed,
+            broken,
+            digest: self.world.digest(),
+            jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
+            faults: self.struck,
+            ran: ledger.len(),
+            simulated_ms: self.world.now(),
+        }
+    }
+}
+
+/// A daemon may end when it is told to, and when its disk does not let it begin.
+fn may_end_like_this(code: ExitCode) -> bool {
+    matches!(code, ExitCode::DiskFull | ExitCode::StateDirUnusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn swarm() -> Scenario {
+        Scenario::parse("about = 'x'\nlasts = '10m'\n[swarm]\njobs = [3, 12]\nfaults = 10\n").expect("a scenario")
+    }
+
+    #[test]
+    fn some_seeds_of_a_swarm() {
+        for seed in 0..20 {
+            let verdict = run(&swarm(), seed);
+            eprintln!("{verdict:?}");
+        }
+    }
+}
