@@ -24,6 +24,8 @@ struct Habits {
     patience_ms: i64,
     /// Of a hundred requests, so many are made again because no answer came within ten seconds.
     repeats: u32,
+    /// Tries what is not theirs to do: approves their own, and says `/resume` before anybody approved.
+    pushes: bool,
 }
 
 /// The careful one looks first; the hasty one taps twice and asks again; the absent-minded one takes minutes.
@@ -36,6 +38,7 @@ const EVERYBODY: [Habits; 3] = [
         double_taps: 0,
         patience_ms: 180_000,
         repeats: 0,
+        pushes: false,
     },
     Habits {
         name: "ben",
@@ -45,6 +48,7 @@ const EVERYBODY: [Habits; 3] = [
         double_taps: 50,
         patience_ms: 20_000,
         repeats: 30,
+        pushes: true,
     },
     Habits {
         name: "cleo",
@@ -54,6 +58,7 @@ const EVERYBODY: [Habits; 3] = [
         double_taps: 5,
         patience_ms: 600_000,
         repeats: 0,
+        pushes: false,
     },
 ];
 
@@ -151,6 +156,8 @@ pub struct People {
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
+    /// What somebody is about to say in the group about a job.
+    says: Vec<(usize, usize, String)>,
 }
 
 impl People {
@@ -174,6 +181,7 @@ impl People {
             pressed: BTreeMap::new(),
             looked_at: 0,
             introduced: false,
+            says: Vec::new(),
         }
     }
 
@@ -273,7 +281,7 @@ impl People {
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
                 let wants = match button.label.as_str() {
-                    "✅ Approve" => habits.user != requester,
+                    "✅ Approve" => habits.user != requester || habits.pushes,
                     "▶ Resume" | CONFIRM => habits.user == requester,
                     _ => false,
                 };
@@ -281,6 +289,10 @@ impl People {
                     continue;
                 }
                 let key = (who, chat, seen.id, data.clone());
+                if habits.pushes && habits.user == requester && button.label.contains("Approve") {
+                    let text = self.jobs[n].tasks.last().map(|task| format!("/resume {task}"));
+                    self.says.extend(text.filter(|_| !self.pressed.contains_key(&key)).map(|text| (who, n, text)));
+                }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
                 let lately = self.pressed.get(&key).is_some_and(|at| now - at < habits.patience_ms);
                 if waits || lately {
@@ -297,6 +309,12 @@ impl People {
     }
 
     fn press(&mut self, world: &mut World, now: i64) {
+        for (who, n, text) in std::mem::take(&mut self.says) {
+            let wall = world.wall();
+            // Read late, it may be what lets the job run.
+            self.jobs[n].resumed.push(now);
+            world.telegram.change(|t| t.people(wall).say(EVERYBODY[who].user, GROUP, &text));
+        }
         let (due, later): (Vec<_>, Vec<_>) = self.intents.drain(..).partition(|(at, ..)| *at <= now);
         self.intents = later;
         for (_, who, chat, message, data) in due {
