@@ -29,6 +29,8 @@ pub struct Verdict {
     pub ran: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
+    /// What went wrong and what people said and pressed, ms of the simulation and words.
+    pub timeline: Vec<(i64, String)>,
 }
 
 /// Runs a scenario with a seed.
@@ -42,7 +44,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Verdict {
     let sectors = if plan.bool() { Profile::SMALL_SECTORS } else { Profile::LARGE_SECTORS };
     let make = Make { seed: seeds.u64(..), tick: Duration::from_millis(scenario.tick.0), disk: sectors, config };
     let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
-    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0 };
+    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
     let broken = run.live(scenario).or_else(|| run.judge());
     run.verdict(seed, broken)
 }
@@ -102,6 +104,7 @@ struct Run {
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
     struck: usize,
+    timeline: Vec<(i64, String)>,
 }
 
 /// How long a service manager waits before it starts a daemon that ended, ms.
@@ -133,6 +136,7 @@ impl Run {
         self.healing = later;
         for (_, heal) in due {
             heal.heal(&mut self.world);
+            self.timeline.push((now, format!("healed: {heal:?}")));
         }
         self.people.act(&mut self.world);
         let ended = self.world.step()?;
@@ -142,6 +146,7 @@ impl Run {
         {
             return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
         }
+        self.timeline.push((now, format!("the daemon ended: {}", ended.map_or_else(|e| e.to_string(), |()| "as told".into()))));
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
@@ -163,6 +168,7 @@ impl Run {
             }
             let planned = self.faults.remove(n);
             let heal = planned.fault.strike(&mut self.world);
+            self.timeline.push((now, format!("struck: {:?}", planned.fault)));
             self.struck += 1;
             self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
         }
@@ -223,6 +229,7 @@ impl Run {
             faults: self.struck,
             ran: ledger.len(),
             simulated_ms: self.world.now(),
+            timeline: self.timeline.clone(),
         }
     }
 }

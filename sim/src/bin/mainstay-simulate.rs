@@ -50,6 +50,9 @@ struct One {
     /// One JSON line instead of words
     #[arg(long)]
     json: bool,
+    /// What went wrong and when
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Args)]
@@ -90,6 +93,11 @@ fn run_one(one: &One) -> Result<ExitCode, String> {
     let scenario = Scenario::read(&one.scenario)?;
     let began = Instant::now();
     let verdict = run(&scenario, one.seed);
+    if one.trace {
+        for (at, what) in &verdict.timeline {
+            println!("{:>9.3} s  {what}", *at as f64 / 1_000.0);
+        }
+    }
     if one.json {
         println!("{}", line(&verdict));
     } else {
