@@ -55,7 +55,8 @@ pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
         // The slot stays taken for as long as anything is alive; people are told.
         Some(alarm) if alarm <= draft.now.boot_ms => {
             draft.record(Some(task), number, Actor::System, Fact::StopOverdue {});
-            shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity }));
+            let waited_ms = attempt::stop_grace_ms(draft, task);
+            shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity, waited_ms }));
         }
         // Its shim did not keep the time limit: a task can stop its own. First it gets the chance to catch up.
         None if attempt.stop_by.is_none() && attempt.stale_at.is_some_and(|at| at <= draft.now.boot_ms) => {
