@@ -454,14 +454,12 @@ impl Runner for LocalRunner {
     fn archive(&self, key: AttemptKey) -> Result<(), String> {
         self.bury();
         let (from, to) = (self.folder(key), self.archived(key));
-        let moved = fs::rename(&from, &to).or_else(|e| match e.kind() {
-            ErrorKind::PermissionDenied => {
-                // Its task's doing.
-                folder::make_writable(&from);
-                fs::rename(&from, &to)
-            }
-            _ => Err(e),
-        });
+        let mut moved = fs::rename(&from, &to);
+        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::PermissionDenied) {
+            // Its task's doing.
+            folder::make_writable(&from);
+            moved = fs::rename(&from, &to);
+        }
         match moved {
             Err(e) if e.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),
             other => other.map_err(|e| format!("archive attempt {key}: {e}")),
