@@ -106,6 +106,8 @@ struct Daemon {
     settled: bool,
     /// A turn whose commit failed.
     unsure: Option<Unsure>,
+    /// A commit failed, perhaps while it was being synced, and nothing was committed since.
+    sync_failed: bool,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
@@ -187,6 +189,7 @@ impl Daemon {
             leaving: false,
             settled: false,
             unsure: None,
+            sync_failed: false,
             checkpointed_at: 0,
             ports,
             config,
@@ -349,6 +352,10 @@ impl Daemon {
     fn turn(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         if trouble.is_some() {
             self.reopen()?;
+            if self.sync_failed && self.store.log_is_doubtful() {
+                return Err(StoreError::Transient("its log can't be emptied after a failed sync".into()));
+            }
+            self.sync_failed = false;
         }
         let before = self.marks.clone();
         self.store.begin()?;
@@ -369,6 +376,8 @@ impl Daemon {
         };
         let tip = self.store.tip();
         if let Err(error) = self.store.commit() {
+            // A full disk fails before anything is synced.
+            self.sync_failed |= !matches!(error, StoreError::Full);
             self.look = Look { queue: true, outbox: true };
             self.unsure = Some(Unsure { tip, turned, before });
             return Err(error);

@@ -123,6 +123,7 @@ async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a real grace, in real time")]
 async fn the_grace_that_a_task_was_started_with_is_kept(machine: &Machine) {
     let runner = machine.runner();
     let spec =
