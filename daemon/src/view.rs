@@ -212,6 +212,9 @@ pub struct OpsRow {
     pub replays: i64,
 }
 
+/// Groups that became supergroups: the id that each has now, with the one it had before.
+pub type Moved = BTreeMap<i64, i64>;
+
 /// What an input needs to be decided. Only what was loaded for it is there.
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -243,8 +246,8 @@ pub struct View {
     pub ops: Option<OpsRow>,
     /// For updates of strangers: how many went unrecorded before this one, when this one is to be recorded.
     pub stranger: Option<u32>,
-    /// The id under which the configuration knows the chat it is about, when that was a group that got a new id.
-    pub chat_before: Option<i64>,
+    /// Groups that became supergroups.
+    pub moved: Moved,
     /// For updates of strangers: a listed group may have become a supergroup without our knowing.
     pub group_may_have_moved: bool,
     /// Where the configured `report_chat` is now, when that group got a new id.

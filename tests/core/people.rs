@@ -323,3 +323,39 @@ fn a_yes_of_a_user_of_the_machine_is_that_of_the_operator_they_are() {
     w.say(AXEL, "/approve 1");
     assert!(w.cli("resume 1").ok);
 }
+
+/// Takes the group off the configuration; the daemon starts again without it.
+fn unlist(w: &mut World) {
+    let telegram = w.config.telegram.as_mut().expect("there is a bot");
+    (telegram.chats, telegram.report_chat) = (Vec::new(), None);
+    w.restart();
+}
+
+#[test]
+fn a_group_that_is_listed_no_more_gets_neither_cards_nor_reports() {
+    const SUPERGROUP: i64 = -1_001_000_000_500;
+    for group in [GROUP, SUPERGROUP] {
+        let mut w = World::new();
+        w.say_in(GROUP, OLGA, "/newtask build exit:0");
+        w.quiet();
+        if group == SUPERGROUP {
+            w.chats.borrow_mut().migrated.insert(GROUP, SUPERGROUP);
+            w.say(BEA, "/plan 1 as ever");
+            w.quiet();
+        }
+        // Under its new id it is known to every daemon from then on.
+        w.restart();
+        w.say(AXEL, "/approve 1");
+        w.quiet();
+        assert!(w.card(group, 1).is_some_and(|(_, card)| card.text().contains("APPROVED")), "{group}");
+        unlist(&mut w);
+        let (texts, calls) = (w.texts(group), w.chats.borrow().calls.len());
+        w.say(BEA, "/resume 1");
+        w.quiet();
+        assert_eq!((w.state(1), w.texts(group)), (State::Succeeded, texts));
+        assert!(w.chats.borrow().calls[calls..].iter().all(|(.., chat)| *chat >= 0), "{group}");
+        let inbox = w.cli("inbox").text;
+        assert!(inbox.contains("final report of #1") && inbox.contains("not listed"), "{inbox}");
+        w.check_settled();
+    }
+}

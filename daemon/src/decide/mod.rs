@@ -173,7 +173,7 @@ impl<'a> Draft<'a> {
                 self.effect(Effect::Answer { connection, answer });
             }
             ReplyTo::Chat { chat, thread, message } => {
-                if said.text.is_empty() || !self.config.may_be_told(chat) {
+                if said.text.is_empty() || !self.may_be_told(chat) {
                     return;
                 }
                 let outgoing = Outgoing {
@@ -209,7 +209,7 @@ impl<'a> Draft<'a> {
     }
 
     fn queue_card(&mut self, after: &TaskView, chat: i64, card: Option<i64>, anew: bool) {
-        if !self.config.may_be_told(chat) {
+        if !self.may_be_told(chat) {
             return;
         }
         let hash = gate::content_hash(self.config, &after.task);
@@ -236,6 +236,11 @@ impl<'a> Draft<'a> {
         let until = self.now.boot_ms + policy::BUTTON_TTL_MS;
         let what = What::Card { buttons, hash, until };
         self.record(Some(after), None, Actor::System, Fact::Queued { id, class, chat, what, anew });
+    }
+
+    /// Whether a chat is to be told anything.
+    pub fn may_be_told(&self, chat: i64) -> bool {
+        self.config.may_be_told(chat, &self.view.moved)
     }
 
     /// The state in which this plan leaves a task.

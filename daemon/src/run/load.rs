@@ -58,7 +58,6 @@ impl Daemon {
             view.button = self.store.button(data)?;
         }
         let (chat, user) = incoming.place();
-        view.chat_before = self.store.chat_before(chat)?;
         if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
             view.stranger = self.marks.strangers.knock(chat, now.boot_ms);
             for group in self.config.telegram.iter().flat_map(|telegram| &telegram.chats) {

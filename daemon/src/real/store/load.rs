@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::task::State;
-use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, OpsRow, OutboxRow, TaskRow, TaskView, View};
 use rusqlite::{OptionalExtension, Params, params};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -38,7 +38,13 @@ impl Store {
     /// # Errors
     /// Storage trouble, as everywhere in this file.
     pub fn view(&self) -> Result<View> {
-        Ok(View { mode: self.mode, next_task: self.next_task, next_message: self.next_message, ..View::default() })
+        Ok(View {
+            mode: self.mode,
+            moved: self.moved.clone(),
+            next_task: self.next_task,
+            next_message: self.next_message,
+            ..View::default()
+        })
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {
@@ -479,12 +485,14 @@ impl Store {
         )
     }
 
-    /// The id that a chat had before it became a supergroup, if it did.
-    ///
-    /// # Errors
-    /// Storage trouble.
-    pub fn chat_before(&self, now: i64) -> Result<Option<i64>> {
-        Ok(self.meta(&format!("chat_before:{now}"))?.and_then(|id| id.parse().ok()))
+    /// Groups that became supergroups.
+    pub(super) fn moved(&self) -> Result<Moved> {
+        let named = self.many(
+            "SELECT substr(key, 13), value FROM meta WHERE key > 'chat_before:' AND key < 'chat_before;'",
+            [],
+            |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)),
+        )?;
+        Ok(named.iter().filter_map(|(now, before)| Some((now.parse().ok()?, before.parse().ok()?))).collect())
     }
 
     /// The id that a chat got when it became a supergroup, if it did.
