@@ -98,8 +98,6 @@ struct Daemon {
     look: Look,
     /// Boot clock at which something becomes due by itself.
     next_due: Option<i64>,
-    /// Nothing new is claimed.
-    draining: bool,
     /// It was told to end: nothing new begins.
     leaving: bool,
     /// The first turn is committed: from here on trouble with the disk is weathered, not fatal.
@@ -115,6 +113,8 @@ struct Daemon {
 struct Marks {
     strangers: Strangers,
     outage: Outage,
+    /// Nothing new is claimed, by the turn that is told so too.
+    draining: bool,
     /// The disk is too full to dispatch.
     disk_low: bool,
     /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
@@ -183,7 +183,6 @@ impl Daemon {
             progress: BTreeMap::new(),
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
-            draining: false,
             leaving: false,
             settled: false,
             unsure: None,
@@ -440,6 +439,13 @@ impl Daemon {
             self.after(&event.fact);
             recorded.push((seq, event));
         }
+        for effect in &plan.effects {
+            if let Effect::Drain(on) = effect {
+                self.marks.draining = *on;
+                // What waited may be claimed at once.
+                self.look.queue = true;
+            }
+        }
         turned.events.extend(recorded);
         turned.effects.extend(plan.effects);
         Ok(())
@@ -482,11 +488,6 @@ impl Daemon {
             if before.is_some() {
                 return;
             }
-        }
-        if let Effect::Drain(on) = effect {
-            self.draining = on;
-            // What waited may be claimed at once.
-            self.next_due = Some(0);
         }
         if let Effect::Call { message, chat, .. } = &effect {
             self.sending.insert(*message, *chat);

@@ -11,7 +11,7 @@ use crate::view::View;
 impl Daemon {
     pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
-        view.draining = self.draining;
+        view.draining = self.marks.draining;
         match input {
             Input::Returned { .. } => {
                 for id in self.store.waiting_for_people()? {
