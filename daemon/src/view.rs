@@ -142,6 +142,9 @@ pub struct ButtonRow {
     pub used_by: Option<Actor>,
 }
 
+/// How the error of a message ends that was not sent because its chat is nobody's. It is on record, and never changes.
+pub const NOBODYS: &str = "(any more): nothing is said there";
+
 /// A message of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
@@ -192,7 +195,7 @@ pub struct OpsRow {
     pub uncertain: i64,
     /// Messages set aside: `/inbox`.
     pub refused: i64,
-    /// Of these, ones of the last 24 h.
+    /// Of these, ones of the last 24 h, without those for chats that are nobody's (any more): that is as it was configured.
     pub refused_lately: i64,
     /// Chats that refuse us.
     pub parked_chats: i64,

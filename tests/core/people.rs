@@ -166,6 +166,8 @@ fn who_is_no_operator_any_more_gets_neither_cards_nor_reports() {
     assert_eq!(w.count(|f| matches!(f, Fact::SendFailed { .. })), 1);
     let inbox = w.cli("inbox").text;
     assert!(inbox.contains("final report of #1") && inbox.contains("no operator's"), "{inbox}");
+    let ops = w.cli("ops");
+    assert_eq!((&ops.data["status"], &ops.data["outbox"]["refused"]), (&"healthy".into(), &1.into()), "{ops:?}");
     w.check_settled();
 }
 

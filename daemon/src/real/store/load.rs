@@ -6,7 +6,9 @@ use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::task::State;
-use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use crate::view::{
+    AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, NOBODYS, OpsRow, OutboxRow, TaskRow, TaskView, View,
+};
 use rusqlite::{OptionalExtension, Params, params};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -237,9 +239,9 @@ impl Store {
         // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
         // every message that was ever sent.
         let unsettled = self.many(
-            "SELECT state, marked, at > ?1, count(*) FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent'
-             GROUP BY state, marked, at > ?1",
-            [now_wall_ms - DAY_MS],
+            "SELECT state, marked, at > ?1 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
+             FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' GROUP BY state, marked, lately",
+            params![now_wall_ms - DAY_MS, format!("%{NOBODYS}")],
             |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
         )?;
         for (state, marked, lately, n) in unsettled {
