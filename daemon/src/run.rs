@@ -166,7 +166,7 @@ impl Daemon {
         let mut store = Store::open(&*ports.storage).map_err(|e| fatal(&e))?;
         let bot = ports.telegram.as_ref().map(|t| t.bot_id());
         let username = bot.map_or(Ok(None), |bot| store.username(bot)).map_err(|e| fatal(&e))?;
-        let inputs = boot_inputs(&ports, &mut store).map_err(|e| fatal(&e))?;
+        let inputs = boot_inputs(&ports, &config, &mut store).map_err(|e| fatal(&e))?;
         let daemon = Daemon {
             store,
             under_way: FuturesUnordered::new(),
@@ -302,7 +302,7 @@ impl Daemon {
                     // Presses do not outlive a long silence, whoever of us and the network was away.
                     let away = if let Fact::PollRecovered { after_ms, .. } = &news { Some(*after_ms) } else { None };
                     inputs.push(Input::Seen(news));
-                    inputs.extend(away.map(|away_ms| Input::Returned { away_ms }));
+                    inputs.extend(away.map(|away_ms| Input::Returned { away_ms, reconfigured: false }));
                 }
                 let bot = self.bot();
                 self.cursor = updates.last().map(|last| i64::from(last.id.0) + 1);

@@ -48,7 +48,7 @@ pub fn decide(config: &Config, view: &View, input: &Input, now: Moment) -> Plan 
     let mut draft = Draft::new(config, view, now);
     match input {
         Input::Booted { version, boot } => due::booted(&mut draft, version, boot),
-        Input::Returned { away_ms } => due::returned(&mut draft, *away_ms),
+        Input::Returned { away_ms, reconfigured } => due::returned(&mut draft, *away_ms, *reconfigured),
         Input::Interrupted { message } => {
             draft.record(None, None, Actor::System, Fact::SendUnknown { id: *message });
         }

@@ -14,6 +14,7 @@ impl Daemon {
         view.draining = self.marks.draining;
         match input {
             Input::Returned { .. } => {
+                view.reachable = self.store.reachable()?;
                 for id in self.store.waiting_for_people()? {
                     view.waiting.extend(self.store.task(id)?);
                 }

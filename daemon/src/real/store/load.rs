@@ -191,7 +191,10 @@ impl Store {
     }
 
     /// Private chats in which we have spoken and are welcome: a bot can't speak to people first.
-    fn reachable(&self) -> Result<Vec<i64>> {
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn reachable(&self) -> Result<Vec<i64>> {
         self.many("SELECT chat FROM chats WHERE chat > 0 AND NOT parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
@@ -429,6 +432,14 @@ impl Store {
     /// Storage trouble.
     pub fn cursor(&self, bot: i64) -> Result<Option<i64>> {
         Ok(self.one("SELECT next FROM cursors WHERE bot = ?1", [bot], |r| Ok(r.get(0)?))?.flatten())
+    }
+
+    /// The hash of the last daemon's configuration.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn last_config(&self) -> Result<Option<String>> {
+        self.one("SELECT config FROM epochs ORDER BY epoch DESC LIMIT 1", [], |r| Ok(r.get(0)?))
     }
 
     /// The newest wall clock on record, ms: when a daemon was last seen to work.
