@@ -387,3 +387,35 @@ fn who_is_configured_again_is_shown_what_waits_for_them_at_once() {
     assert!(w.events()[events..].iter().all(|e| !matches!(e.fact, Fact::Queued { .. })), "as configured as before");
     w.check_settled();
 }
+
+#[test]
+fn an_approved_task_whose_yes_counts_no_more_is_asked_about_again() {
+    // Where it was asked for on the command line, nobody but an approver has a card.
+    for (by_hand, planned) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut w = World::with(|c| c.telegram.as_mut().expect("there is a bot").report_chat = None);
+        w.say(AXEL, "/start");
+        w.quiet();
+        if by_hand {
+            w.cli("newtask build exit:0");
+        } else {
+            w.say(OLGA, "/newtask build exit:0");
+        }
+        w.quiet();
+        w.press(AXEL, AXEL, 1, "Approve");
+        w.say(ADA, "/start");
+        w.quiet();
+        assert!(w.state(1) == State::Approved && w.card(ADA, 1).is_none(), "it waits for no approver");
+        if planned {
+            w.say(OLGA, "/plan 1 otherwise");
+        } else {
+            now_has(&mut w, AXEL, &[]);
+        }
+        w.quiet();
+        w.press(ADA, ADA, 1, "Approve");
+        assert!(w.cli("status 1").text.contains("approved by Ada"));
+        assert!(w.cli("resume 1").ok);
+        w.quiet();
+        assert_eq!(w.state(1), State::Succeeded);
+        w.check_settled();
+    }
+}

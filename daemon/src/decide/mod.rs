@@ -203,7 +203,7 @@ impl<'a> Draft<'a> {
         for (chat, card) in &after.copies {
             self.queue_card(after, *chat, Some(*card), anew);
         }
-        for chat in gate::askable(self.config, self.view, after) {
+        for chat in gate::askable(self.config, self.view, after, self.now) {
             self.queue_card(after, chat, None, anew);
         }
     }

@@ -140,7 +140,7 @@ impl Store {
                 view.open_tasks = self.open_tasks()?;
                 view.reachable = self.reachable()?;
             }
-            Command::Recover { .. } => view.reachable = self.reachable()?,
+            Command::Recover { .. } | Command::Plan { .. } => view.reachable = self.reachable()?,
             Command::List { limit, state } => view.tasks = self.list(*limit, *state)?,
             Command::Trace { of } => {
                 let id = match of.parse::<TaskId>() {
@@ -178,7 +178,6 @@ impl Store {
             | Command::Why { .. }
             | Command::Approve { .. }
             | Command::Reject { .. }
-            | Command::Plan { .. }
             | Command::Review { .. }
             | Command::Resume { .. }
             | Command::Stop { .. }
