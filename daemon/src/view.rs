@@ -193,6 +193,10 @@ pub struct OpsRow {
     pub pending: i64,
     /// Of these, ones that may have arrived.
     pub uncertain: i64,
+    /// Of these, ones that failed more than once, in chats that want us.
+    pub failing: i64,
+    /// Of these, the one that failed most often: its chat, how often, and what was said.
+    pub worst: Option<(i64, u32, String)>,
     /// Messages set aside: `/inbox`.
     pub refused: i64,
     /// Of these, ones of the last 24 h, without those for chats that are nobody's (any more): that is as it was configured.

@@ -5,6 +5,7 @@ use super::{Result, Store, StoreError, recorded};
 use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
+use crate::policy;
 use crate::task::State;
 use crate::view::{
     AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, NOBODYS, OpsRow, OutboxRow, TaskRow, TaskView, View,
@@ -252,6 +253,17 @@ impl Store {
             ops.refused_lately += if refused && lately { n } else { 0 };
             ops.pending += if refused { 0 } else { n };
             ops.uncertain += if marked && !refused { n } else { 0 };
+        }
+        // The other columns are those of the row with the maximum.
+        let failing = self.one(
+            "SELECT count(*), max(tries), chat, coalesce(error, '') FROM outbox INDEXED BY outbox_unsettled
+             WHERE state <> 'sent' AND state <> 'refused' AND tries >= ?1
+             AND chat NOT IN (SELECT chat FROM chats WHERE parked) HAVING count(*) > 0",
+            [policy::SEND_FAILING_TRIES],
+            |r| Ok((r.get(0)?, (r.get(2)?, r.get(1)?, r.get(3)?))),
+        )?;
+        if let Some((failing, worst)) = failing {
+            (ops.failing, ops.worst) = (failing, Some(worst));
         }
         for (what, n) in self.tallies()? {
             match what.as_str() {
