@@ -76,7 +76,7 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
                 None
             }))
         }
-        // The loop's own.
+        // The loop's own, and done when it was decided.
         Effect::Drain(_) => None,
         Effect::Answer { connection, answer } => {
             ports.control.answer(connection, answer);

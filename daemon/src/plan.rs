@@ -92,7 +92,7 @@ pub enum Effect {
         /// For whom.
         to: ReplyTo,
     },
-    /// Claim nothing from now on (true), or claim again.
+    /// Claim nothing from now on (true), or claim again: holds in the turn that says so already.
     Drain(bool),
 }
 

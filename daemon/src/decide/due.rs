@@ -25,11 +25,13 @@ pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
     }
 }
 
-/// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again.
-pub fn returned(draft: &mut Draft<'_>, away_ms: i64) {
-    if away_ms > PRESS_LIFE_MS {
+/// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again. With
+/// another configuration, others may be whom a card waits for.
+pub fn returned(draft: &mut Draft<'_>, away_ms: i64, reconfigured: bool) {
+    let anew = away_ms > PRESS_LIFE_MS;
+    if anew || reconfigured {
         for task in &draft.view.waiting {
-            draft.show_card(task, true);
+            draft.show_card(task, anew);
         }
     }
 }

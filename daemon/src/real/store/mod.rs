@@ -17,6 +17,7 @@ pub use rebuild::rebuild;
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
 use crate::ports::Storage;
+use crate::view::Moved;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -98,6 +99,8 @@ pub struct Store {
     log_is_doubtful: bool,
     /// The mode that was set, if any: every view needs it.
     mode: Option<Mode>,
+    /// Groups that became supergroups: few, and every view needs them too.
+    moved: Moved,
     /// In the turn under way: whether it has written, and what the counters were before.
     turn: Option<Turn>,
 }
@@ -108,7 +111,7 @@ struct Turn {
 }
 
 /// What a rollback takes back in memory.
-type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>);
+type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>, Moved);
 
 impl Store {
     /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
@@ -169,6 +172,7 @@ impl Store {
             next_message: 1,
             log_is_doubtful: false,
             mode: None,
+            moved: Moved::new(),
             turn: None,
         }
     }
@@ -187,6 +191,7 @@ impl Store {
         self.next_task = 1 + max("SELECT coalesce(max(id), 0) FROM tasks")?;
         self.next_message = 1 + max("SELECT coalesce(max(id), 0) FROM outbox")?;
         self.mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
+        self.moved = self.moved()?;
         Ok(())
     }
 
@@ -233,11 +238,11 @@ impl Store {
     }
 
     fn counters(&self) -> Counters {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode)
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode, self.moved.clone())
     }
 
     fn restore(&mut self, before: Counters) {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode) = before;
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode, self.moved) = before;
     }
 
     /// Marks a point in the turn to which one input's events can be taken back.
