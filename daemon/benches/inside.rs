@@ -149,7 +149,7 @@ impl Runner for NoRunner {
     fn stop(&self, _: AttemptKey, _: &Identity) -> bool {
         false
     }
-    fn kill(&self, _: AttemptKey, _: Identity) -> LocalFuture<'_, ()> {
+    fn kill(&self, _: AttemptKey, _: Identity, _: i64) -> LocalFuture<'_, ()> {
         unreachable!("nothing runs")
     }
     fn destroy(&self, _: AttemptKey, _: String) -> LocalFuture<'_, u32> {

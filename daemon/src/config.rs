@@ -10,6 +10,7 @@ pub mod read;
 use crate::command::{Mode, Role};
 use crate::id::Actor;
 use crate::policy;
+use crate::view::Moved;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,9 +37,16 @@ pub struct Config {
 
 impl Config {
     /// Whether a chat is to be told anything. A private chat has its person's id, and who is no operator (any more) is told
-    /// nothing; in a group it is the group that is listed, not who reads it.
-    pub fn may_be_told(&self, chat: i64) -> bool {
-        chat < 0 || self.operators.contains_key(&chat)
+    /// nothing; in a group it is the group that is listed, not who reads it. Without a bot nobody is told anything now: that is
+    /// no reason to forget what a group waits for.
+    pub fn may_be_told(&self, chat: i64, moved: &Moved) -> bool {
+        self.operators.contains_key(&chat) || (chat < 0 && self.telegram.is_none()) || self.lists(chat, moved)
+    }
+
+    /// Whether a group is on the list, also under the id that it has got since.
+    pub fn lists(&self, chat: i64, moved: &Moved) -> bool {
+        let listed = |chat: &i64| self.telegram.as_ref().is_some_and(|telegram| telegram.chats.contains(chat));
+        listed(&chat) || moved.get(&chat).is_some_and(listed)
     }
 
     /// The person behind an actor: an operator's own user on this machine is the operator, and else each is itself.

@@ -19,6 +19,8 @@ pub enum Input {
     Returned {
         /// For how long nobody was heard, ms: by the wall clock if no daemon was at work, else by the boot clock.
         away_ms: i64,
+        /// The configuration is another than the last daemon's: others may be asked, and told.
+        reconfigured: bool,
     },
     /// The previous daemon died while this message was being sent.
     Interrupted {

@@ -11,12 +11,13 @@ use crate::ports::{CallError, CallErrorKind, Called};
 pub struct Outage {
     /// Boot clock, ms: nothing is sent before.
     pub until: i64,
-    /// Wall clock of the first failed try, ms, and what was said at the last; none while messages get through.
+    /// Wall clock of the first call that failed since one got through, ms, and what was said at the last; none while messages
+    /// get through.
     since: Option<(i64, String)>,
     /// Failed tries in a row.
     tries: u32,
-    /// The message that failed last.
-    by: i64,
+    /// The only message that failed since then, each time without a clear answer: it may be the message and not the way.
+    suspect: Option<i64>,
 }
 
 impl Outage {
@@ -33,14 +34,17 @@ impl Outage {
             // Whatever Telegram answers, it was reached.
             Ok(_) | Err(_) => return *self = Outage::default(),
         };
-        // Twice no clear answer to the same message says more about it than about the way: it waits alone.
-        if error.kind == CallErrorKind::Ambiguous && self.by == message {
-            return *self = Outage::default();
-        }
-        let (base, cap) = (policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS);
+        let first = self.since.is_none();
+        let alone = error.kind == CallErrorKind::Ambiguous && (first || self.suspect == Some(message));
         let since = self.since.as_ref().map_or(wall_ms, |(since, _)| *since);
         self.since = Some((since, error.text.chars().take(200).collect()));
-        self.by = message;
+        self.suspect = alone.then_some(message);
+        // Twice no clear answer to the same message, and to no other: that says more about it than about the way. It waits
+        // alone.
+        if alone && !first {
+            return (self.until, self.tries) = (0, 0);
+        }
+        let (base, cap) = (policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS);
         // Calls that were under way together fail together: that is one try.
         if boot_ms >= self.until {
             self.until = boot_ms + policy::backoff_ms(base, cap, self.tries, entropy);
@@ -53,7 +57,8 @@ impl Outage {
         if self.seen().is_some() { 1 } else { policy::SENDS_AT_ONCE }
     }
 
-    /// Since when, by the wall clock, there is an outage, and how it shows. One failed try is none yet: it may be the message.
+    /// Since when, by the wall clock, there is an outage, and how it shows: nothing got through since, and not for one message
+    /// alone. One failed try is none yet. A message that fails alone is told of by its row.
     pub fn seen(&self) -> Option<(i64, &str)> {
         self.since.as_ref().filter(|_| self.tries > 1).map(|(since, error)| (*since, error.as_str()))
     }
@@ -98,6 +103,51 @@ mod tests {
         failed(&mut outage, 5, CallErrorKind::Ambiguous, next);
         assert_eq!((outage.tries, outage.calls_at_once()), (2, 1));
         assert_eq!(outage.since, Some((1_000_000, "x".into())));
+    }
+
+    #[test]
+    fn a_message_that_fails_alone_holds_up_no_other_and_is_no_outage() {
+        let mut outage = Outage::default();
+        for boot_ms in [0, 2_000, 9_000, 30_000] {
+            failed(&mut outage, 1, CallErrorKind::Ambiguous, boot_ms);
+            assert!(outage.seen().is_none() && outage.until <= 1_000, "{outage:?}");
+        }
+        assert_eq!(outage.calls_at_once(), policy::SENDS_AT_ONCE);
+        // Where others fail too, it was the way: since the first of them.
+        failed(&mut outage, 2, CallErrorKind::Ambiguous, 40_000);
+        failed(&mut outage, 1, CallErrorKind::Ambiguous, 50_000);
+        assert_eq!(outage.seen(), Some((1_000_000, "x")));
+    }
+
+    #[test]
+    fn an_outage_is_over_with_the_first_call_that_gets_through_and_not_before() {
+        for kind in [CallErrorKind::Ambiguous, CallErrorKind::NotSent] {
+            let mut outage = Outage::default();
+            let mut boot_ms = 0;
+            for message in [1, 2] {
+                failed(&mut outage, message, kind.clone(), boot_ms);
+                boot_ms = outage.until;
+            }
+            // Whichever the next are, also the same again.
+            for message in [2, 2, 1, 2, 2, 2] {
+                failed(&mut outage, message, CallErrorKind::Ambiguous, boot_ms);
+                assert_eq!(outage.seen().map(|(since, _)| since), Some(1_000_000));
+                assert!(outage.until > boot_ms);
+                boot_ms = outage.until;
+            }
+            outage.called(1, &Ok(Called::Done), (boot_ms, boot_ms), 0);
+            assert_eq!(outage, Outage::default());
+        }
+    }
+
+    #[test]
+    fn one_message_is_enough_where_the_way_is_certainly_to_blame() {
+        let mut outage = Outage::default();
+        for kind in [CallErrorKind::NotSent, CallErrorKind::Ambiguous, CallErrorKind::Ambiguous] {
+            let boot_ms = outage.until;
+            failed(&mut outage, 1, kind, boot_ms);
+        }
+        assert_eq!(outage.seen(), Some((1_000_000, "x")));
     }
 
     #[test]

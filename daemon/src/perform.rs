@@ -44,9 +44,9 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
             }
             None
         }
-        Effect::Kill { key, identity } => Some(Box::pin(async move {
+        Effect::Kill { key, identity, waited_ms } => Some(Box::pin(async move {
             // Nothing comes of it but what the watch tells.
-            runner.kill(key, identity).await;
+            runner.kill(key, identity, waited_ms).await;
             None
         })),
         Effect::Destroy { key, nonce, evidence } => Some(Box::pin(async move {
@@ -76,7 +76,7 @@ pub fn perform(ports: &Ports, effect: Effect) -> Option<LocalFuture<'static, Opt
                 None
             }))
         }
-        // The loop's own.
+        // The loop's own, and done when it was decided.
         Effect::Drain(_) => None,
         Effect::Answer { connection, answer } => {
             ports.control.answer(connection, answer);

@@ -41,12 +41,14 @@ pub enum Effect {
         /// Its shim.
         identity: Identity,
     },
-    /// Kill an attempt that should be gone, its shim last.
+    /// Kill what is alive of an attempt that should be gone, but for its shim.
     Kill {
         /// Which.
         key: AttemptKey,
         /// Its shim.
         identity: Identity,
+        /// So long was it given already to end by itself, ms.
+        waited_ms: i64,
     },
     /// Kill what is left of an attempt whose shim is gone.
     Destroy {
@@ -90,7 +92,7 @@ pub enum Effect {
         /// For whom.
         to: ReplyTo,
     },
-    /// Claim nothing from now on (true), or claim again.
+    /// Claim nothing from now on (true), or claim again: holds in the turn that says so already.
     Drain(bool),
 }
 

@@ -29,6 +29,8 @@ pub const SEND_RETRY_BASE_MS: i64 = 1_000;
 pub const SEND_RETRY_CAP_MS: i64 = 60_000;
 /// Tries of a message that the server refuses for good (400) before it is set aside for `/inbox`.
 pub const SEND_REFUSALS_MAX: u32 = 2;
+/// Tries after which `/ops` tells of a message that is still to be sent: one alone may be chance.
+pub const SEND_FAILING_TRIES: u32 = 2;
 /// Between two messages to one private chat: Telegram's published rate.
 pub const CHAT_GAP_MS: i64 = 1_000;
 /// The same for groups: 20 a minute.

@@ -320,9 +320,10 @@ pub trait Runner {
     /// Asks the shim to stop the task: SIGTERM, grace, SIGKILL, then whatever is left of the tree. Returns at once;
     /// `watch` tells when nothing is alive any more. Asking again changes nothing. False when the shim is not there.
     fn stop(&self, key: AttemptKey, identity: &Identity) -> bool;
-    /// Kills a task whose shim did not do it in time, and then that shim; completes when the shim is gone, of which `watch`
-    /// tells. A shim that can still write a receipt is given the time to.
-    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()>;
+    /// Kills a task whose shim did not do it in time; completes when the shim is gone, of which `watch` tells. The shim itself
+    /// is woken up and left alive: how the task ended is known to it alone. `waited_ms` counts against the grace that the
+    /// task was started with.
+    fn kill(&self, key: AttemptKey, identity: Identity, waited_ms: i64) -> LocalFuture<'_, ()>;
     /// Kills whatever is left of an attempt whose shim is gone; completes when nothing of it is alive, with their number.
     fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32>;
     /// The attempts that have a folder among the live ones.

@@ -98,14 +98,14 @@ struct Daemon {
     look: Look,
     /// Boot clock at which something becomes due by itself.
     next_due: Option<i64>,
-    /// Nothing new is claimed.
-    draining: bool,
     /// It was told to end: nothing new begins.
     leaving: bool,
     /// The first turn is committed: from here on trouble with the disk is weathered, not fatal.
     settled: bool,
     /// A turn whose commit failed.
     unsure: Option<Unsure>,
+    /// A commit failed, perhaps while it was being synced, and nothing was committed since.
+    sync_failed: bool,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
@@ -115,6 +115,8 @@ struct Daemon {
 struct Marks {
     strangers: Strangers,
     outage: Outage,
+    /// Nothing new is claimed, by the turn that is told so too.
+    draining: bool,
     /// The disk is too full to dispatch.
     disk_low: bool,
     /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
@@ -166,7 +168,7 @@ impl Daemon {
         let mut store = Store::open(&*ports.storage).map_err(|e| fatal(&e))?;
         let bot = ports.telegram.as_ref().map(|t| t.bot_id());
         let username = bot.map_or(Ok(None), |bot| store.username(bot)).map_err(|e| fatal(&e))?;
-        let inputs = boot_inputs(&ports, &mut store).map_err(|e| fatal(&e))?;
+        let inputs = boot_inputs(&ports, &config, &mut store).map_err(|e| fatal(&e))?;
         let daemon = Daemon {
             store,
             under_way: FuturesUnordered::new(),
@@ -183,10 +185,10 @@ impl Daemon {
             progress: BTreeMap::new(),
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
-            draining: false,
             leaving: false,
             settled: false,
             unsure: None,
+            sync_failed: false,
             checkpointed_at: 0,
             ports,
             config,
@@ -303,7 +305,7 @@ impl Daemon {
                     // Presses do not outlive a long silence, whoever of us and the network was away.
                     let away = if let Fact::PollRecovered { after_ms, .. } = &news { Some(*after_ms) } else { None };
                     inputs.push(Input::Seen(news));
-                    inputs.extend(away.map(|away_ms| Input::Returned { away_ms }));
+                    inputs.extend(away.map(|away_ms| Input::Returned { away_ms, reconfigured: false }));
                 }
                 let bot = self.bot();
                 self.cursor = updates.last().map(|last| i64::from(last.id.0) + 1);
@@ -349,6 +351,10 @@ impl Daemon {
     fn turn(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         if trouble.is_some() {
             self.reopen()?;
+            if self.sync_failed && self.store.log_is_doubtful() {
+                return Err(StoreError::Transient("its log can't be emptied after a failed sync".into()));
+            }
+            self.sync_failed = false;
         }
         let before = self.marks.clone();
         self.store.begin()?;
@@ -369,6 +375,8 @@ impl Daemon {
         };
         let tip = self.store.tip();
         if let Err(error) = self.store.commit() {
+            // A full disk fails before anything is synced.
+            self.sync_failed |= !matches!(error, StoreError::Full);
             self.look = Look { queue: true, outbox: true };
             self.unsure = Some(Unsure { tip, turned, before });
             return Err(error);
@@ -440,6 +448,13 @@ impl Daemon {
             self.after(&event.fact);
             recorded.push((seq, event));
         }
+        for effect in &plan.effects {
+            if let Effect::Drain(on) = effect {
+                self.marks.draining = *on;
+                // What waited may be claimed at once.
+                self.look.queue = true;
+            }
+        }
         turned.events.extend(recorded);
         turned.effects.extend(plan.effects);
         Ok(())
@@ -482,11 +497,6 @@ impl Daemon {
             if before.is_some() {
                 return;
             }
-        }
-        if let Effect::Drain(on) = effect {
-            self.draining = on;
-            // What waited may be claimed at once.
-            self.next_due = Some(0);
         }
         if let Effect::Call { message, chat, .. } = &effect {
             self.sending.insert(*message, *chat);

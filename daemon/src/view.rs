@@ -142,6 +142,9 @@ pub struct ButtonRow {
     pub used_by: Option<Actor>,
 }
 
+/// How the error of a message ends that was not sent because its chat is nobody's. It is on record, and never changes.
+pub const NOBODYS: &str = "(any more): nothing is said there";
+
 /// A message of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns are explained in migrations/1.sql")]
@@ -190,9 +193,13 @@ pub struct OpsRow {
     pub pending: i64,
     /// Of these, ones that may have arrived.
     pub uncertain: i64,
+    /// Of these, ones that failed more than once, in chats that want us.
+    pub failing: i64,
+    /// Of these, the one that failed most often: its chat, how often, and what was said.
+    pub worst: Option<(i64, u32, String)>,
     /// Messages set aside: `/inbox`.
     pub refused: i64,
-    /// Of these, ones of the last 24 h.
+    /// Of these, ones of the last 24 h, without those for chats that are nobody's (any more): that is as it was configured.
     pub refused_lately: i64,
     /// Chats that refuse us.
     pub parked_chats: i64,
@@ -211,6 +218,9 @@ pub struct OpsRow {
     /// Replays suppressed.
     pub replays: i64,
 }
+
+/// Groups that became supergroups: the id that each has now, with the one it had before.
+pub type Moved = BTreeMap<i64, i64>;
 
 /// What an input needs to be decided. Only what was loaded for it is there.
 #[derive(Debug, Clone, Default)]
@@ -243,8 +253,8 @@ pub struct View {
     pub ops: Option<OpsRow>,
     /// For updates of strangers: how many went unrecorded before this one, when this one is to be recorded.
     pub stranger: Option<u32>,
-    /// The id under which the configuration knows the chat it is about, when that was a group that got a new id.
-    pub chat_before: Option<i64>,
+    /// Groups that became supergroups.
+    pub moved: Moved,
     /// For updates of strangers: a listed group may have become a supergroup without our knowing.
     pub group_may_have_moved: bool,
     /// Where the configured `report_chat` is now, when that group got a new id.

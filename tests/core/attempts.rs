@@ -136,6 +136,35 @@ fn a_time_limit_that_a_shim_does_not_keep_is_kept_by_the_daemon() {
 }
 
 #[test]
+fn a_stop_while_the_time_limit_does_its_work_is_a_stop() {
+    let mut w = World::new();
+    let id = w.run_task("build", "hang stubborn:9000");
+    w.advance(30 * 60_000 + 4_000);
+    w.say(OLGA, &format!("/stop {id}"));
+    w.quiet();
+    assert_eq!((w.state(id), w.task(id).task.outcome), (State::Canceled, Some(Outcome::Stopped)));
+    assert!(!w.reports(OLGA, id)[0].contains("already finished"), "{:?}", w.reports(OLGA, id));
+    w.check_settled();
+}
+
+#[test]
+fn what_was_killed_late_and_left_no_receipt_is_unknown_and_not_run_again() {
+    let mut w = World::new();
+    // A kind whose failures are tried again, and that may not run twice.
+    let id = w.run_task("flaky", "deaf");
+    w.say(OLGA, &format!("/stop {id}"));
+    w.advance(1_000);
+    let other = w.run_task("flaky", "deaf");
+    w.advance(30 * 60_000 + 20_000);
+    assert_eq!(w.count(|f| matches!(f, Fact::StopAsked { .. })), 2);
+    w.machine.borrow_mut().kill_shim(key(other, 1));
+    w.advance(60_000);
+    assert_eq!((w.state(other), w.task(other).task.outcome), (State::Failed, Some(Outcome::Unknown)));
+    assert_eq!(w.ran(other, 2), 0);
+    w.check_settled();
+}
+
+#[test]
 fn a_start_that_takes_long_is_no_running_time() {
     let mut w = World::new();
     w.machine.borrow_mut().fail_starts = 9;
@@ -152,6 +181,8 @@ fn an_attempt_that_never_comes_as_far_as_running_is_given_up() {
     let id = w.run_task("build", "exit:0");
     for _ in 0..2 * policy::START_TRIES_MAX {
         w.restart();
+        // After the first try, with a pause.
+        w.advance(policy::START_RETRY_MS);
     }
     w.machine.borrow_mut().hold_starts = false;
     w.quiet();

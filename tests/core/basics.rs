@@ -541,3 +541,20 @@ fn a_draining_daemon_starts_nothing_new_until_that_is_lifted_or_it_starts_anew()
         w.check();
     }
 }
+
+#[test]
+fn what_is_resumed_in_the_turn_that_is_told_to_drain_waits() {
+    for lines in [["resume 1", "drain"], ["drain", "resume 1"]] {
+        let mut w = World::new();
+        w.approved("build", "exit:0");
+        let asked: Vec<u64> = lines.iter().map(|line| w.request(line, line)).collect();
+        w.settle();
+        assert!(asked.iter().all(|connection| w.answer(*connection).is_some_and(|answer| answer.ok)));
+        w.quiet();
+        assert_eq!((w.state(1), w.ran(1, 1)), (State::Queued, 0), "{lines:?}");
+        assert!(w.cli("undrain").ok);
+        w.quiet();
+        assert_eq!(w.state(1), State::Succeeded);
+        w.check_settled();
+    }
+}

@@ -414,3 +414,45 @@ fn foreign_text_commands_neither_a_chat_nor_a_terminal_and_data_stays_exact() {
     assert_eq!((&answer.data["prompt"], &answer.data["evidence"]), (&EVIL.into(), &EVIL.into()));
     w.check_settled();
 }
+
+#[test]
+fn ops_tells_of_what_can_not_be_sent_for_as_long_as_that_is_so() {
+    // One message waits, and nobody can know whether it or the way is to blame; one card can't be edited while all else is
+    // sent; two can't.
+    for (everything, cards) in [(true, 0), (false, 1), (false, 2)] {
+        let mut w = World::new();
+        for card in 0..cards {
+            w.say([OLGA, BEA][card], "/newtask build");
+        }
+        w.quiet();
+        let fault = Some(Fault::Ambiguous(false));
+        (w.chats.borrow_mut().outage, w.chats.borrow_mut().edits) = (fault.filter(|_| everything), fault);
+        if everything {
+            w.say(OLGA, "/kinds");
+        }
+        for card in 1..=cards {
+            w.say(AXEL, &format!("/approve {card}"));
+        }
+        w.advance(5_000);
+        for round in 0..100 {
+            w.advance(7_000);
+            let ops = w.cli("ops");
+            assert_eq!(ops.data["status"], "degraded", "at {}: {ops:?}", w.now());
+            assert!(ops.text.contains("connection reset"), "{ops:?}");
+            let before = w.texts(VIC).len();
+            if round % 10 == 9 && !everything {
+                w.say(VIC, "/kinds");
+                w.advance(61_000);
+                assert_eq!(w.texts(VIC).len(), before + 1);
+            }
+        }
+        // A new daemon knows as well.
+        w.restart();
+        let ops = w.cli("ops");
+        assert!(ops.text.contains("could not be sent in ") && ops.text.contains("; /inbox)"), "{ops:?}");
+        (w.chats.borrow_mut().outage, w.chats.borrow_mut().edits) = (None, None);
+        w.advance(120_000);
+        assert_eq!(w.cli("ops").text.lines().next(), Some("healthy"));
+        w.check_settled();
+    }
+}

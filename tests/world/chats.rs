@@ -55,6 +55,8 @@ pub(crate) struct Chats {
     pub(crate) faults: VecDeque<Fault>,
     /// Every message meets this.
     pub(crate) outage: Option<Fault>,
+    /// The same for edits alone.
+    pub(crate) edits: Option<Fault>,
     /// Messages with this in them are never answered.
     pub(crate) never: Option<String>,
     pub(crate) blocked: BTreeSet<i64>,
@@ -285,7 +287,8 @@ impl Telegram for FakeTelegram {
                 let mut chats = chats.borrow_mut();
                 chats.calls.push((shared.boot_ms.get(), call.method(), chat_of(&call)));
                 let of_message = matches!(call, Call::Send(_) | Call::Edit { .. } | Call::Document { .. });
-                let outage = chats.outage;
+                let edits = chats.edits.filter(|_| matches!(call, Call::Edit { .. }));
+                let outage = chats.outage.or(edits);
                 let mut fault = if of_message { chats.faults.pop_front().or(outage) } else { None };
                 if chats.never.as_ref().is_some_and(|part| text_of(&call).contains(part)) {
                     fault = Some(Fault::Hang);

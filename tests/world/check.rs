@@ -64,8 +64,11 @@ impl World {
                 *ends.entry(event.task.expect("a task ends").0).or_default() += 1;
             }
         }
+        let moved = self.store().view().expect("readable").moved;
         for (task, ends) in ends {
-            let Some(chat) = self.task(task).task.chat.filter(|chat| self.config.may_be_told(*chat)) else { continue };
+            let Some(chat) = self.task(task).task.chat.filter(|chat| self.config.may_be_told(*chat, &moved)) else {
+                continue;
+            };
             // What was said in a group before it became a supergroup stays readable there.
             let before = self.chats.borrow().migrated.iter().find(|(_, to)| **to == chat).map(|(from, _)| *from);
             let reports: Vec<String> =

@@ -338,7 +338,7 @@ impl Runner for FakeRunner {
         }
     }
 
-    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()> {
+    fn kill(&self, key: AttemptKey, identity: Identity, _: i64) -> LocalFuture<'_, ()> {
         self.shared.tick();
         let (shared, machine) = (self.shared.clone(), self.machine.clone());
         self.shared.wait(move || {
@@ -346,17 +346,12 @@ impl Runner for FakeRunner {
             let Some(folder) = machine.folders.get_mut(&key).filter(|f| f.identity == identity) else {
                 return Some(());
             };
-            if folder.script.immortal && folder.shim != Shim::Gone {
-                return None;
-            }
-            if folder.shim == Shim::Running && !folder.script.deaf {
+            if folder.shim == Shim::Running && !folder.script.immortal {
                 // Its task was killed for it: what is left to do is to write the receipt.
-                folder.script.stubborn_ms = 0;
-                folder.stop_at = folder.stop_at.or(Some(shared.boot_ms.get()));
+                (folder.script.stubborn_ms, folder.script.deaf) = (0, false);
                 folder.advance(shared.boot_ms.get(), shared.wall_ms.get());
             }
-            (folder.shim, folder.alive) = (Shim::Gone, 0);
-            Some(())
+            (folder.shim == Shim::Gone).then_some(())
         })
     }
 

@@ -88,8 +88,13 @@ pub(crate) fn config() -> Config {
             kind("note", false, |_| {}),
         ]),
         running_max: 32,
-        hash: "config".into(),
+        hash: String::new(),
     }
+}
+
+/// What tells configurations apart here.
+fn meaning(config: &Config) -> String {
+    serde_json::to_string(config).expect("plain data")
 }
 
 /// Local requests and signals.
@@ -210,6 +215,7 @@ impl World {
             control: Rc::new(FakeControl { shared, desk: self.desk.clone() }),
         };
         self.exit = None;
+        self.config.hash = meaning(&self.config);
         self.daemon = Some(Box::pin(run(ports, Rc::new(self.config.clone()))));
         self.settle();
     }

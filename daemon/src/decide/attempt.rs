@@ -74,6 +74,7 @@ fn found_ended(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation
                 format!("attempt {key} is alive (pid {}) but its task is {state}: it is being killed", identity.pid);
             draft.record(task, Some(key.attempt), Actor::System, Fact::Violation { what });
             draft.effect(Effect::Stop { key, identity: identity.clone() });
+            draft.effect(Effect::Kill { key, identity: identity.clone(), waited_ms: 0 });
             draft.effect(Effect::Watch { key, identity: identity.clone() });
         }
         Observation::NotStarted | Observation::Ended(_) | Observation::Vanished(_) => {
@@ -90,7 +91,8 @@ fn adopt(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, identity:
     }
     // Without an identity on record the shim waits for a "go" that will not come, and leaves: the watch tells when.
     if attempt.stop_overdue {
-        draft.effect(Effect::Kill { key, identity: identity.clone() });
+        let waited_ms = stop_grace_ms(draft, task);
+        draft.effect(Effect::Kill { key, identity: identity.clone(), waited_ms });
     } else if attempt.stop_by.is_some() {
         draft.effect(Effect::Stop { key, identity: identity.clone() });
     }
@@ -99,8 +101,12 @@ fn adopt(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, identity:
 
 /// Boot clock, ms: when nothing of the task may be alive any more, if it is asked to stop now.
 pub fn stop_alarm(draft: &Draft<'_>, task: &TaskView) -> i64 {
-    let grace = draft.config.kinds.get(&task.task.kind).map_or(policy::STOP_GRACE_MS, |k| k.stop_grace_ms);
-    draft.now.boot_ms.saturating_add(grace).saturating_add(policy::KILL_ALARM_MS)
+    draft.now.boot_ms.saturating_add(stop_grace_ms(draft, task)).saturating_add(policy::KILL_ALARM_MS)
+}
+
+/// Between SIGTERM and SIGKILL by the present configuration; what runs may have been started with another.
+pub fn stop_grace_ms(draft: &Draft<'_>, task: &TaskView) -> i64 {
+    draft.config.kinds.get(&task.task.kind).map_or(policy::STOP_GRACE_MS, |k| k.stop_grace_ms)
 }
 
 fn never_started(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, observation: &Observation) {
@@ -111,21 +117,34 @@ fn never_started(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, o
     if attempt.start_due.is_some_and(|due| due > draft.now.boot_ms) && *observation == Observation::Absent {
         return;
     }
+    let found = plan::evidence(observation);
+    if attempt.start_tries > 0 {
+        // Not at once: what kept it from running the last time may take a while to go away.
+        let until = draft.now.boot_ms + policy::START_RETRY_MS;
+        let fact = Fact::StartFailed { error: found, until };
+        return draft.record(Some(task), Some(attempt.key.attempt), Actor::System, fact);
+    }
+    begin_again(draft, task, attempt, found);
+}
+
+/// A start whose time has come again (see [`Fact::StartFailed`]).
+pub fn start_again(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow) {
+    if attempt.stop_by.is_some() {
+        return stopped_before_start(draft, task, attempt);
+    }
+    begin_again(draft, task, attempt, plan::evidence(&Observation::NotStarted));
+}
+
+fn begin_again(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, found: String) {
     let Some(spec) = spec(draft, task, attempt) else {
         return end_unstarted(draft, task, attempt, "its kind is no longer configured");
     };
-    let found = plan::evidence(observation);
     if attempt.start_tries >= policy::START_TRIES_MAX {
         let why = format!("it was started {} times and never ran; the last time {found}", attempt.start_tries + 1);
         return end_unstarted(draft, task, attempt, &why);
     }
     draft.record(Some(task), Some(attempt.key.attempt), Actor::System, Fact::StartAgain { found });
     draft.effect(Effect::ClearAndStart(spec));
-}
-
-/// A start whose time has come again (see [`Fact::StartFailed`]).
-pub fn start_again(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow) {
-    never_started(draft, task, attempt, &Observation::NotStarted);
 }
 
 /// A shim was to be started.
@@ -185,9 +204,6 @@ pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: 
     let (cause, outcome, evidence) = if attempt.is_to_be_stopped() {
         // It was to be stopped and nothing of it is alive: that much is known.
         (Cause::Stopped, Outcome::Stopped, evidence)
-    } else if attempt.stop_overdue {
-        let cause = if has_budget(draft, task) { Cause::WillRetry } else { Cause::FailedForGood };
-        (cause, Outcome::Timeout, format!("its time was up, and its shim had to be killed with it ({evidence})"))
     } else if idempotent && has_budget(draft, task) {
         (Cause::UnknownWillRetry, Outcome::Unknown, evidence)
     } else {
@@ -213,7 +229,9 @@ fn ended(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, receipt: 
     };
     let (cause, closing) = match (&receipt.end, receipt.cause) {
         (End::NotStarted(why), _) => (Cause::FailedForGood, closing(Outcome::NotStarted, why.clone())),
-        (_, EndCause::Stopped) if stop_asked => (Cause::Stopped, closing(Outcome::Stopped, String::new())),
+        (_, EndCause::Stopped | EndCause::TimedOut) if stop_asked => {
+            (Cause::Stopped, closing(Outcome::Stopped, String::new()))
+        }
         (End::Exited(0), EndCause::Itself) => (Cause::ExitedZero, closing(Outcome::Success, String::new())),
         (end, EndCause::Itself) => {
             let again = !stop_asked && is_transient(draft, task, end) && has_budget(draft, task);
@@ -221,7 +239,7 @@ fn ended(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, receipt: 
             (cause, closing(Outcome::Failure, describe(end)))
         }
         (_, EndCause::TimedOut) => {
-            let again = !stop_asked && has_budget(draft, task);
+            let again = has_budget(draft, task);
             let cause = if again { Cause::WillRetry } else { Cause::FailedForGood };
             (cause, closing(Outcome::Timeout, "its time was up".into()))
         }

@@ -81,7 +81,7 @@ pub fn update(draft: &mut Draft<'_>, incoming: &Incoming) {
         IncomingKind::Membership { chat, private, user, present } => {
             membership(draft, incoming, *chat, *private, *user, *present);
         }
-        IncomingKind::Migrated { from, .. } if !is_listed(draft.config, draft.view, *from) => {
+        IncomingKind::Migrated { from, .. } if !draft.config.lists(*from, &draft.view.moved) => {
             pass(draft, incoming, Passed::Stranger, *from, None);
         }
         IncomingKind::Migrated { from, to } => {
@@ -121,13 +121,7 @@ impl Heard {
 
 /// An operator, in their own private chat or in a group on the list (also under the id it got since).
 pub fn may_speak(config: &Config, view: &View, chat: i64, user: i64) -> bool {
-    config.operators.contains_key(&user) && (chat == user || is_listed(config, view, chat))
-}
-
-fn is_listed(config: &Config, view: &View, chat: i64) -> bool {
-    config.telegram.as_ref().is_some_and(|telegram| {
-        telegram.chats.contains(&chat) || view.chat_before.is_some_and(|before| telegram.chats.contains(&before))
-    })
+    config.operators.contains_key(&user) && (chat == user || config.lists(chat, &view.moved))
 }
 
 /// Passes an update over. Strangers leave at most one event per chat and hour.
@@ -146,7 +140,7 @@ fn pass(draft: &mut Draft<'_>, incoming: &Incoming, why: Passed, chat: i64, user
     // A stranger's group: we may have been away, or the network, when we were added to it. Where an operator speaks we stay.
     let gone = matches!(incoming.what, IncomingKind::Membership { present: false, .. });
     let foreign = user.is_some_and(|user| !draft.config.operators.contains_key(&user));
-    if why == Passed::Stranger && chat < 0 && foreign && !gone && !is_listed(draft.config, draft.view, chat) {
+    if why == Passed::Stranger && chat < 0 && foreign && !gone && !draft.config.lists(chat, &draft.view.moved) {
         leave(draft, chat);
     }
 }
@@ -216,7 +210,7 @@ fn ask_back(draft: &mut Draft<'_>, incoming: &Incoming, heard: Heard, asker: Ask
 }
 
 fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bool, user: i64, present: bool) {
-    let listed = is_listed(draft.config, draft.view, chat);
+    let listed = draft.config.lists(chat, &draft.view.moved);
     let welcome = if private { draft.config.operators.contains_key(&chat) } else { listed };
     if welcome {
         if present {

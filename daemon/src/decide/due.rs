@@ -25,11 +25,13 @@ pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
     }
 }
 
-/// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again.
-pub fn returned(draft: &mut Draft<'_>, away_ms: i64) {
-    if away_ms > PRESS_LIFE_MS {
+/// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again. With
+/// another configuration, others may be whom a card waits for.
+pub fn returned(draft: &mut Draft<'_>, away_ms: i64, reconfigured: bool) {
+    let anew = away_ms > PRESS_LIFE_MS;
+    if anew || reconfigured {
         for task in &draft.view.waiting {
-            draft.show_card(task, true);
+            draft.show_card(task, anew);
         }
     }
 }
@@ -55,7 +57,8 @@ pub fn overdue(draft: &mut Draft<'_>, task: &TaskView) {
         // The slot stays taken for as long as anything is alive; people are told.
         Some(alarm) if alarm <= draft.now.boot_ms => {
             draft.record(Some(task), number, Actor::System, Fact::StopOverdue {});
-            shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity }));
+            let waited_ms = attempt::stop_grace_ms(draft, task);
+            shim.into_iter().for_each(|identity| draft.effect(Effect::Kill { key, identity, waited_ms }));
         }
         // Its shim did not keep the time limit: a task can stop its own. First it gets the chance to catch up.
         None if attempt.stop_by.is_none() && attempt.stale_at.is_some_and(|at| at <= draft.now.boot_ms) => {

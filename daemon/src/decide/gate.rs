@@ -131,13 +131,26 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
     gates
 }
 
+fn lacks_approvals(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> bool {
+    gates(config, mode, task, now).iter().any(|g| matches!(g, Gate::Approvals { .. }))
+}
+
 /// Private chats of approvers whom a task waits for and who don't see its card: those who asked in a group are answered
-/// there, and whoever approves their own tasks needs nobody.
-pub fn askable(config: &Config, view: &View, task: &TaskView) -> Vec<i64> {
+/// there, and whoever approves their own tasks needs nobody. An approved task waits again when its approvals count no more.
+pub fn askable(config: &Config, view: &View, task: &TaskView, now: Moment) -> Vec<i64> {
     let row = &task.task;
     let Some(kind) = config.kinds.get(&row.kind) else { return Vec::new() };
     let others = !kind.self_approval || kind.approvals > 1;
-    if row.state != State::Requested || !others || row.chat.is_some_and(|chat| chat < 0) {
+    if view.reachable.is_empty() || !others || row.chat.is_some_and(|chat| chat < 0) {
+        return Vec::new();
+    }
+    let asks = match row.state {
+        State::Requested => true,
+        State::Approved => lacks_approvals(config, view.mode(), task, now),
+        State::Queued | State::Running => false,
+        State::Succeeded | State::Failed | State::Canceled | State::Expired => false,
+    };
+    if !asks {
         return Vec::new();
     }
     let approver = |chat: &&i64| {
@@ -168,10 +181,8 @@ pub fn actions(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec
     let stopping = task.attempt.as_ref().is_some_and(|a| a.stop_by.is_some());
     match task.task.state {
         State::Requested => vec!["approve", "reject", "why"],
-        State::Approved => {
-            let missing = gates(config, mode, task, now).iter().any(|g| matches!(g, Gate::Approvals { .. }));
-            if missing { vec!["approve", "stop", "why"] } else { vec!["resume", "stop", "why"] }
-        }
+        State::Approved if lacks_approvals(config, mode, task, now) => vec!["approve", "stop", "why"],
+        State::Approved => vec!["resume", "stop", "why"],
         State::Queued => vec!["stop", "why"],
         State::Running if stopping => vec!["log", "why"],
         State::Running => vec!["stop", "log", "why"],

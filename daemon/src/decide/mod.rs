@@ -48,7 +48,7 @@ pub fn decide(config: &Config, view: &View, input: &Input, now: Moment) -> Plan 
     let mut draft = Draft::new(config, view, now);
     match input {
         Input::Booted { version, boot } => due::booted(&mut draft, version, boot),
-        Input::Returned { away_ms } => due::returned(&mut draft, *away_ms),
+        Input::Returned { away_ms, reconfigured } => due::returned(&mut draft, *away_ms, *reconfigured),
         Input::Interrupted { message } => {
             draft.record(None, None, Actor::System, Fact::SendUnknown { id: *message });
         }
@@ -173,7 +173,7 @@ impl<'a> Draft<'a> {
                 self.effect(Effect::Answer { connection, answer });
             }
             ReplyTo::Chat { chat, thread, message } => {
-                if said.text.is_empty() || !self.config.may_be_told(chat) {
+                if said.text.is_empty() || !self.may_be_told(chat) {
                     return;
                 }
                 let outgoing = Outgoing {
@@ -203,13 +203,13 @@ impl<'a> Draft<'a> {
         for (chat, card) in &after.copies {
             self.queue_card(after, *chat, Some(*card), anew);
         }
-        for chat in gate::askable(self.config, self.view, after) {
+        for chat in gate::askable(self.config, self.view, after, self.now) {
             self.queue_card(after, chat, None, anew);
         }
     }
 
     fn queue_card(&mut self, after: &TaskView, chat: i64, card: Option<i64>, anew: bool) {
-        if !self.config.may_be_told(chat) {
+        if !self.may_be_told(chat) {
             return;
         }
         let hash = gate::content_hash(self.config, &after.task);
@@ -236,6 +236,11 @@ impl<'a> Draft<'a> {
         let until = self.now.boot_ms + policy::BUTTON_TTL_MS;
         let what = What::Card { buttons, hash, until };
         self.record(Some(after), None, Actor::System, Fact::Queued { id, class, chat, what, anew });
+    }
+
+    /// Whether a chat is to be told anything.
+    pub fn may_be_told(&self, chat: i64) -> bool {
+        self.config.may_be_told(chat, &self.view.moved)
     }
 
     /// The state in which this plan leaves a task.

@@ -7,7 +7,7 @@ use crate::plan::Effect;
 use crate::policy;
 use crate::ports::{Call, CallError, CallErrorKind, Called, Outgoing};
 use crate::report;
-use crate::view::{OutboxRow, TaskView};
+use crate::view::{NOBODYS, OutboxRow, TaskView};
 
 /// What stands before a message that may already have arrived.
 const REPEAT_MARK: &str = "(possible repeat) ";
@@ -15,8 +15,9 @@ const REPEAT_MARK: &str = "(possible repeat) ";
 /// Begins to send a message: its call, and the fact that from now on it may arrive. What waited while its reader was taken
 /// off the configuration is not sent: a report of theirs comes to its end here too, on record.
 pub fn send(draft: &mut Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) {
-    if !draft.config.may_be_told(row.chat) {
-        let error = format!("chat {} is no operator's (any more): nothing is said there", row.chat);
+    if !draft.may_be_told(row.chat) {
+        let whose = if row.chat < 0 { "not listed" } else { "no operator's" };
+        let error = format!("chat {} is {whose} {NOBODYS}", row.chat);
         let fact = Fact::SendFailed { id: row.id, error, then: Then::GiveUp, until: None };
         return draft.record(task, None, Actor::System, fact);
     }

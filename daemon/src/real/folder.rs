@@ -17,9 +17,9 @@ use crate::attempt::{Identity, Receipt};
 use crate::id::AttemptKey;
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) const SPEC: &str = "spec.json";
@@ -153,34 +153,85 @@ impl ReceiptSlot {
         Ok(ReceiptSlot { folder: folder.to_owned(), file })
     }
 
-    /// Reserves it anew, after somebody (the task, cleaning up around itself) removed the file, the folder too.
+    /// Writes the receipt and makes it durable; see [`sync_entry`] for the folder's own entry. Can be called again after an
+    /// error. [`io::ErrorKind::NotFound`] only where there is no place for it any more.
+    pub(super) fn fill(&mut self, receipt: &Receipt) -> io::Result<()> {
+        let bytes = serde_json::to_vec(receipt)?;
+        self.try_fill(&bytes).or_else(|_| {
+            // The folder is within the task's reach: whatever it did there must not cost the outcome.
+            self.clear_the_way();
+            self.try_fill(&bytes)
+        })
+    }
+
+    fn try_fill(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Else an earlier try came as far as the rename.
+        if !self.is_at(RECEIPT) {
+            if !self.is_at(RECEIPT_NEW) {
+                self.restore()?;
+            }
+            self.file.write_all_at(bytes, 0)?;
+            self.file.set_len(bytes.len() as u64)?;
+            self.file.sync_all()?;
+            fs::rename(self.folder.join(RECEIPT_NEW), self.folder.join(RECEIPT)).map_err(not_gone)?;
+        }
+        File::open(&self.folder).map_err(not_gone)?.sync_all()
+    }
+
+    /// Whether our file is under this name.
+    fn is_at(&self, name: &str) -> bool {
+        let number = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let there = fs::symlink_metadata(self.folder.join(name)).map(number);
+        there.is_ok_and(|there| self.file.metadata().map(number).is_ok_and(|own| own == there))
+    }
+
+    /// Reserves it anew, after somebody removed the file or put it elsewhere, the folder too.
     fn restore(&mut self) -> io::Result<()> {
         match DirBuilder::new().mode(0o700).create(&self.folder) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
             Ok(()) | Err(_) => {}
         }
-        *self = ReceiptSlot::reserve(&self.folder)?;
+        let _ = fs::remove_file(self.folder.join(RECEIPT_NEW));
+        *self = ReceiptSlot::reserve(&self.folder).map_err(not_gone)?;
         sync_entry(&self.folder)
     }
 
-    /// Writes the receipt and makes it durable; see [`sync_entry`] for the folder's own entry. Can be called again after an
-    /// error. [`io::ErrorKind::NotFound`] only where there is no place for it any more.
-    pub(super) fn fill(&mut self, receipt: &Receipt) -> io::Result<()> {
-        if self.file.metadata().is_ok_and(|file| file.nlink() == 0) {
-            self.restore()?;
+    /// Makes the folder writable, and moves away what is no folder or no file and has to be one.
+    fn clear_the_way(&self) {
+        make_writable(&self.folder);
+        let away = |path: &Path| fs::rename(path, path.with_extension("obstacle"));
+        if fs::symlink_metadata(&self.folder).is_ok_and(|there| !there.is_dir()) {
+            let _ = away(&self.folder);
         }
-        let bytes = serde_json::to_vec(receipt)?;
-        self.file.write_all_at(&bytes, 0)?;
-        self.file.set_len(bytes.len() as u64)?;
-        self.file.sync_all()?;
-        let done = self.folder.join(RECEIPT);
-        match fs::rename(self.folder.join(RECEIPT_NEW), &done) {
-            // The first try came as far as the rename: the file under the new name is the one we hold.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && done.exists() => {}
-            other => other?,
+        for name in [RECEIPT, RECEIPT_NEW] {
+            let path = self.folder.join(name);
+            if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+                let _ = away(&path);
+            }
         }
-        File::open(&self.folder)?.sync_all()
     }
+}
+
+/// Something in the folder is missing; the folder's own place may be there.
+fn not_gone(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound { io::Error::other(error) } else { error }
+}
+
+/// Undoes what a task may have done to its attempt's folder and to the one it is in.
+pub(super) fn make_writable(folder: &Path) {
+    for path in folder.parent().into_iter().chain([folder]) {
+        let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
+    }
+}
+
+/// Milliseconds between SIGTERM and SIGKILL that the attempt was started with, where its spec can be read.
+pub(super) fn read_grace_ms(folder: &Path) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Grace {
+        stop_grace_ms: u64,
+    }
+    let spec = fs::read(folder.join(SPEC)).ok()?;
+    serde_json::from_slice(&spec).map(|grace: Grace| grace.stop_grace_ms).ok()
 }
 
 /// Cuts the text of a receipt to what is reserved for it.

@@ -30,15 +30,11 @@ pub(super) fn observe(
     if let Some(shim) = recorded.filter(lives) {
         return Observation::Alive(shim.clone());
     }
-    if folder::is_locked(live) {
-        let holder = folder::read_record(live).map(|r| r.identity);
-        match (holder.as_ref().filter(lives), recorded) {
-            (Some(shim), _) => return Observation::Alive(shim.clone()),
-            // It has not said who it is, so it has not been told to go either.
-            (None, None) => return Observation::NotStarted,
-            // Somebody else has laid hands on it.
-            (None, Some(_)) => {}
-        }
+    // Who else holds the lock of an attempt with a shim on record has laid hands on it.
+    if recorded.is_none() && folder::is_locked(live) {
+        let shim = folder::read_record(live).map(|r| r.identity);
+        // As long as it has not said who it is, it has not been told to go either.
+        return shim.filter(|shim| lives(&shim)).map_or(Observation::NotStarted, Observation::Alive);
     }
     match folder::read_receipt(live, key) {
         ReceiptState::There(receipt) => Observation::Ended(receipt),

@@ -33,10 +33,12 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_MAX_BYTES: u64 = 16_384;
 /// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
-/// How long a shim whose task was killed for it may take to bury it and to leave a receipt.
-const RECEIPT_WITHIN: Duration = Duration::from_secs(2);
 /// How often destroying looks again for processes that were forked while it looked.
 const DESTROY_RESCAN: Duration = Duration::from_millis(100);
+/// The same for what even SIGKILL does not reach: it waits for a device, and looking costs.
+const DESTROY_RESCAN_MAX: Duration = Duration::from_secs(5);
+/// Between two tries to watch a process (no descriptors left).
+const WATCH_RETRY: Duration = Duration::from_secs(1);
 
 /// The command that runs a shim; the attempt's folder and cgroup are appended.
 #[derive(Debug, Clone)]
@@ -250,8 +252,11 @@ impl LocalRunner {
 
     async fn next_of(&self, key: AttemptKey, identity: Identity) -> Noticed {
         let folder = self.folder(key);
-        let ending = Pin::shim(&identity, &self.boot).and_then(|pin| Ending::of(pin).ok());
-        if let Some(ending) = ending {
+        while let Some(shim) = Pin::shim(&identity, &self.boot) {
+            let Ok(ending) = Ending::of(shim) else {
+                tokio::time::sleep(WATCH_RETRY).await;
+                continue;
+            };
             // The watch comes before the look, so that nothing falls in between.
             let progress = self.progress.watch(&folder);
             loop {
@@ -288,26 +293,28 @@ impl LocalRunner {
         Some(line.text)
     }
 
-    /// Of a living shim nobody gets away, however they forked: so it goes last.
-    async fn kill_all(&self, key: AttemptKey, identity: Identity) {
+    /// Of a living shim nobody gets away, however they forked: so it is left alive, to bury them and to write how it ended.
+    async fn kill_all(&self, key: AttemptKey, identity: Identity, waited_ms: i64) {
+        let grace_ms = folder::read_grace_ms(&self.folder(key)).unwrap_or(0).saturating_sub(waited_ms.unsigned_abs());
+        tokio::time::sleep(Duration::from_millis(grace_ms)).await;
+        let mut pause = DESTROY_RESCAN;
         while let Some(shim) = Pin::shim(&identity, &self.boot) {
             let tree = process::descendants(&process::all(), &BTreeSet::from([identity.pid]));
-            for pin in tree.iter().filter_map(|s| Pin::open(s.pid, s.start)) {
-                pin.signal(Signal::KILL);
-            }
-            for group in self.cgroups_of(key) {
-                group.kill();
+            // Its pid did not come to mean somebody else while they were looked for.
+            if Pin::shim(&identity, &self.boot).is_some() {
+                for pin in tree.iter().filter_map(|s| Pin::open(s.pid, s.start)) {
+                    pin.signal(Signal::KILL);
+                }
+                for group in self.cgroups_of(key) {
+                    group.kill();
+                }
             }
             shim.signal(Signal::CONT);
-            let Ok(ending) = Ending::of(shim) else { return tokio::time::sleep(DESTROY_RESCAN).await };
-            let patience = if tree.is_empty() { RECEIPT_WITHIN } else { DESTROY_RESCAN };
-            let ended = tokio::time::timeout(patience, ending.wait()).await.is_ok();
-            if !ended
-                && tree.is_empty()
-                && let Some(shim) = Pin::shim(&identity, &self.boot)
-            {
-                shim.signal(Signal::KILL);
+            match Ending::of(shim) {
+                Ok(ending) => drop(tokio::time::timeout(pause, ending.wait()).await),
+                Err(_) => tokio::time::sleep(pause).await,
             }
+            pause = (pause * 2).min(DESTROY_RESCAN_MAX);
         }
     }
 
@@ -317,6 +324,7 @@ impl LocalRunner {
         let prompt = self.folder(key).join(PROMPT);
         let marks = Marks { nonce: &nonce, session, prompt: &prompt };
         let mut killed = BTreeSet::new();
+        let mut pause = DESTROY_RESCAN;
         loop {
             let groups = self.cgroups_of(key);
             let mut found: Vec<_> = groups.iter().flat_map(Group::pids).filter_map(process::stat).collect();
@@ -344,7 +352,8 @@ impl LocalRunner {
             };
             // Without anybody to wait for, or with one whom even SIGKILL does not reach yet: look again later.
             if endings.is_empty() || tokio::time::timeout(DESTROY_RESCAN, all_ended).await.is_err() {
-                tokio::time::sleep(DESTROY_RESCAN).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(DESTROY_RESCAN_MAX);
             }
         }
     }
@@ -423,8 +432,8 @@ impl Runner for LocalRunner {
         asked
     }
 
-    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()> {
-        Box::pin(self.kill_all(key, identity))
+    fn kill(&self, key: AttemptKey, identity: Identity, waited_ms: i64) -> LocalFuture<'_, ()> {
+        Box::pin(self.kill_all(key, identity, waited_ms))
     }
 
     fn destroy(&self, key: AttemptKey, nonce: String) -> LocalFuture<'_, u32> {
@@ -444,8 +453,15 @@ impl Runner for LocalRunner {
 
     fn archive(&self, key: AttemptKey) -> Result<(), String> {
         self.bury();
-        match fs::rename(self.folder(key), self.archived(key)) {
-            Err(e) if e.kind() == ErrorKind::NotFound && self.archived(key).is_dir() => Ok(()),
+        let (from, to) = (self.folder(key), self.archived(key));
+        let mut moved = fs::rename(&from, &to);
+        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::PermissionDenied) {
+            // Its task's doing.
+            folder::make_writable(&from);
+            moved = fs::rename(&from, &to);
+        }
+        match moved {
+            Err(e) if e.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),
             other => other.map_err(|e| format!("archive attempt {key}: {e}")),
         }
     }

@@ -263,17 +263,17 @@ fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow
     };
     let since = span(now.wall_ms - attempt.claimed_ms);
     match (&attempt.stop_by, &attempt.identity, attempt.start_due) {
-        (Some(Actor::System), Some(shim), _) => format!(
-            "#{id} is past its time limit, which its shim (pid {}) should have kept. It is being {}.",
-            shim.pid,
-            if attempt.stop_overdue { "killed" } else { "stopped" }
+        (Some(Actor::System), Some(shim), _) if !attempt.stop_overdue => format!(
+            "#{id} is past its time limit, and its shim (pid {}) has not written how it ended. It is being stopped.",
+            shim.pid
         ),
         (Some(_), _, _) if attempt.stop_overdue => {
-            let shim = attempt.identity.as_ref().map_or_else(String::new, |i| format!(" (its shim had pid {})", i.pid));
+            let shim = attempt.identity.as_ref().map_or(0, |i| i.pid);
             format!(
-                "#{id} was to be stopped, and did not end in time. It is being killed, and its slot stays taken until \
-                 nothing of it is alive. Look at its processes{shim}: `pstree -p` shows them, and what waits for a broken \
-                 disk or network share ends only with that."
+                "#{id} was to be stopped, and did not end in time. What is alive of it is being killed, and its slot stays \
+                 taken until its shim (pid {shim}) has written how it ended. `pstree -p {shim}` shows what is left, \
+                 attempts/{}/shim.log what the shim lacks. `kill -9 {shim}` gives up knowing the outcome.",
+                attempt.key
             )
         }
         (Some(_), _, _) => format!("#{id} is being stopped: it is CANCELED when nothing of it is alive."),

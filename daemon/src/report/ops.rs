@@ -122,6 +122,12 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     }
     if let Some((since, error)) = view.outage.seen() {
         degraded.push(format!("nothing can be sent since {} ({error})", span(now.wall_ms - since)));
+    } else if let Some((chat, tries, error)) = &ops.worst {
+        let error = super::short(error, 80);
+        degraded.push(match ops.failing {
+            1 => format!("a message to {chat} could not be sent in {tries} tries ({error}; /inbox)"),
+            n => format!("{n} messages could not be sent in {tries} tries, as to {chat} ({error}; /inbox)"),
+        });
     }
     if ops.uncertain > 0 {
         degraded.push(format!("{} message(s) may not have arrived", ops.uncertain));

@@ -15,12 +15,13 @@ use std::collections::BTreeMap;
 
 /// What a new daemon takes in first: that it took over, what the last one was sending, and what the machine says of every
 /// attempt that should be or seems to be alive.
-pub(super) fn boot_inputs(ports: &Ports, store: &mut Store) -> Result<Vec<Input>, StoreError> {
+pub(super) fn boot_inputs(ports: &Ports, config: &Config, store: &mut Store) -> Result<Vec<Input>, StoreError> {
     let now = ports.time.now();
     let away_ms = store.last_at()?.map(|at| (now.wall_ms - at).max(0));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let mut inputs = vec![Input::Booted { version, boot: ports.time.boot_id().to_owned() }];
-    inputs.extend(away_ms.map(|away_ms| Input::Returned { away_ms }));
+    let reconfigured = store.last_config()?.is_some_and(|hash| hash != config.hash);
+    inputs.extend(away_ms.map(|away_ms| Input::Returned { away_ms, reconfigured }));
     inputs.extend(store.interrupted_sends()?.into_iter().map(|row| Input::Interrupted { message: row.id }));
     let mut keys: BTreeMap<AttemptKey, Option<Identity>> = BTreeMap::new();
     match ports.runner.scan() {

@@ -11,9 +11,10 @@ use crate::view::View;
 impl Daemon {
     pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
-        view.draining = self.draining;
+        view.draining = self.marks.draining;
         match input {
             Input::Returned { .. } => {
+                view.reachable = self.store.reachable()?;
                 for id in self.store.waiting_for_people()? {
                     view.waiting.extend(self.store.task(id)?);
                 }
@@ -58,7 +59,6 @@ impl Daemon {
             view.button = self.store.button(data)?;
         }
         let (chat, user) = incoming.place();
-        view.chat_before = self.store.chat_before(chat)?;
         if !user.is_some_and(|user| chat::may_speak(&self.config, view, chat, user)) {
             view.stranger = self.marks.strangers.knock(chat, now.boot_ms);
             for group in self.config.telegram.iter().flat_map(|telegram| &telegram.chats) {

@@ -82,7 +82,7 @@ impl Daemon {
 
     /// Claims free slots: of the machine, and of each group.
     pub(super) fn dispatch(&mut self, now: Moment, turned: &mut Turned) -> Result<(), StoreError> {
-        if self.draining || self.store.view()?.mode() == Mode::Readonly || self.disk_is_low(turned)? {
+        if self.marks.draining || self.store.view()?.mode() == Mode::Readonly || self.disk_is_low(turned)? {
             return Ok(());
         }
         let running: BTreeMap<String, u32> = self.store.running_by_group()?.into_iter().collect();

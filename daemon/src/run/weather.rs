@@ -153,6 +153,8 @@ impl Daemon {
     /// A connection on which a write failed is not used again: what is on disk decides.
     pub(super) fn reopen(&mut self) -> Result<(), StoreError> {
         let epoch = self.store.epoch();
+        // What is left of the failed turn must not be in the way of the new connection.
+        self.store.rollback();
         let mut store = Store::open(&*self.ports.storage)?;
         store.keep_epoch(epoch)?;
         self.store = store;

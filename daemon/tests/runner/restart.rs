@@ -104,10 +104,42 @@ async fn a_task_without_its_lock_is_alive_and_then_gone(machine: &Machine) {
 
 /// And its exit code is not lost.
 async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
-    for (task, vandalism) in [(1, "rm -rf ../*"), (2, "rm -rf ../../2-1"), (3, ": >../lock; rm ../receipt*")] {
+    for (task, vandalism) in [
+        (1, "rm -rf ../*"),
+        (2, "rm -rf ../../2-1"),
+        (3, ": >../lock; rm ../receipt*"),
+        (4, "mkdir ../receipt.json"),
+        (5, "rm ../receipt.tmp; mkdir ../receipt.tmp"),
+        (6, "mkdir ../../../away; mv ../* ../../../away"),
+        (7, "mv ../../7-1 ../../../elsewhere"),
+        (8, "ln ../receipt.tmp keep; rm -rf ../receipt*"),
+        (9, "cd /; rm -rf $OLDPWD/..; touch ${OLDPWD%/work}"),
+        (10, "chmod -R a-w .."),
+        (11, "ln -s /dev/null ../receipt.json; rm ../receipt.tmp; ln -s /dev/null ../receipt.tmp"),
+    ] {
         let receipt = run(&machine.runner(), script(task, &format!("{vandalism}; exit 7"))).await;
         assert_eq!((receipt.end, receipt.cause), (End::Exited(7), EndCause::Itself), "{vandalism}");
+        machine.runner().archive(key(task)).unwrap_or_else(|error| panic!("{vandalism}: {error}"));
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real grace, in real time")]
+async fn the_grace_that_a_task_was_started_with_is_kept(machine: &Machine) {
+    let runner = machine.runner();
+    let spec =
+        Spec { stop_grace_ms: 400, ..script(1, "trap '' TERM; echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000") };
+    let identity = launch(&runner, spec).await;
+    progress(&runner, key(1), &identity).await;
+    kill_by(&identity, rustix::process::Signal::STOP);
+    let began = std::time::Instant::now();
+    runner.kill(key(1), identity.clone(), 100).await;
+    assert!(began.elapsed().as_millis() >= 300, "{:?}", began.elapsed());
+    assert_eq!(receipt(&runner, key(1), &identity).await.end, End::Signaled(9));
+}
+
+fn kill_by(identity: &Identity, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(identity.pid.cast_signed()).expect("pid");
+    rustix::process::kill_process(pid, signal).expect("alive");
 }
 
 /// A task can stop its shim (`kill -STOP $PPID`): neither stop nor time limit work in it any more.
@@ -138,7 +170,7 @@ async fn a_shim_that_is_stopped_again_and_again_is_killed_with_all_it_has(machin
     let identity = launch(&runner, task).await;
     progress(&runner, key(1), &identity).await;
     assert!(runner.stop(key(1), &identity));
-    runner.kill(key(1), identity.clone()).await;
+    runner.kill(key(1), identity.clone(), 60_000).await;
     assert!(!runs(&identity.pid.to_string()));
     // Peace was all that the shim lacked.
     let receipt = receipt(&runner, key(1), &identity).await;
@@ -183,6 +215,7 @@ mod ways {
         a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody
         a_task_without_its_lock_is_alive_and_then_gone
         a_receipt_is_left_though_its_place_was_removed
+        the_grace_that_a_task_was_started_with_is_kept
         a_shim_that_was_stopped_goes_on_when_it_is_asked
         a_shim_that_is_stopped_again_and_again_is_killed_with_all_it_has
         another_boot_proves_nothing

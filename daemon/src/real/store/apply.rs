@@ -358,7 +358,8 @@ impl Store {
     }
 
     /// Message ids start again in the new chat, so cards are shown anew there.
-    fn migrate_chat(&self, from: i64, to: i64) -> Result<()> {
+    fn migrate_chat(&mut self, from: i64, to: i64) -> Result<()> {
+        self.moved.insert(to, from);
         for sql in [
             "UPDATE tasks SET chat = ?2, message = NULL WHERE chat = ?1",
             "UPDATE outbox SET chat = ?2, message = NULL WHERE chat = ?1",

@@ -3,7 +3,7 @@
 use super::{Store, StoreError};
 use crate::policy;
 use crate::ports::Storage;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::FallocateFlags;
 use std::cell::Cell;
@@ -116,12 +116,22 @@ pub fn inspect(path: &Path) -> super::Result<Store> {
     if store.is_current()? {
         return Ok(store);
     }
+    let copy = copy_of(&store.db)?;
+    super::migrate(&copy)?;
+    Store::open_to_read(copy)
+}
+
+/// The whole database in a temporary one.
+fn copy_of(db: &Connection) -> super::Result<Connection> {
     // No name: SQLite keeps it in memory or in a file for temporary ones, and removes that with the connection.
     let mut copy = Connection::open("")?;
     let pages_at_once = -1;
-    Backup::new(&store.db, &mut copy)?.step(pages_at_once)?;
-    super::migrate(&copy)?;
-    Store::open_to_read(copy)
+    let step = Backup::new(db, &mut copy)?.step(pages_at_once)?;
+    if step != StepResult::Done {
+        // What got into the copy by then is nothing, or not all.
+        return Err(StoreError::Transient(format!("it could not be copied to be looked at ({step:?})")));
+    }
+    Ok(copy)
 }
 
 /// As [`inspect`], for who reads events and nothing else: these are the same in every version, and nothing is copied.
@@ -142,4 +152,23 @@ fn look(path: &Path) -> super::Result<Connection> {
     let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
     db.busy_timeout(std::time::Duration::from_secs(2))?;
     Ok(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_has_locked_is_not_copied_by_half() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mainstay.db");
+        let (ours, theirs) = (Connection::open(&path).expect("open"), Connection::open(&path).expect("open"));
+        theirs.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1); BEGIN EXCLUSIVE").expect("locked");
+        ours.busy_timeout(std::time::Duration::ZERO).expect("no waiting");
+        let Err(StoreError::Transient(why)) = copy_of(&ours) else { panic!("copied while it was locked") };
+        assert!(why.contains("could not be copied"), "{why}");
+        theirs.execute_batch("COMMIT").expect("let go");
+        let rows = copy_of(&ours).expect("a copy").query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0));
+        assert_eq!(rows, Ok(1));
+    }
 }

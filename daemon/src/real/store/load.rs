@@ -5,8 +5,11 @@ use super::{Result, Store, StoreError, recorded};
 use crate::command::Command;
 use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
+use crate::policy;
 use crate::task::State;
-use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, OpsRow, OutboxRow, TaskRow, TaskView, View};
+use crate::view::{
+    AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, NOBODYS, OpsRow, OutboxRow, TaskRow, TaskView, View,
+};
 use rusqlite::{OptionalExtension, Params, params};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -38,7 +41,13 @@ impl Store {
     /// # Errors
     /// Storage trouble, as everywhere in this file.
     pub fn view(&self) -> Result<View> {
-        Ok(View { mode: self.mode, next_task: self.next_task, next_message: self.next_message, ..View::default() })
+        Ok(View {
+            mode: self.mode,
+            moved: self.moved.clone(),
+            next_task: self.next_task,
+            next_message: self.next_message,
+            ..View::default()
+        })
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<String>> {
@@ -132,7 +141,7 @@ impl Store {
                 view.open_tasks = self.open_tasks()?;
                 view.reachable = self.reachable()?;
             }
-            Command::Recover { .. } => view.reachable = self.reachable()?,
+            Command::Recover { .. } | Command::Plan { .. } => view.reachable = self.reachable()?,
             Command::List { limit, state } => view.tasks = self.list(*limit, *state)?,
             Command::Trace { of } => {
                 let id = match of.parse::<TaskId>() {
@@ -170,7 +179,6 @@ impl Store {
             | Command::Why { .. }
             | Command::Approve { .. }
             | Command::Reject { .. }
-            | Command::Plan { .. }
             | Command::Review { .. }
             | Command::Resume { .. }
             | Command::Stop { .. }
@@ -183,7 +191,10 @@ impl Store {
     }
 
     /// Private chats in which we have spoken and are welcome: a bot can't speak to people first.
-    fn reachable(&self) -> Result<Vec<i64>> {
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn reachable(&self) -> Result<Vec<i64>> {
         self.many("SELECT chat FROM chats WHERE chat > 0 AND NOT parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
@@ -231,9 +242,9 @@ impl Store {
         // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
         // every message that was ever sent.
         let unsettled = self.many(
-            "SELECT state, marked, at > ?1, count(*) FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent'
-             GROUP BY state, marked, at > ?1",
-            [now_wall_ms - DAY_MS],
+            "SELECT state, marked, at > ?1 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
+             FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' GROUP BY state, marked, lately",
+            params![now_wall_ms - DAY_MS, format!("%{NOBODYS}")],
             |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
         )?;
         for (state, marked, lately, n) in unsettled {
@@ -242,6 +253,17 @@ impl Store {
             ops.refused_lately += if refused && lately { n } else { 0 };
             ops.pending += if refused { 0 } else { n };
             ops.uncertain += if marked && !refused { n } else { 0 };
+        }
+        // The other columns are those of the row with the maximum.
+        let failing = self.one(
+            "SELECT count(*), max(tries), chat, coalesce(error, '') FROM outbox INDEXED BY outbox_unsettled
+             WHERE state <> 'sent' AND state <> 'refused' AND tries >= ?1
+             AND chat NOT IN (SELECT chat FROM chats WHERE parked) HAVING count(*) > 0",
+            [policy::SEND_FAILING_TRIES],
+            |r| Ok((r.get(0)?, (r.get(2)?, r.get(1)?, r.get(3)?))),
+        )?;
+        if let Some((failing, worst)) = failing {
+            (ops.failing, ops.worst) = (failing, Some(worst));
         }
         for (what, n) in self.tallies()? {
             match what.as_str() {
@@ -423,6 +445,14 @@ impl Store {
         Ok(self.one("SELECT next FROM cursors WHERE bot = ?1", [bot], |r| Ok(r.get(0)?))?.flatten())
     }
 
+    /// The hash of the last daemon's configuration.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn last_config(&self) -> Result<Option<String>> {
+        self.one("SELECT config FROM epochs ORDER BY epoch DESC LIMIT 1", [], |r| Ok(r.get(0)?))
+    }
+
     /// The newest wall clock on record, ms: when a daemon was last seen to work.
     ///
     /// # Errors
@@ -479,12 +509,14 @@ impl Store {
         )
     }
 
-    /// The id that a chat had before it became a supergroup, if it did.
-    ///
-    /// # Errors
-    /// Storage trouble.
-    pub fn chat_before(&self, now: i64) -> Result<Option<i64>> {
-        Ok(self.meta(&format!("chat_before:{now}"))?.and_then(|id| id.parse().ok()))
+    /// Groups that became supergroups.
+    pub(super) fn moved(&self) -> Result<Moved> {
+        let named = self.many(
+            "SELECT substr(key, 13), value FROM meta WHERE key > 'chat_before:' AND key < 'chat_before;'",
+            [],
+            |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)),
+        )?;
+        Ok(named.iter().filter_map(|(now, before)| Some((now.parse().ok()?, before.parse().ok()?))).collect())
     }
 
     /// The id that a chat got when it became a supergroup, if it did.

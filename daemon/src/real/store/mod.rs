@@ -17,6 +17,7 @@ pub use rebuild::rebuild;
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
 use crate::ports::Storage;
+use crate::view::Moved;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -94,8 +95,12 @@ pub struct Store {
     next_event: i64,
     next_task: i64,
     next_message: i64,
+    /// See [`Store::log_is_doubtful`].
+    log_is_doubtful: bool,
     /// The mode that was set, if any: every view needs it.
     mode: Option<Mode>,
+    /// Groups that became supergroups: few, and every view needs them too.
+    moved: Moved,
     /// In the turn under way: whether it has written, and what the counters were before.
     turn: Option<Turn>,
 }
@@ -106,7 +111,7 @@ struct Turn {
 }
 
 /// What a rollback takes back in memory.
-type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>);
+type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>, Moved);
 
 impl Store {
     /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
@@ -125,7 +130,14 @@ impl Store {
         let mut store = Store::empty(db);
         store.read_counters()?;
         store.check_tail()?;
+        store.log_is_doubtful = !empty_log(&store.db);
         Ok(store)
+    }
+
+    /// What the log held when the database was opened could not be moved out of it (a reader, a full disk): if a sync failed
+    /// before, it may have gaps that only a power loss would show.
+    pub fn log_is_doubtful(&self) -> bool {
+        self.log_is_doubtful
     }
 
     /// Opens for reading, as any process of the operator may while a daemon runs, or none.
@@ -151,7 +163,18 @@ impl Store {
     }
 
     fn empty(db: Connection) -> Store {
-        Store { db, epoch: 0, tip: [0; 32], next_event: 1, next_task: 1, next_message: 1, mode: None, turn: None }
+        Store {
+            db,
+            epoch: 0,
+            tip: [0; 32],
+            next_event: 1,
+            next_task: 1,
+            next_message: 1,
+            log_is_doubtful: false,
+            mode: None,
+            moved: Moved::new(),
+            turn: None,
+        }
     }
 
     fn read_counters(&mut self) -> Result<()> {
@@ -168,6 +191,7 @@ impl Store {
         self.next_task = 1 + max("SELECT coalesce(max(id), 0) FROM tasks")?;
         self.next_message = 1 + max("SELECT coalesce(max(id), 0) FROM outbox")?;
         self.mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
+        self.moved = self.moved()?;
         Ok(())
     }
 
@@ -214,11 +238,11 @@ impl Store {
     }
 
     fn counters(&self) -> Counters {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode)
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode, self.moved.clone())
     }
 
     fn restore(&mut self, before: Counters) {
-        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode) = before;
+        (self.tip, self.next_event, self.next_task, self.next_message, self.epoch, self.mode, self.moved) = before;
     }
 
     /// Marks a point in the turn to which one input's events can be taken back.
@@ -451,6 +475,16 @@ fn check_header(db: &Connection) -> Result<()> {
         return Err(StoreError::Damaged("this is somebody else's database".into()));
     }
     Ok(())
+}
+
+/// Moves all that the WAL holds into the database, so that the next commit begins it anew; whether that could be done.
+///
+/// After a sync that failed, this process's or a dead one's, the system shows what was written and may have forgotten to
+/// write it: later syncs succeed without it. Commits behind such a gap would be lost with the power, however well they
+/// themselves were synced. Moved, all of it is written and synced once more.
+fn empty_log(db: &Connection) -> bool {
+    let busy = db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |r| r.get::<_, i64>(0));
+    busy.is_ok_and(|busy| busy == 0)
 }
 
 /// A newer database says in its `meta` who may still read or write it; one that does not say so is for its equals.
