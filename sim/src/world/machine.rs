@@ -408,26 +408,27 @@ impl Runner for SimRunner {
         true
     }
 
-    fn kill(&self, key: AttemptKey, identity: Identity) -> LocalFuture<'_, ()> {
+    fn kill(&self, key: AttemptKey, identity: Identity, waited_ms: i64) -> LocalFuture<'_, ()> {
         Box::pin(async move {
+            let grace_ms = self.0.0.state.borrow().attempts.get(&key).map_or(0, |a| a.spec.stop_grace_ms);
+            let left = grace_ms.saturating_sub(waited_ms.unsigned_abs());
+            tokio::time::sleep(Duration::from_millis(left)).await;
             loop {
                 self.0.settle();
-                let killed = {
-                    let now = self.0.0.clock.sim_ms();
+                let lives = {
                     let mut state = self.0.0.state.borrow_mut();
-                    let state = &mut *state;
                     match state.attempts.get_mut(&key).filter(|a| a.shim != Shim::Gone && a.identity == identity) {
-                        Some(a) if a.script.is_immortal() => false,
-                        Some(a) => {
-                            a.shim = Shim::Gone;
-                            a.die(now, &mut state.ledger);
+                        // Killed for its shim, which buries it and writes the receipt.
+                        Some(a) if !a.script.is_immortal() => {
+                            a.script.release();
                             true
                         }
-                        None => return,
+                        Some(_) => true,
+                        None => false,
                     }
                 };
-                if killed {
-                    return self.0.0.changed.notify_waiters();
+                if !lives {
+                    return;
                 }
                 self.0.wait(key).await;
             }
