@@ -1,8 +1,14 @@
 //! The database file: its chain, its fence, its schema.
 
 use crate::world::*;
+use mainstay::command::Mode;
+use mainstay::event::{Event, Fact};
+use mainstay::id::Actor;
+use mainstay::ports::Storage;
 use mainstay::real::store::{FileStorage, Store, StoreError, inspect};
 use mainstay::task::State;
+use mainstay_sim::disk::{Disk, Fault, Op, Profile, Survivors};
+use mainstay_sim::vfs::Vfs;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -50,6 +56,58 @@ fn story() -> World {
     w.quiet();
     w.quiet();
     w
+}
+
+/// The database on a simulated disk, with production's settings that matter to a power loss.
+struct OnDisk(Vfs);
+
+impl Storage for OnDisk {
+    fn open(&self) -> Result<Connection, rusqlite::Error> {
+        let db = self.0.open("mainstay.db")?;
+        db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0")?;
+        Ok(db)
+    }
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+    fn keep_room(&self) {}
+}
+
+/// A failed sync can leave pages that the system shows and has forgotten to write; later syncs succeed without them.
+#[test]
+fn what_is_committed_after_a_failed_sync_survives_a_power_loss() {
+    let disk = Disk::new(1, Profile::SMALL_SECTORS);
+    let storage = OnDisk(Vfs::mount(&disk));
+    let event = |mode| Event {
+        task: None,
+        attempt: None,
+        trace: String::new(),
+        actor: Actor::System,
+        fact: Fact::ModeSet { mode },
+    };
+    let commit = |store: &mut Store, mode| {
+        store.begin()?;
+        store.apply(1, &event(mode))?;
+        store.commit()
+    };
+    let mut store = Store::open(&storage).expect("a new database");
+    commit(&mut store, Mode::Supervised).expect("the disk is well");
+    disk.set_faults(Some(Box::new(|op, _, _| (op == Op::Sync).then_some(Fault::SyncDropsWrites))));
+    assert!(commit(&mut store, Mode::Readonly).is_err());
+    disk.set_faults(None);
+    // Killed: closing would tidy up.
+    disk.freeze();
+    drop(store);
+    disk.kill();
+    let mut store = Store::open(&storage).expect("it goes on");
+    assert!(!store.log_is_doubtful());
+    commit(&mut store, Mode::Auto).expect("the disk is well");
+    disk.freeze();
+    drop(store);
+    disk.power_loss(Survivors::Nothing);
+    let store = Store::open(&storage).expect("it comes back");
+    assert_eq!(store.view().expect("readable").mode, Some(Mode::Auto), "what was acknowledged is there");
+    assert_eq!(store.verify(1).expect("readable"), None);
 }
 
 /// What a program of schema 1 can't read an event without, and the kinds that it knows.

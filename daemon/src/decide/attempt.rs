@@ -201,13 +201,13 @@ pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: 
         n => format!("{evidence}; {n} of its processes were still alive and were killed"),
     };
     let idempotent = draft.config.kinds.get(&task.task.kind).is_some_and(|k| k.idempotent);
-    let (cause, outcome, evidence) = if attempt.is_to_be_stopped() {
+    let (cause, outcome) = if attempt.is_to_be_stopped() {
         // It was to be stopped and nothing of it is alive: that much is known.
-        (Cause::Stopped, Outcome::Stopped, evidence)
+        (Cause::Stopped, Outcome::Stopped)
     } else if idempotent && has_budget(draft, task) {
-        (Cause::UnknownWillRetry, Outcome::Unknown, evidence)
+        (Cause::UnknownWillRetry, Outcome::Unknown)
     } else {
-        (Cause::UnknownForGood, Outcome::Unknown, evidence)
+        (Cause::UnknownForGood, Outcome::Unknown)
     };
     close(draft, task, attempt, cause, Closing { outcome, receipt: None, evidence, stop_lost: false });
 }

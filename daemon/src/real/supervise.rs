@@ -211,10 +211,12 @@ impl Supervisor<'_> {
         let _ = kill_process_group(self.main, Signal::CONT);
     }
 
-    /// SIGTERM to everybody who has outlived the main process, each pinned.
+    /// SIGTERM to everybody who has outlived the main process, each pinned. Whoever is on the way out closes its output a
+    /// moment before it is a zombie, and is no stray.
     fn ask_strays(&mut self) {
         let strays = tree();
-        self.strays = self.strays.max(u32::try_from(strays.len()).unwrap_or(u32::MAX));
+        let staying = strays.iter().filter(|s| !process::is_ending(s.pid)).count();
+        self.strays = self.strays.max(u32::try_from(staying).unwrap_or(u32::MAX));
         for pin in strays.iter().filter_map(|s| Pin::open(s.pid, s.start)) {
             pin.signal(Signal::TERM);
             pin.signal(Signal::CONT);

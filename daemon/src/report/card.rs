@@ -1,6 +1,7 @@
 //! One task in a chat: its card, its final report, and the answers about it.
 
 use super::{Text, short, span, who};
+use crate::attempt::Identity;
 use crate::command::Mode;
 use crate::config::Config;
 use crate::decide::gate::{Gate, content_hash, gates, valid_approvals};
@@ -267,15 +268,12 @@ fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow
             "#{id} is past its time limit, and its shim (pid {}) has not written how it ended. It is being stopped.",
             shim.pid
         ),
-        (Some(_), _, _) if attempt.stop_overdue => {
-            let shim = attempt.identity.as_ref().map_or(0, |i| i.pid);
-            format!(
-                "#{id} was to be stopped, and did not end in time. What is alive of it is being killed, and its slot stays \
-                 taken until its shim (pid {shim}) has written how it ended. `pstree -p {shim}` shows what is left, \
-                 attempts/{}/shim.log what the shim lacks. `kill -9 {shim}` gives up knowing the outcome.",
-                attempt.key
-            )
-        }
+        (Some(_), Some(Identity { pid: shim, .. }), _) if attempt.stop_overdue => format!(
+            "#{id} was to be stopped, and did not end in time. What is alive of it is being killed, and its slot stays taken \
+             until its shim (pid {shim}) has written how it ended. `pstree -p {shim}` shows what is left, \
+             attempts/{}/shim.log what the shim lacks. `kill -9 {shim}` gives up knowing the outcome.",
+            attempt.key
+        ),
         (Some(_), _, _) => format!("#{id} is being stopped: it is CANCELED when nothing of it is alive."),
         (None, None, Some(due)) => format!(
             "#{id} could not be started ({} tries); the next try is in {}.",

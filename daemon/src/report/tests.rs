@@ -122,6 +122,10 @@ fn every_state_of_a_task_reads_as_reviewed() {
         ("running", running(|a| a.progress = Some(r#"{"step":"linking","percent":40}"#.into()))),
         ("stopping", running(|a| a.stop_by = Some(Actor::User(7)))),
         ("past its limit", running(|a| a.stop_by = Some(Actor::System))),
+        (
+            "stopped while its start hangs",
+            running(|a| (a.stop_by, a.stop_overdue, a.identity) = (Some(Actor::User(7)), true, None)),
+        ),
         ("can't be stopped", running(|a| (a.stop_by, a.stop_overdue) = (Some(Actor::User(7)), true))),
         ("succeeded", ended(State::Succeeded, Outcome::Success, "")),
         ("failed", failed),

@@ -131,6 +131,9 @@ impl Store {
         store.read_counters()?;
         store.check_tail()?;
         store.log_is_doubtful = !empty_log(&store.db);
+        if store.log_is_doubtful {
+            tracing::warn!("the database's log could not be emptied: somebody reads the database, or the disk is full");
+        }
         Ok(store)
     }
 
