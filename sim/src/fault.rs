@@ -1,7 +1,7 @@
 //! Everything that can go wrong: its name in scenario files, its numbers, how it is brought about and healed, and how
 //! chance draws it. A new fault is added here and nowhere else.
 
-use crate::botapi::{self, Methods, Method, Millis, Quota, Rule};
+use crate::botapi::{self, Method, Methods, Millis, Quota, Rule};
 use crate::disk::{self, Op, Survivors};
 use crate::scenario::Span;
 use crate::world::World;

@@ -139,6 +139,8 @@ pub struct Asked {
     pub resumed: Vec<i64>,
     /// When somebody wanted it stopped.
     pub stopped: Option<i64>,
+    /// Somebody has said `/resume` before it was approved.
+    pub pushed: bool,
 }
 
 /// The button under a command that was read late.
@@ -173,6 +175,7 @@ impl People {
             approved: Vec::new(),
             resumed: Vec::new(),
             stopped: None,
+            pushed: false,
         };
         People {
             rng: fastrand::Rng::with_seed(seed),
@@ -290,8 +293,12 @@ impl People {
                 }
                 let key = (who, chat, seen.id, data.clone());
                 if habits.pushes && habits.user == requester && button.label.contains("Approve") {
-                    let text = self.jobs[n].tasks.last().map(|task| format!("/resume {task}"));
-                    self.says.extend(text.filter(|_| !self.pressed.contains_key(&key)).map(|text| (who, n, text)));
+                    // Once a job: nobody writes the same at every look.
+                    let task = self.jobs[n].tasks.last().filter(|_| !self.jobs[n].pushed);
+                    if let Some(task) = task {
+                        self.says.push((who, n, format!("/resume {task}")));
+                        self.jobs[n].pushed = true;
+                    }
                 }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
                 let lately = self.pressed.get(&key).is_some_and(|at| now - at < habits.patience_ms);

@@ -100,12 +100,9 @@ fn record_is_whole(s: &Settled<'_>) -> Result<(), String> {
     if let Some(seq) = s.store.verify(1).map_err(|error| error.to_string())? {
         return Err(format!("the chain breaks at event {seq}"));
     }
-    let violation = s.events.iter().find_map(|e| match &e.fact {
-        Fact::Violation { what } => Some(what.clone()),
-        _ => None,
-    });
-    if let Some(what) = violation {
-        return Err(format!("a violation on record: {what}"));
+    let violation = s.events.iter().find(|e| matches!(e.fact, Fact::Violation { .. }));
+    if let Some(event) = violation {
+        return Err(format!("a violation on record: {:?}", event.fact));
     }
     struct Elsewhere;
     impl mainstay::ports::Storage for Elsewhere {
@@ -154,7 +151,10 @@ fn no_twins(s: &Settled<'_>) -> Result<(), String> {
         // A shim that lived to the end of its task leaves a receipt; without, nobody knows how far it came.
         let unknown = before.end.is_none();
         if unknown && kind.is_some_and(|kind| !kind.idempotent) {
-            return Err(format!("attempt {} began although nobody can know what {} did by {ended} ms", entry.key, before.key));
+            return Err(format!(
+                "attempt {} began although nobody can know what {} did by {ended} ms",
+                entry.key, before.key
+            ));
         }
     }
     Ok(())
@@ -195,7 +195,12 @@ fn nothing_lost(s: &Settled<'_>) -> Result<(), String> {
             return Err(format!("job {} was asked for and never answered", n + 1));
         }
         if asked.tasks.len() > asked.messages.len().max(1) {
-            return Err(format!("job {} was asked for {} time(s) and became {:?}", n + 1, asked.messages.len(), asked.tasks));
+            return Err(format!(
+                "job {} was asked for {} time(s) and became {:?}",
+                n + 1,
+                asked.messages.len(),
+                asked.tasks
+            ));
         }
     }
     Ok(())
@@ -268,13 +273,16 @@ fn ends_are_reported(s: &Settled<'_>) -> Result<(), String> {
                 let plain = text.strip_prefix(MARK).unwrap_or(text);
                 marks.iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(*task)
             };
-            let reports: Vec<&str> = said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
+            let reports: Vec<&str> =
+                said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
             let unmarked = reports.iter().filter(|text| !text.starts_with(MARK)).count();
             if reports.is_empty() {
                 return Err(format!("task {task} is {state} and nobody was told"));
             }
             if unmarked > 1 {
-                return Err(format!("task {task} was reported {unmarked} times, and not said to be a repeat: {reports:?}"));
+                return Err(format!(
+                    "task {task} was reported {unmarked} times, and not said to be a repeat: {reports:?}"
+                ));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
 
+use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
 use crate::property::{Broken, Settled};
-use crate::scenario::{Job, Moment, Planned, Scenario, Span, Via};
+use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
-use crate::botapi::Millis;
 use mainstay::exit::ExitCode;
 use mainstay::real::store::Store;
 use std::time::Duration;
@@ -33,31 +33,38 @@ pub struct Verdict {
     pub timeline: Vec<(i64, String)>,
 }
 
-/// Runs a scenario with a seed.
+/// Runs a scenario with a seed: what chance makes of it, played.
 pub fn run(scenario: &Scenario, seed: u64) -> Verdict {
-    // One stream of chance for each part: people, faults, world.
-    let mut seeds = fastrand::Rng::with_seed(seed);
-    let mut plan = fastrand::Rng::with_seed(seeds.u64(..));
-    let (jobs, faults) = resolve(scenario, &mut plan);
-    let people = People::new(seeds.u64(..), jobs);
-    let config = people::config();
-    let sectors = if plan.bool() { Profile::SMALL_SECTORS } else { Profile::LARGE_SECTORS };
-    let make = Make { seed: seeds.u64(..), tick: Duration::from_millis(scenario.tick.0), disk: sectors, config };
-    let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
-    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
-    let broken = run.live(scenario).or_else(|| run.judge());
-    run.verdict(seed, broken)
+    play(&resolve(scenario, seed), seed)
 }
 
-/// What a scenario and a seed come to: jobs, and faults with their times.
-pub fn resolve(scenario: &Scenario, rng: &mut fastrand::Rng) -> (Vec<Job>, Vec<Planned>) {
-    let (mut jobs, mut faults) = (scenario.jobs.clone(), scenario.faults.clone());
+/// Seeds for the parts of a run, one each, so that what one part draws does not shift another's chance.
+struct Seeds {
+    plan: u64,
+    people: u64,
+    world: u64,
+}
+
+impl Seeds {
+    fn of(seed: u64) -> Seeds {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..) }
+    }
+}
+
+/// What a scenario and a seed come to: a scenario in which nothing is left to chance but how people and the network behave.
+/// Played with the same seed it is the same run, and it stays so when other chances are drawn one day.
+pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
+    let mut rng = fastrand::Rng::with_seed(Seeds::of(seed).plan);
+    let mut resolved = Scenario { seed: Some(seed), swarm: None, ..scenario.clone() };
+    let sectors = if rng.bool() { Sectors::Small } else { Sectors::Large };
+    resolved.sectors.get_or_insert(sectors);
     if let Some(swarm) = &scenario.swarm {
         let names = people::names();
         for _ in 0..rng.u32(swarm.jobs.0..=swarm.jobs.1) {
-            jobs.push(draw_job(rng, &names, scenario.lasts));
+            resolved.jobs.push(draw_job(&mut rng, &names, scenario.lasts));
         }
-        jobs.sort_by_key(|job| job.at);
+        resolved.jobs.sort_by_key(|job| job.at);
         // A seed draws which kinds of fault there are at all: rare kinds would else never meet undisturbed.
         let mut among: Vec<usize> = (0..Fault::KINDS).filter(|_| rng.u32(..3) == 0).collect();
         if among.is_empty() {
@@ -65,10 +72,30 @@ pub fn resolve(scenario: &Scenario, rng: &mut fastrand::Rng) -> (Vec<Job>, Vec<P
         }
         for _ in 0..rng.u32(0..=swarm.faults) {
             let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
-            faults.push(Planned { at, when: None, fault: Fault::draw(rng, &among) });
+            resolved.faults.push(Planned { at, when: None, fault: Fault::draw(&mut rng, &among) });
         }
     }
-    (jobs, faults)
+    resolved
+}
+
+/// Plays what [`resolve`] made.
+pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
+    let seeds = Seeds::of(seed);
+    let people = People::new(seeds.people, resolved.jobs.clone());
+    let make = Make {
+        seed: seeds.world,
+        tick: Duration::from_millis(resolved.tick.0),
+        disk: match resolved.sectors {
+            Some(Sectors::Large) => Profile::LARGE_SECTORS,
+            Some(Sectors::Small) | None => Profile::SMALL_SECTORS,
+        },
+        config: people::config(),
+    };
+    let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    let faults = resolved.faults.clone();
+    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
+    let broken = run.live(resolved).or_else(|| run.judge());
+    run.verdict(seed, broken)
 }
 
 fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
@@ -146,7 +173,8 @@ impl Run {
         {
             return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
         }
-        self.timeline.push((now, format!("the daemon ended: {}", ended.map_or_else(|e| e.to_string(), |()| "as told".into()))));
+        self.timeline
+            .push((now, format!("the daemon ended: {}", ended.map_or_else(|e| e.to_string(), |()| "as told".into()))));
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
@@ -248,10 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn some_seeds_of_a_swarm() {
-        for seed in 0..20 {
-            let verdict = run(&swarm(), seed);
-            eprintln!("{verdict:?}");
-        }
+    fn what_a_seed_comes_to_can_be_written_down_and_played_again() {
+        let resolved = resolve(&swarm(), 3);
+        let text = toml::to_string(&resolved).expect("a scenario can be written");
+        let again = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(again, resolved, "{text}");
+        // One run a process would be needed for the same bytes of SQLite; the machine's part is the same in any.
+        let (first, second) = (run(&swarm(), 3), play(&again, 3));
+        assert_eq!((first.broken, second.broken), (None, None));
+        assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
     }
 }

@@ -24,6 +24,12 @@ pub struct Scenario {
     /// How finely the network's time passes; finer is slower.
     #[serde(default = "tick")]
     pub tick: Span,
+    /// The seed it is run with when none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The disk; by chance when none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sectors: Option<Sectors>,
     /// What is asked for, in order: the first is job 1.
     #[serde(default, rename = "job", skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<Job>,
@@ -33,6 +39,16 @@ pub struct Scenario {
     /// Jobs and faults by chance, besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swarm: Option<Swarm>,
+}
+
+/// What a disk writes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sectors {
+    /// 512 bytes, as older drives do.
+    Small,
+    /// 4 KiB, as newer ones do.
+    Large,
 }
 
 /// Something that a person asks for.
@@ -147,7 +163,9 @@ impl Scenario {
             let job = match planned.when {
                 Some(Moment::Runs(job) | Moment::Ended(job) | Moment::Shown(job)) => job,
                 None if planned.at.is_some() => continue,
-                None => return complain(format!("fault {}: say when: `at = \"10s\"` or `when = \"job 1 runs\"`", n + 1)),
+                None => {
+                    return complain(format!("fault {}: say when: `at = \"10s\"` or `when = \"job 1 runs\"`", n + 1));
+                }
             };
             if job == 0 || (scenario.swarm.is_none() && job > scenario.jobs.len()) {
                 return complain(format!("fault {}: there is no job {job}; the first [[job]] is job 1", n + 1));
@@ -188,7 +206,7 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-        match units.into_iter().find(|(size, _)| self.0 > 0 && self.0 % size == 0) {
+        match units.into_iter().find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size)) {
             Some((size, name)) => write!(f, "{}{name}", self.0 / size),
             None => write!(f, "{}ms", self.0),
         }

@@ -44,9 +44,9 @@ enum Task {
 struct One {
     /// The scenario file
     scenario: PathBuf,
-    /// All chance follows from it
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// All chance follows from it; the scenario's own, or 0, when not given
+    #[arg(long)]
+    seed: Option<u64>,
     /// One JSON line instead of words
     #[arg(long)]
     json: bool,
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 fn run_one(one: &One) -> Result<ExitCode, String> {
     let scenario = Scenario::read(&one.scenario)?;
     let began = Instant::now();
-    let verdict = run(&scenario, one.seed);
+    let verdict = run(&scenario, one.seed.or(scenario.seed).unwrap_or(0));
     if one.trace {
         for (at, what) in &verdict.timeline {
             println!("{:>9.3} s  {what}", *at as f64 / 1_000.0);

@@ -58,10 +58,7 @@ impl Clock {
     /// Both clocks of the machine.
     pub fn now(&self) -> Instants {
         let sim_ms = self.sim_ms();
-        Instants {
-            wall_ms: EPOCH_MS + sim_ms + self.0.skew_ms.get(),
-            boot_ms: sim_ms - self.0.booted_at_ms.get(),
-        }
+        Instants { wall_ms: EPOCH_MS + sim_ms + self.0.skew_ms.get(), boot_ms: sim_ms - self.0.booted_at_ms.get() }
     }
 
     /// The wall clock of the world outside, which nobody sets wrong: that of people and of Telegram, ms since 1970.

@@ -11,9 +11,9 @@ pub mod script;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{BotId, Millis, World as Telegram};
+use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
 use crate::scenario::Span;
-use crate::disk::{Disk, Profile, Survivors};
 use crate::vfs::{Vfs, seed_sqlite};
 use clock::{Clock, EPOCH_MS, SimTime};
 use desk::Desk;

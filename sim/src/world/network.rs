@@ -74,7 +74,8 @@ async fn exchange(stream: TcpStream, post: Post) -> Result<(u16, Vec<u8>), Strin
     let request = form(post);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     let answer = async {
-        let response: Response<hyper::body::Incoming> = sender.send_request(request).await.map_err(|e| e.to_string())?;
+        let response: Response<hyper::body::Incoming> =
+            sender.send_request(request).await.map_err(|e| e.to_string())?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), answer_max).collect().await.map_err(|e| e.to_string())?;
         Ok((status, body.to_bytes().to_vec()))

@@ -28,12 +28,8 @@ pub struct Script {
 impl Script {
     /// Reads a prompt. What is no word of the table says nothing; numbers that are none are the usual ones.
     pub fn read(prompt: &str) -> Script {
-        let mut script = Script {
-            end: Some((USUAL_MS, End::Exited(0))),
-            progress: Vec::new(),
-            stubborn_ms: 0,
-            immortal: false,
-        };
+        let mut script =
+            Script { end: Some((USUAL_MS, End::Exited(0))), progress: Vec::new(), stubborn_ms: 0, immortal: false };
         for word in prompt.split_whitespace() {
             let (what, at) = word.split_once('@').unwrap_or((word, ""));
             let at = at.parse().unwrap_or(USUAL_MS);

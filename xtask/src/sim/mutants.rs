@@ -44,7 +44,9 @@ impl Mutant {
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         match text.matches(&self.old).count() {
             1 => Ok(text.replacen(&self.old, &self.new, 1)),
-            n => Err(format!("mutant {}: its text occurs {n} times in {}, and has to occur once", self.name, self.file)),
+            n => {
+                Err(format!("mutant {}: its text occurs {n} times in {}, and has to occur once", self.name, self.file))
+            }
         }
     }
 }
