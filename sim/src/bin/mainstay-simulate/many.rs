@@ -1,117 +1,37 @@
-//! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
+//! Many seeds of a scenario, by several processes.
 
-use clap::{Args, Parser, Subcommand};
-use mainstay_sim::run::{Verdict, run};
+use crate::{BROKEN, UNSTEADY, line};
+use clap::Args;
+use mainstay_sim::run::run;
 use mainstay_sim::scenario::Scenario;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-/// A property did not hold.
-const BROKEN: u8 = 1;
-/// The scenario can't be read, or the command line.
-const USAGE: u8 = 2;
-/// The same seed did not do the same.
-const UNSTEADY: u8 = 3;
-
-const EXAMPLES: &str = "\
-Examples:
-  mainstay-simulate run scenarios/restart-during-running.toml --seed 7
-  mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
-  mainstay-simulate meta scenarios/swarm.toml --seeds 20
-
-Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
-
-#[derive(Parser)]
-#[command(version, about = "Runs the daemon in a simulated world", after_help = EXAMPLES)]
-struct Cli {
-    #[command(subcommand)]
-    command: Task,
-}
-
-#[derive(Subcommand)]
-enum Task {
-    /// One run of a scenario
-    Run(One),
-    /// Many seeds of a scenario; failing ones are named at the end
-    Sweep(Many),
-    /// Each seed twice, in two processes: they must do the same
-    Meta(Many),
-}
-
 #[derive(Args)]
-struct One {
+pub(crate) struct Many {
     /// The scenario file
-    scenario: PathBuf,
-    /// All chance follows from it; the scenario's own, or 0, when not given
-    #[arg(long)]
-    seed: Option<u64>,
-    /// One JSON line instead of words
-    #[arg(long)]
-    json: bool,
-    /// What went wrong and when
-    #[arg(long)]
-    trace: bool,
-}
-
-#[derive(Args)]
-struct Many {
-    /// The scenario file
-    scenario: PathBuf,
+    pub(crate) scenario: PathBuf,
     /// How many seeds
     #[arg(long, default_value_t = 100)]
-    seeds: u64,
+    pub(crate) seeds: u64,
     /// The first of them
     #[arg(long, default_value_t = 0)]
-    from: u64,
+    pub(crate) from: u64,
     /// Processes at once; as many as there are cores when not given
     #[arg(long)]
-    jobs: Option<u64>,
+    pub(crate) jobs: Option<u64>,
     /// Every so manieth seed: what a sweep gives to its processes
     #[arg(long, default_value_t = 1, hide = true)]
-    step: u64,
+    pub(crate) step: u64,
     /// One JSON line a seed
     #[arg(long)]
-    json: bool,
-}
-
-fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Task::Run(one) => run_one(&one),
-        Task::Sweep(many) if many.json => run_many(&many),
-        Task::Sweep(many) => sweep(&many),
-        Task::Meta(many) => meta(&many),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        ExitCode::from(USAGE)
-    })
-}
-
-fn run_one(one: &One) -> Result<ExitCode, String> {
-    let scenario = Scenario::read(&one.scenario)?;
-    let began = Instant::now();
-    let verdict = run(&scenario, one.seed.or(scenario.seed).unwrap_or(0));
-    if one.trace {
-        for (at, what) in &verdict.timeline {
-            println!("{:>9.3} s  {what}", *at as f64 / 1_000.0);
-        }
-    }
-    if one.json {
-        println!("{}", line(&verdict));
-    } else {
-        println!("{}", words(&verdict));
-        let seconds = began.elapsed().as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "for people")]
-        let times = verdict.simulated_ms as f64 / 1_000.0 / seconds;
-        println!("{:.2} s, {times:.0} times as fast as it would be; digest {:016x}", seconds, verdict.digest);
-    }
-    Ok(ExitCode::from(if verdict.broken.is_some() { BROKEN } else { 0 }))
+    pub(crate) json: bool,
 }
 
 /// The share of one process of a sweep: a JSON line for each seed.
-fn run_many(many: &Many) -> Result<ExitCode, String> {
+pub(crate) fn run_many(many: &Many) -> Result<ExitCode, String> {
     let scenario = Scenario::read(&many.scenario)?;
     let mut out = std::io::stdout().lock();
     for seed in (many.from..many.from + many.seeds).step_by(usize::try_from(many.step).unwrap_or(1)) {
@@ -127,7 +47,7 @@ fn run_many(many: &Many) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn sweep(many: &Many) -> Result<ExitCode, String> {
+pub(crate) fn sweep(many: &Many) -> Result<ExitCode, String> {
     let began = Instant::now();
     let found = all(many)?;
     let broken: Vec<_> = found.iter().filter(|one| !one["broken"].is_null()).collect();
@@ -148,7 +68,7 @@ fn sweep(many: &Many) -> Result<ExitCode, String> {
     Ok(ExitCode::from(BROKEN))
 }
 
-fn meta(many: &Many) -> Result<ExitCode, String> {
+pub(crate) fn meta(many: &Many) -> Result<ExitCode, String> {
     let (first, second) = (all(many)?, all(many)?);
     let differs = first.iter().zip(&second).find(|(a, b)| a != b);
     match differs {
@@ -213,28 +133,4 @@ fn all(many: &Many) -> Result<Vec<serde_json::Value>, String> {
     }
     found.sort_by_key(|one| one["seed"].as_u64());
     Ok(found)
-}
-
-fn line(verdict: &Verdict) -> String {
-    serde_json::json!({
-        "seed": verdict.seed,
-        "broken": verdict.broken.as_ref().map(|b| b.property),
-        "how": verdict.broken.as_ref().map(|b| &b.how),
-        "at_ms": verdict.broken.as_ref().map(|b| b.at_ms),
-        "digest": format!("{:016x}", verdict.digest),
-        "jobs": verdict.jobs,
-        "faults": verdict.faults,
-        "ran": verdict.ran,
-        "simulated_ms": verdict.simulated_ms,
-    })
-    .to_string()
-}
-
-fn words(verdict: &Verdict) -> String {
-    let Verdict { seed, jobs, faults, ran, .. } = verdict;
-    let what = format!("seed {seed}: {jobs} jobs, {faults} faults, {ran} programs started");
-    match &verdict.broken {
-        None => format!("{what}: everything held"),
-        Some(broken) => format!("{what}\nBROKEN: {}: {}", broken.property, broken.how),
-    }
 }
