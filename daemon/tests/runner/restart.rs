@@ -116,6 +116,9 @@ async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
         (9, "cd /; rm -rf $OLDPWD/..; touch ${OLDPWD%/work}"),
         (10, "chmod -R a-w .."),
         (11, "ln -s /dev/null ../receipt.json; rm ../receipt.tmp; ln -s /dev/null ../receipt.tmp"),
+        (12, "mv ../receipt.tmp ../receipt.json"),
+        (13, "ln ../receipt.tmp ../receipt.json"),
+        (14, "rm ../receipt.tmp; mkdir -p ../receipt.tmp/x ../receipt.json/y"),
     ] {
         let receipt = run(&machine.runner(), script(task, &format!("{vandalism}; exit 7"))).await;
         assert_eq!((receipt.end, receipt.cause), (End::Exited(7), EndCause::Itself), "{vandalism}");
