@@ -193,6 +193,32 @@ fn an_attempt_that_never_comes_as_far_as_running_is_given_up() {
 }
 
 #[test]
+fn what_is_known_never_to_have_run_is_started_also_after_a_power_loss() {
+    for calls in 0..40 {
+        let mut w = World::new();
+        let id = w.approved("build", "exit:0@60000");
+        w.machine.borrow_mut().hold_starts = true;
+        w.say(OLGA, &format!("/resume {id}"));
+        w.restart();
+        w.machine.borrow_mut().hold_starts = false;
+        w.restart();
+        // Somewhere between its second start and its "go".
+        w.kill_in(calls);
+        w.advance(2 * policy::START_RETRY_MS);
+        w.kill();
+        let has_run = w.ran(id, 1) > 0;
+        w.start();
+        w.advance(policy::START_RETRY_MS / 2);
+        w.power_loss(60_000);
+        w.start();
+        w.advance(120_000);
+        let known = if has_run { State::Failed } else { State::Succeeded };
+        assert_eq!((w.state(id), w.ran(id, 1)), (known, 1), "{calls}");
+        w.check_settled();
+    }
+}
+
+#[test]
 fn a_stop_that_lost_to_a_success_says_so() {
     let mut w = World::new();
     let id = w.run_task("build", "exit:0@5000 stubborn:9000");

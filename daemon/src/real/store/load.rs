@@ -198,6 +198,15 @@ impl Store {
         self.many("SELECT chat FROM chats WHERE chat > 0 AND NOT parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
+    /// Whether a private chat is one of [`Store::reachable`].
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn reaches(&self, chat: i64) -> Result<bool> {
+        let found = self.one("SELECT 1 FROM chats WHERE chat = ?1 AND NOT parked", [chat], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
     fn list(&self, limit: u32, state: Option<State>) -> Result<Vec<TaskRow>> {
         match state {
             None => self.many(&format!("SELECT {TASK} FROM tasks ORDER BY id DESC LIMIT ?1"), [limit], task),
