@@ -106,9 +106,11 @@ fn a_task_whose_shim_does_not_do_it_is_killed_by_the_daemon() {
     assert_eq!(w.state(stopped), State::Running, "its shim has its time");
     let why = w.cli(&format!("why {stopped}")).text;
     assert!(why.contains("is being stopped"), "{why}");
-    w.advance(60_000);
+    // Grace and alarm have passed: it is not given another grace.
+    w.advance(6_000);
     assert_eq!((w.state(stopped), w.task(stopped).task.outcome), (State::Canceled, Some(Outcome::Stopped)));
     assert_eq!(w.count(|f| matches!(f, Fact::StopOverdue {})), 1);
+    w.quiet();
     w.check_settled();
 }
 

@@ -468,6 +468,10 @@ impl Runner for LocalRunner {
             folder::make_writable(&from);
             moved = fs::rename(&from, &to);
         }
+        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::DirectoryNotEmpty) {
+            // A shim whose folder was gone made another for its receipt, after what was left had been archived.
+            moved = fs::rename(&from, to.join("late"));
+        }
         match moved {
             Err(e) if e.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),
             other => other.map_err(|e| format!("archive attempt {key}: {e}")),

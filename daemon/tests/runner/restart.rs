@@ -123,6 +123,10 @@ async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
         let receipt = run(&machine.runner(), script(task, &format!("{vandalism}; exit 7"))).await;
         assert_eq!((receipt.end, receipt.cause), (End::Exited(7), EndCause::Itself), "{vandalism}");
         machine.runner().archive(key(task)).unwrap_or_else(|error| panic!("{vandalism}: {error}"));
+        // What came too late for that is put with it.
+        std::fs::create_dir(machine.attempt(key(task))).expect("made");
+        machine.runner().archive(key(task)).unwrap_or_else(|error| panic!("{vandalism}, late: {error}"));
+        assert_eq!(machine.runner().scan(), Ok(Vec::new()), "{vandalism}");
     }
 }
 
