@@ -217,6 +217,11 @@ impl Disk {
         self.0.borrow_mut().fault = plan;
     }
 
+    /// Whether any fault is planned.
+    pub fn has_faults(&self) -> bool {
+        self.0.borrow().fault.is_some()
+    }
+
     /// Whether it only says that it synced.
     pub fn set_lies(&self, lies: bool) {
         self.0.borrow_mut().lies = lies;

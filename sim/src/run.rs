@@ -4,7 +4,7 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
-use crate::property::{Broken, Settled};
+use crate::property::{Broken, Evidence, Outages, Part, judge};
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -93,7 +93,15 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     };
     let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
     let faults = resolved.faults.clone();
-    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
+    let mut run = Run {
+        world,
+        people,
+        faults,
+        healing: Vec::new(),
+        struck: 0,
+        outages: Outages::default(),
+        timeline: Vec::new(),
+    };
     let broken = run.live(resolved).or_else(|| run.judge());
     run.verdict(seed, broken)
 }
@@ -131,6 +139,7 @@ struct Run {
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
     struck: usize,
+    outages: Outages,
     timeline: Vec<(i64, String)>,
 }
 
@@ -164,6 +173,9 @@ impl Run {
         for (_, heal) in due {
             heal.heal(&mut self.world);
             self.timeline.push((now, format!("healed: {heal:?}")));
+        }
+        for part in Part::ALL {
+            self.outages.note(part, now, self.world.is_out(part));
         }
         self.people.act(&mut self.world);
         let ended = self.world.step()?;
@@ -241,8 +253,8 @@ impl Run {
             Err(error) => return Some(broken(error.to_string())),
         };
         let config = people::config();
-        match Settled::new(&self.world, &self.people, &config, &store) {
-            Ok(settled) => settled.judge(),
+        match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
+            Ok(evidence) => judge(&evidence),
             Err(error) => Some(broken(error)),
         }
     }
