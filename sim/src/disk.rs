@@ -234,6 +234,17 @@ impl Disk {
 
     // ------------------------------------------------------------------------------------------ looking at it
 
+    /// Another disk with the content that a process of the machine sees now; without its faults.
+    pub fn copy(&self) -> Disk {
+        let copy = Disk::new(0, Profile { capacity: None, ..self.profile() });
+        {
+            let (from, mut to) = (self.0.borrow(), copy.0.borrow_mut());
+            to.files = from.files.iter().map(|file| File { cache: file.cache.clone(), ..File::default() }).collect();
+            to.names.clone_from(&from.names);
+        }
+        copy
+    }
+
     /// Operations so far that change something: a cut at `ops() + 1` strikes the next one.
     pub fn ops(&self) -> u64 {
         self.0.borrow().ops

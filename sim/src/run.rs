@@ -4,7 +4,7 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
-use crate::property::{Broken, Evidence, Outages, Part, judge};
+use crate::property::{Broken, Evidence, Outages, Part, all_events, judge, told};
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -100,6 +100,7 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
         healing: Vec::new(),
         struck: 0,
         outages: Outages::default(),
+        lived: false,
         timeline: Vec::new(),
     };
     let broken = run.live(resolved).or_else(|| run.judge());
@@ -140,6 +141,8 @@ struct Run {
     healing: Vec<(i64, Heal)>,
     struck: usize,
     outages: Outages,
+    /// A daemon has been up since the last look at what a dead one left.
+    lived: bool,
     timeline: Vec<(i64, String)>,
 }
 
@@ -177,6 +180,9 @@ impl Run {
         for part in Part::ALL {
             self.outages.note(part, now, self.world.is_out(part));
         }
+        if let Err(broken) = self.look_at_what_is_left() {
+            return Some(broken);
+        }
         self.people.act(&mut self.world);
         let ended = self.world.step()?;
         let now = self.world.now();
@@ -190,6 +196,22 @@ impl Run {
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
+    }
+
+    /// Once a daemon or the machine has died: the disk must have what people were told.
+    fn look_at_what_is_left(&mut self) -> Result<(), Broken> {
+        let up = self.world.is_up();
+        if up || !std::mem::replace(&mut self.lived, up) {
+            self.lived |= up;
+            return Ok(());
+        }
+        let at_ms = self.world.now();
+        let broken = |how: String| Broken { property: told::NAME, at_ms, how };
+        // A copy: who looks must not change what the next daemon finds.
+        let left = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
+        let store = Store::open_to_read(left.1).map_err(|error| broken(error.to_string()))?;
+        let events = all_events(&store).map_err(broken)?;
+        told::check(&self.world.telegram, &people::chats(), &self.people.jobs, &events, at_ms)
     }
 
     /// What is due strikes.

@@ -2,8 +2,10 @@
 
 use super::Evidence;
 use crate::botapi::ChatId;
-use crate::people::{STRANGER, job_of, task_of};
+use crate::people::{MEDDLING, STRANGER, job_of, task_of};
 use crate::scenario::Via;
+use mainstay::event::{Fact, Recorded};
+use mainstay::id::Actor;
 use mainstay::task::{Outcome, State};
 use std::collections::BTreeMap;
 
@@ -18,14 +20,6 @@ pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
         let unanswered = asked.acknowledged.is_none() && asked.job.via != Via::Cli;
         if late && unanswered {
             return Err(format!("job {} was asked for and never answered", n + 1));
-        }
-        if asked.tasks.len() > asked.messages.len().max(1) {
-            return Err(format!(
-                "job {} was asked for {} time(s) and became {:?}",
-                n + 1,
-                asked.messages.len(),
-                asked.tasks
-            ));
         }
     }
     Ok(())
@@ -100,10 +94,12 @@ pub(super) fn ends_are_reported(e: &Evidence<'_>) -> Result<(), String> {
             let reports: Vec<&str> =
                 said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
             let unmarked = reports.iter().filter(|text| !text.starts_with(MARK)).count();
-            if reports.is_empty() {
-                return Err(format!("task {task} is {state} and nobody was told"));
+            if !reports.iter().any(|text| text.contains(state.name())) {
+                return Err(format!("task {task} is {state} and nobody was told; reports are {reports:?}"));
             }
-            if unmarked > 1 {
+            // Taken back from its end, it comes to another.
+            let ends = 1 + asked.recovered.iter().filter(|p| p.task == Some(*task)).count();
+            if unmarked > ends {
                 return Err(format!(
                     "task {task} was reported {unmarked} times, and not said to be a repeat: {reports:?}"
                 ));
@@ -113,10 +109,49 @@ pub(super) fn ends_are_reported(e: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
+pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
+    // A later message stands for the earlier ones of its chat.
+    let mut cards: BTreeMap<(ChatId, i64), String> = BTreeMap::new();
+    for (chat, text) in e.said() {
+        let plain = text.strip_prefix(MARK).unwrap_or(&text);
+        if let Some(task) = task_of(plain).filter(|task| plain.starts_with(&format!("#{task} "))) {
+            if plain.lines().next().is_some_and(|line| line.contains(" · ")) {
+                cards.insert((chat, task), plain.to_owned());
+            }
+        }
+    }
+    for asked in e.asked {
+        for task in &asked.tasks {
+            let (state, _) = e.state(*task)?;
+            let wrong = cards.iter().find(|((_, of), text)| of == task && !text.contains(state.name()));
+            if let Some(((ChatId(chat), _), text)) = wrong.filter(|_| state.is_terminal()) {
+                return Err(format!("task {task} is {state}, and its card in chat {chat} says {text:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What stands before a message that may have arrived before.
 const MARK: &str = "(possible repeat) ";
 
-pub(super) fn strangers_hear_nothing(e: &Evidence<'_>) -> Result<(), String> {
+pub(super) fn strangers_do_nothing(e: &Evidence<'_>) -> Result<(), String> {
     let screen = e.telegram.look(|t| t.screen(ChatId(STRANGER.0)));
-    screen.messages.iter().find(|m| m.is_bot).map_or(Ok(()), |m| Err(format!("a stranger was told {:?}", m.text)))
+    if let Some(message) = screen.messages.iter().find(|m| m.is_bot) {
+        return Err(format!("a stranger was told {:?}", message.text));
+    }
+    if let Some(ran) = e.ledger.iter().find(|ran| ran.prompt.contains(MEDDLING)) {
+        return Err(format!("attempt {} ran for a stranger", ran.key));
+    }
+    let theirs = e.events.iter().filter(|event| event.actor == Actor::User(STRANGER.0));
+    let passed = |event: &&Recorded| matches!(event.fact, Fact::PassedOver { .. });
+    if let Some(event) = theirs.filter(|event| !passed(event)).next() {
+        return Err(format!("a stranger is on record as who did something: event {}, {:?}", event.seq, event.fact));
+    }
+    let asked_for =
+        |event: &&Recorded| matches!(&event.fact, Fact::Requested { prompt, .. } if prompt.contains(MEDDLING));
+    match e.events.iter().find(asked_for) {
+        Some(event) => Err(format!("a stranger's wish is task {:?}", event.task)),
+        None => Ok(()),
+    }
 }

@@ -278,6 +278,17 @@ impl World {
         });
     }
 
+    /// The database as it now lies on the disk, in a copy: to be looked at without a trace. The copy lives as long as its
+    /// first part.
+    ///
+    /// # Errors
+    /// What SQLite says of the disk.
+    pub fn left_on_disk(&self) -> Result<(Vfs, rusqlite::Connection), rusqlite::Error> {
+        let vfs = Vfs::mount(&self.disk.copy());
+        let db = vfs.open(DATABASE)?;
+        Ok((vfs, db))
+    }
+
     /// A connection on the database as a process of the machine would have it.
     ///
     /// # Errors
