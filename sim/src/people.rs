@@ -231,11 +231,17 @@ impl People {
             let asked = &mut self.jobs[n];
             let habits = habits_of(&asked.job.by);
             let first = asked.at.is_none() && asked.job.at.ms() <= now;
-            // Impatience: asked again, once, because nothing came back.
-            let again = asked.acknowledged.is_none()
-                && asked.messages.len() == 1
-                && asked.at.is_some_and(|at| now == at + 10_000)
-                && self.rng.u32(..100) < habits.repeats;
+            // Impatience: asked again, once, because nothing came back. A client of the command line goes on until it is answered,
+            // under the same key.
+            let waited = asked.at.map_or(0, |at| now - at);
+            let unanswered = asked.acknowledged.is_none() && !first;
+            let again = match asked.job.via {
+                Via::Cli => unanswered && waited > 0 && waited % 10_000 == 0,
+                Via::Group | Via::Private => {
+                    let impatient = unanswered && asked.messages.len() == 1 && waited == 10_000;
+                    impatient && self.rng.u32(..100) < habits.repeats
+                }
+            };
             if !first && !again {
                 continue;
             }

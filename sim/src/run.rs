@@ -4,7 +4,7 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
-use crate::property::{Broken, Evidence, Outages, Part, all_events, judge, told};
+use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -208,10 +208,10 @@ impl Run {
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: told::NAME, at_ms, how };
         // A copy: who looks must not change what the next daemon finds.
-        let left = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
-        let store = Store::open_to_read(left.1).map_err(|error| broken(error.to_string()))?;
-        let events = all_events(&store).map_err(broken)?;
-        told::check(&self.world.telegram, &people::chats(), &self.people.jobs, &events, at_ms)
+        let (_copy, db) = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
+        let store = Store::open_to_read(db).map_err(|error| broken(error.to_string()))?;
+        let config = people::config();
+        look_at_crash(&self.world.telegram, &self.people.jobs, &config, &store, at_ms, EPOCH_MS + at_ms)
     }
 
     /// What is due strikes.

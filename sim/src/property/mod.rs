@@ -12,6 +12,11 @@ mod runs;
 pub mod told;
 mod traffic;
 
+use crate::botapi::http::Shared;
+use crate::people::Asked;
+use mainstay::config::Config;
+use mainstay::real::store::Store;
+
 pub use evidence::{Evidence, all_events};
 pub use outage::{Outages, Part};
 
@@ -134,8 +139,8 @@ pub const PROPERTIES: [Property; 25] = [
         check: record::traces_complete,
     },
     Property {
-        name: "why explains what is not finished",
-        about: "For every task that is not finished, /why names what it waits for.",
+        name: WHY,
+        about: "For every task that is not finished, /why names what it waits for; also in the middle, whenever a daemon has died.",
         check: record::why_explains,
     },
     Property {
@@ -164,6 +169,28 @@ pub const PROPERTIES: [Property; 25] = [
         check: traffic::poll_recovers,
     },
 ];
+
+/// The name of what [`look_at_crash`] judges beside [`told::NAME`].
+const WHY: &str = "why explains what is not finished";
+
+/// What must hold whenever a daemon has died, of what it left on the disk.
+///
+/// # Errors
+/// What does not hold.
+pub fn look_at_crash(
+    telegram: &Shared,
+    asked: &[Asked],
+    config: &Config,
+    store: &Store,
+    at_ms: i64,
+    wall_ms: i64,
+) -> Result<(), Broken> {
+    let broken = |property, how| Broken { property, at_ms, how };
+    let events = all_events(store).map_err(|how| broken(told::NAME, how))?;
+    told::check(telegram, asked, &events).map_err(|how| broken(told::NAME, how))?;
+    let tasks = asked.iter().flat_map(|asked| &asked.tasks).copied();
+    record::explained(config, store, tasks, wall_ms).map_err(|how| broken(WHY, how))
+}
 
 /// The first property that does not hold.
 pub fn judge(evidence: &Evidence<'_>) -> Option<Broken> {

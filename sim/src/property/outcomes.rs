@@ -3,7 +3,6 @@
 use super::Evidence;
 use crate::botapi::ChatId;
 use crate::people::{MEDDLING, STRANGER, job_of, task_of};
-use crate::scenario::Via;
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::Actor;
 use mainstay::task::{Outcome, State};
@@ -17,8 +16,7 @@ pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
         let late = asked.at.is_some_and(|at| at <= e.now_ms);
         // Telegram keeps what nobody fetched for a day, so a message is answered in the end; a request on the command line
         // whose daemon died is asked again by its client.
-        let unanswered = asked.acknowledged.is_none() && asked.job.via != Via::Cli;
-        if late && unanswered {
+        if late && asked.acknowledged.is_none() {
             return Err(format!("job {} was asked for and never answered", n + 1));
         }
     }
@@ -63,6 +61,11 @@ pub(super) fn ends_are_true(e: &Evidence<'_>) -> Result<(), String> {
     let mut last = BTreeMap::new();
     for entry in &e.ledger {
         last.insert(entry.key.task.0, entry);
+    }
+    for task in e.asked.iter().flat_map(|asked| &asked.tasks).filter(|task| !last.contains_key(task)) {
+        if e.state(*task)?.0 == State::Succeeded {
+            return Err(format!("task {task} has succeeded, and nothing of it ever ran"));
+        }
     }
     for (task, entry) in last {
         let (state, outcome) = e.state(task)?;

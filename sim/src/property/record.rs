@@ -2,9 +2,11 @@
 
 use super::Evidence;
 use mainstay::attempt::End;
+use mainstay::config::Config;
+use mainstay::decide::Moment;
 use mainstay::event::{Fact, Recorded, Then, What};
 use mainstay::id::{Actor, TaskId};
-use mainstay::real::store::rebuild;
+use mainstay::real::store::{Store, rebuild};
 use mainstay::task::{State, step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -229,21 +231,31 @@ pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Of what is not finished, `/why` says what it waits for.
 pub(super) fn why_explains(e: &Evidence<'_>) -> Result<(), String> {
-    for task in e.asked.iter().flat_map(|asked| &asked.tasks) {
-        let Some(view) = e.store.task(TaskId(*task)).map_err(|error| error.to_string())? else { continue };
-        let mode = e.store.view().map_err(|error| error.to_string())?.mode();
-        let now = mainstay::decide::Moment { wall_ms: e.epoch_ms + e.now_ms, boot_ms: e.now_ms, entropy: 0 };
-        let said = mainstay::report::why(e.config, mode, &view, now, false);
-        let wanted = match view.task.state {
-            State::Requested => "/approve",
-            State::Approved => "/resume",
-            State::Queued => "slot",
-            State::Running => "RUNNING",
+    let tasks = e.asked.iter().flat_map(|asked| &asked.tasks).copied();
+    explained(e.config, e.store, tasks, e.epoch_ms + e.now_ms)
+}
+
+/// Of each of these tasks that is not finished, `/why` says what it waits for.
+pub(super) fn explained(
+    config: &Config,
+    store: &Store,
+    tasks: impl Iterator<Item = i64>,
+    wall_ms: i64,
+) -> Result<(), String> {
+    let mode = store.view().map_err(|error| error.to_string())?.mode();
+    for task in tasks {
+        let Some(view) = store.task(TaskId(task)).map_err(|error| error.to_string())? else { continue };
+        let now = Moment { wall_ms, boot_ms: 0, entropy: 0 };
+        let said = mainstay::report::why(config, mode, &view, now, false);
+        let wanted: &[&str] = match view.task.state {
+            State::Requested => &["/approve", "/plan", "/review"],
+            State::Approved => &["/resume"],
+            State::Queued => &["slot", "another try", "waits for"],
+            State::Running => &["RUNNING", "started", "stopped", "time limit"],
             State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
         };
-        if !said.contains(wanted) || !said.contains(&format!("#{task}")) {
+        if !wanted.iter().any(|words| said.contains(words)) || !said.contains(&format!("#{task}")) {
             return Err(format!("task {task} is {}, and of why it says {said:?}", view.task.state));
         }
     }

@@ -122,8 +122,18 @@ pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
     for entry in &e.ledger {
         let Some(before) = last.insert(entry.key.task.0, entry) else { continue };
         let Some(((asked, kind), ended)) = job(e, entry).zip(before.ended_ms) else { continue };
-        let taken_back = about(&asked.recovered, entry.key.task.0).any(|p| p.at <= entry.began_ms);
-        if !taken_back && entry.began_ms - ended < kind.backoff_ms / 2 {
+        if about(&asked.recovered, entry.key.task.0).any(|p| p.at <= entry.began_ms) {
+            continue;
+        }
+        let codes = &kind.transient_exit_codes;
+        let for_good = match &before.end {
+            Some(End::Exited(code)) => *code == 0 || (!codes.is_empty() && !codes.contains(code)),
+            Some(End::Signaled(_) | End::NotStarted(_)) | None => false,
+        };
+        if for_good {
+            return Err(format!("attempt {} began after {:?}, which is no reason to try again", entry.key, before.end));
+        }
+        if entry.began_ms - ended < kind.backoff_ms / 2 {
             return Err(format!("attempt {} began {} ms after the last one", entry.key, entry.began_ms - ended));
         }
     }
@@ -170,7 +180,14 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
     for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
         let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
-        let of_it = e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task && ran.began_ms <= wish.at);
+        let of_it = || e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task);
+        let stopped =
+            of_it().find(|ran| ran.end == Some(End::Signaled(15)) && ran.ended_ms.is_some_and(|at| at > wish.at));
+        let later = stopped.and_then(|stopped| of_it().find(|ran| ran.key.attempt > stopped.key.attempt));
+        if let Some(later) = later.filter(|_| asked.recovered.is_empty()) {
+            return Err(format!("attempt {} began after somebody had stopped its task", later.key));
+        }
+        let of_it = of_it().filter(|ran| ran.began_ms <= wish.at);
         for ran in of_it.filter(|ran| ran.ended_ms.is_none_or(|ended| ended > wish.at)) {
             let ended = ran.ended_ms.unwrap_or(e.now_ms);
             let out = e.outages.between(&Part::ALL, wish.at - HEARD_LATE_MS, ended);

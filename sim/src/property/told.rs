@@ -1,9 +1,8 @@
 //! What people were told has to be on the disk, whenever the daemon dies: looked at while the run goes on, because what is
 //! lost may be done again and look well at the end.
 
-use super::Broken;
-use crate::botapi::{ChatId, http::Shared};
-use crate::people::{Asked, task_of};
+use crate::botapi::http::Shared;
+use crate::people::{Asked, chats, task_of};
 use mainstay::event::Recorded;
 use mainstay::id::TaskId;
 use mainstay::task::State;
@@ -20,32 +19,25 @@ pub const ABOUT: &str = "Whenever the daemon or the machine dies, the disk has e
 ///
 /// # Errors
 /// What was told and is not there.
-pub fn check(
-    telegram: &Shared,
-    chats: &[ChatId],
-    asked: &[Asked],
-    events: &[Recorded],
-    at_ms: i64,
-) -> Result<(), Broken> {
-    let broken = |how: String| Err(Broken { property: NAME, at_ms, how });
+pub fn check(telegram: &Shared, asked: &[Asked], events: &[Recorded]) -> Result<(), String> {
     let mut reached: BTreeMap<i64, BTreeSet<State>> = BTreeMap::new();
     for event in events {
         if let (Some(TaskId(task)), Some(state)) = (event.task, event.fact.state_after()) {
             reached.entry(task).or_default().insert(state);
         }
     }
-    for chat in chats {
-        let screen = telegram.look(|t| t.screen(*chat));
+    for chat in chats() {
+        let screen = telegram.look(|t| t.screen(chat));
         for message in screen.messages.iter().filter(|m| m.is_bot) {
             let Some((task, state)) = told(&message.text) else { continue };
             if !reached.get(&task).is_some_and(|states| states.contains(&state)) {
-                return broken(format!("task {task} was shown as {state}, and the disk does not have it"));
+                return Err(format!("task {task} was shown as {state}, and the disk does not have it"));
             }
         }
     }
     let answered = asked.iter().filter(|asked| asked.acknowledged.is_some()).flat_map(|asked| &asked.tasks);
     match answered.into_iter().find(|task| !reached.contains_key(task)) {
-        Some(task) => broken(format!("task {task} was acknowledged, and the disk does not have it")),
+        Some(task) => Err(format!("task {task} was acknowledged, and the disk does not have it")),
         None => Ok(()),
     }
 }
