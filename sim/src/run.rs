@@ -4,7 +4,7 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
-use crate::property::{Broken, Settled};
+use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -93,7 +93,16 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     };
     let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
     let faults = resolved.faults.clone();
-    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
+    let mut run = Run {
+        world,
+        people,
+        faults,
+        healing: Vec::new(),
+        struck: 0,
+        outages: Outages::default(),
+        lived: false,
+        timeline: Vec::new(),
+    };
     let broken = run.live(resolved).or_else(|| run.judge());
     run.verdict(seed, broken)
 }
@@ -131,6 +140,9 @@ struct Run {
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
     struck: usize,
+    outages: Outages,
+    /// A daemon has been up since the last look at what a dead one left.
+    lived: bool,
     timeline: Vec<(i64, String)>,
 }
 
@@ -165,6 +177,12 @@ impl Run {
             heal.heal(&mut self.world);
             self.timeline.push((now, format!("healed: {heal:?}")));
         }
+        for part in Part::ALL {
+            self.outages.note(part, now, self.world.is_out(part));
+        }
+        if let Err(broken) = self.look_at_what_is_left() {
+            return Some(broken);
+        }
         self.people.act(&mut self.world);
         let ended = self.world.step()?;
         let now = self.world.now();
@@ -178,6 +196,22 @@ impl Run {
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
+    }
+
+    /// Once a daemon or the machine has died: the disk must have what people were told.
+    fn look_at_what_is_left(&mut self) -> Result<(), Broken> {
+        let up = self.world.is_up();
+        if up || !std::mem::replace(&mut self.lived, up) {
+            self.lived |= up;
+            return Ok(());
+        }
+        let at_ms = self.world.now();
+        let broken = |how: String| Broken { property: told::NAME, at_ms, how };
+        // A copy: who looks must not change what the next daemon finds.
+        let (_copy, db) = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
+        let store = Store::open_to_read(db).map_err(|error| broken(error.to_string()))?;
+        let config = people::config();
+        look_at_crash(&self.world.telegram, &self.people.jobs, &config, &store, at_ms, EPOCH_MS + at_ms)
     }
 
     /// What is due strikes.
@@ -241,8 +275,8 @@ impl Run {
             Err(error) => return Some(broken(error.to_string())),
         };
         let config = people::config();
-        match Settled::new(&self.world, &self.people, &config, &store) {
-            Ok(settled) => settled.judge(),
+        match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
+            Ok(evidence) => judge(&evidence),
             Err(error) => Some(broken(error)),
         }
     }

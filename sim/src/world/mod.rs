@@ -13,6 +13,7 @@ use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{BotId, Millis, World as Telegram};
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
+use crate::property::Part;
 use crate::scenario::Span;
 use crate::vfs::{Vfs, seed_sqlite};
 use clock::{Clock, EPOCH_MS, SimTime};
@@ -63,6 +64,7 @@ pub struct World {
     ended: Rc<RefCell<Vec<(i64, Ended)>>>,
     up: bool,
     powered: bool,
+    line_cut: bool,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
 }
@@ -109,6 +111,7 @@ impl World {
             ended: Rc::default(),
             up: true,
             powered: true,
+            line_cut: false,
             restart_after: None,
             clock,
             disk,
@@ -238,10 +241,21 @@ impl World {
         hash.finish()
     }
 
+    /// Whether a part of it is out of order now.
+    pub fn is_out(&self, part: Part) -> bool {
+        match part {
+            Part::Daemon => !self.up,
+            Part::Line => self.line_cut,
+            Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
+            Part::Disk => self.disk.has_faults(),
+        }
+    }
+
     // ------------------------------------------------------------------------------------------ the network
 
     /// Nothing gets through between machine and Telegram, or everything does again.
     pub fn cut_line(&mut self, cut: bool) {
+        self.line_cut = cut;
         if cut {
             self.sim.partition(MACHINE, TELEGRAM);
         } else {
@@ -262,6 +276,17 @@ impl World {
                 people.repeat_newest_update(BotId::of_token(TOKEN).expect("it looks like a token"));
             }
         });
+    }
+
+    /// The database as it now lies on the disk, in a copy: to be looked at without a trace. The copy lives as long as its
+    /// first part.
+    ///
+    /// # Errors
+    /// What SQLite says of the disk.
+    pub fn left_on_disk(&self) -> Result<(Vfs, rusqlite::Connection), rusqlite::Error> {
+        let vfs = Vfs::mount(&self.disk.copy());
+        let db = vfs.open(DATABASE)?;
+        Ok((vfs, db))
     }
 
     /// A connection on the database as a process of the machine would have it.
