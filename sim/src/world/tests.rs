@@ -1,8 +1,8 @@
 //! The thinnest whole path: a task through the simulated chat, network, disk and machine.
 
 use super::*;
-use crate::disk;
 use crate::botapi::{ChatId, UserId};
+use crate::disk;
 use mainstay::command::{Mode, Role};
 use mainstay::config::{Kind, Operator, TelegramConfig};
 use std::collections::BTreeMap;
