@@ -131,6 +131,10 @@ fn a_new_daemon_waits_for_who_reads_the_log_of_the_last_one() {
     assert!(w.cli("list").ok);
     let refused = w.cli(&format!("resume {id}"));
     assert!(!refused.ok && refused.text.contains("somebody reads it"), "{refused:?}");
+    w.terminate();
+    assert!(matches!(w.exit, Some(Exit::Ended(Ok(())))), "{:?}", w.exit);
+    w.start();
+    assert!(w.is_up());
     reader.execute_batch("COMMIT").expect("it has read");
     w.quiet();
     assert!(w.cli(&format!("resume {id}")).ok);

@@ -63,25 +63,26 @@ impl Daemon {
     }
 
     /// What an earlier daemon left in the log may have a gap, and behind one nothing may be acknowledged: waits for whoever
-    /// keeps it from being emptied. On a disk that does not take it (full, broken), the first commit tells.
-    pub(super) async fn wait_for_readers(&mut self) -> Result<(), Fatal> {
+    /// keeps it from being emptied. On a disk that does not take it (full, broken), the first commit tells. False when it is
+    /// told to end meanwhile.
+    pub(super) async fn wait_for_readers(&mut self) -> Result<bool, Fatal> {
         let mut tries = 0;
         while let Some(kept) = self.store.log_kept() {
             let error = StoreError::Transient(kept.to_string());
             if let LogKept::Failed(_) = kept {
                 tracing::warn!(%error, "the database's log is as the last daemon left it");
-                return Ok(());
+                return Ok(true);
             }
             if tries == 0 {
                 tracing::error!(%error, "the database is in use: nothing is started until its readers are done");
             }
-            tries += 1;
+            tries = policy::READERS_TRIES_MAX.min(tries + 1);
             if self.weather(Vec::new(), &error, tries).await.contains(&Input::Terminate) {
-                return Err(fatal(&error));
+                return Ok(false);
             }
             self.reopen().map_err(|error| fatal(&error))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is answered from what is on record, or
