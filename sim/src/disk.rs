@@ -236,7 +236,7 @@ impl Disk {
 
     /// Another disk with the content that a process of the machine sees now; without its faults.
     pub fn copy(&self) -> Disk {
-        let copy = Disk::new(0, Profile { capacity: None, ..self.profile() });
+        let copy = Disk::new(0, Profile { capacity: None, ..self.0.borrow().profile });
         {
             let (from, mut to) = (self.0.borrow(), copy.0.borrow_mut());
             to.files = from.files.iter().map(|file| File { cache: file.cache.clone(), ..File::default() }).collect();

@@ -172,6 +172,8 @@ pub struct People {
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
+    /// Kinds of which who asked may approve their own.
+    own_yes: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
 }
@@ -205,6 +207,7 @@ impl People {
             pressed: BTreeMap::new(),
             looked_at: 0,
             introduced: false,
+            own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
             says: Vec::new(),
         }
     }
@@ -324,7 +327,9 @@ impl People {
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
                 let wants = match button.label.as_str() {
-                    "✅ Approve" => habits.user != requester || habits.pushes,
+                    "✅ Approve" => {
+                        habits.user != requester || habits.pushes || self.own_yes.contains(&self.jobs[n].job.kind)
+                    }
                     "▶ Resume" | CONFIRM => habits.user == requester,
                     "❌ Reject" => self.jobs[n].moods.rejects && habits.user == Moods::refuser(requester),
                     "↩ Recover" => {

@@ -252,7 +252,7 @@ pub(super) fn explained(
             State::Requested => &["/approve", "/plan", "/review"],
             State::Approved => &["/resume"],
             State::Queued => &["slot", "another try", "waits for"],
-            State::Running => &["RUNNING", "started", "stopped", "time limit"],
+            State::Running => &["running for", "RUNNING", "started", "stopped", "time limit"],
             State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
         };
         if !wanted.iter().any(|words| said.contains(words)) || !said.contains(&format!("#{task}")) {
