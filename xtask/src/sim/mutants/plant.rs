@@ -75,12 +75,12 @@ pub(super) fn build(root: &Path, mutants: &[Mutant]) -> Result<(PathBuf, u64), S
     let bin = format!("[[bin]]\nname = \"{PROGRAM}\"\npath = \"src/bin/mainstay-simulate/main.rs\"\n");
     files.insert("sim/Cargo.toml".into(), format!("{manifest}\n{bin}"));
     let made_of = copy(root, &tree, &files)?;
-    let target = root.join("target").canonicalize().map_err(|error| format!("target: {error}"))?;
-    // Dependencies are those of the simulator itself, so that they are not built twice.
+    // Its own: cargo takes packages at the same place of two checkouts for the same, and would mix them up.
+    let target = tree.with_file_name("build");
     let built = Command::new("cargo")
         .args(["build", "--quiet", "--profile", super::super::PROFILE, "--package", "mainstay-sim", "--bin", PROGRAM])
         .arg("--target-dir")
-        .arg(&target)
+        .arg(std::path::absolute(&target).map_err(|error| error.to_string())?)
         .env_remove("CARGO_TARGET_DIR")
         .current_dir(&tree)
         .status();
