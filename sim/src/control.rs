@@ -25,6 +25,8 @@ pub const SAME: &str = "the same seed does the same again";
 pub const LYING: &str = "a disk that only says that it synced is found out";
 /// A database that does not sync.
 pub const UNSYNCED: &str = "a database that does not sync its commits is found out";
+/// Dead daemons.
+pub const LOOKED: &str = "what a crash left is looked at";
 /// Forged evidence.
 pub const FORGED: &str = "every property sees what is forged for it";
 
@@ -64,6 +66,8 @@ pub fn all(swarm: &Scenario, tell: &mut dyn FnMut(Outcome)) {
         let never = effects.of(what) == 0;
         tell((what, never.then(|| format!("it never happened in {SEEDS} seeds: {else_it_is}"))));
     }
+    let looks: usize = verdicts.iter().map(|verdict| verdict.looks).sum();
+    tell((LOOKED, (looks == 0).then(|| format!("in {SEEDS} seeds nobody looked"))));
     tell((FORGED, forged(swarm)));
     tell((LYING, found_out(swarm, |world| world.disk.set_lies(true))));
     tell((UNSYNCED, found_out(swarm, |world| world.sync_commits(false))));

@@ -27,6 +27,8 @@ pub struct Verdict {
     pub faults: usize,
     /// Programs that were started.
     pub ran: usize,
+    /// How often what a dead daemon had left was looked at.
+    pub looks: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
     /// What went wrong and what people said and pressed, ms of the simulation and words.
@@ -113,6 +115,7 @@ pub fn play_and_look<T>(
         struck: 0,
         outages: Outages::default(),
         lived: false,
+        looks: 0,
         amid: seeds.amid,
         armed: None,
         timeline: Vec::new(),
@@ -158,6 +161,7 @@ struct Run {
     outages: Outages,
     /// A daemon has been up since the last look at what a dead one left.
     lived: bool,
+    looks: usize,
     /// The seed of whether a death comes amid a write.
     amid: u64,
     /// A death that waits for a write, and until when, ms.
@@ -227,6 +231,7 @@ impl Run {
             self.lived |= up;
             return Ok(());
         }
+        self.looks += 1;
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: told::NAME, at_ms, how };
         // A copy: who looks must not change what the next daemon finds.
@@ -341,6 +346,7 @@ impl Run {
             jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
             faults: self.struck,
             ran: ledger.len(),
+            looks: self.looks,
             simulated_ms: self.world.now(),
             timeline: self.timeline.clone(),
         }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub const WANTED: [(&str, &str); 19] = [
     ("power losses take what was not synced", "a disk that never drops anything"),
     ("power losses leave something that was not synced", "a disk that drops all"),
-    ("daemons die and are followed", "kills that kill nobody"),
+    ("daemons are killed and followed", "kills that kill nobody"),
     ("machines boot again", "a power that is never lost"),
     ("lines are cut, and nothing gets through", "a network that never cuts"),
     ("requests are struck", "a Telegram that always answers"),
@@ -50,7 +50,12 @@ impl Effects {
         let counts = world.disk.counts();
         self.add(0, counts.lost);
         self.add(1, counts.kept);
-        self.add(2, many(has(&|fact| matches!(fact, Fact::Booted { .. })).saturating_sub(1)));
+        // Another life in the same boot, and the last one had not been told to end.
+        let killed = events.windows(2).filter(|pair| {
+            let follows = pair[0].epoch != pair[1].epoch && pair[0].boot == pair[1].boot;
+            follows && !matches!(pair[0].fact, Fact::Stopping {})
+        });
+        self.add(2, many(killed.count()));
         let boots: std::collections::BTreeSet<&str> = events.iter().map(|event| event.boot.as_str()).collect();
         self.add(3, many(boots.len().saturating_sub(1)));
         self.add(4, u64::from(cut_and_silent(world, outages)));

@@ -3,7 +3,7 @@
 use crate::botapi::http::Shared;
 use crate::botapi::{self, Fault, Methods, Millis, Request, World as Telegram};
 use crate::people::{Asked, GROUP, MEDDLING, People, Pressed, STRANGER, chats};
-use crate::property::{Evidence, Outages, PROPERTIES, all_events, told};
+use crate::property::{Evidence, Outages, PROPERTIES, all_events, judge, told};
 use crate::world::clock::EPOCH_MS;
 use crate::world::machine::Ran;
 use crate::world::{TOKEN, World};
@@ -151,7 +151,7 @@ pub fn unseen(world: &World, people: &People, config: &Config) -> Result<Vec<&'s
             return Err("nothing ran in this run: there is nothing to forge".into());
         }
         forge(&mut parts);
-        if judge(parts, property.check)?.is_ok() {
+        if see(parts, property.check)?.is_ok() {
             unseen.push(property.name);
         }
         drop(copy);
@@ -162,10 +162,10 @@ pub fn unseen(world: &World, people: &People, config: &Config) -> Result<Vec<&'s
     Ok(unseen)
 }
 
-fn judge(parts: Parts, check: fn(&Evidence<'_>) -> Result<(), String>) -> Result<Result<(), String>, String> {
+fn see(parts: Parts, check: fn(&Evidence<'_>) -> Result<(), String>) -> Result<Result<(), String>, String> {
     let store = Store::open_to_read(parts.db).map_err(|error| error.to_string())?;
     let (telegram, outages) = (Shared::new(parts.telegram), Outages::default());
-    Ok(check(&Evidence {
+    let evidence = Evidence {
         now_ms: parts.now_ms,
         epoch_ms: EPOCH_MS,
         ledger: parts.ledger,
@@ -177,5 +177,8 @@ fn judge(parts: Parts, check: fn(&Evidence<'_>) -> Result<(), String>) -> Result
         config: &parts.config,
         store: &store,
         events: parts.events,
-    }))
+    };
+    // By itself, and by the judge who asks all of them.
+    let (alone, judged) = (check(&evidence), judge(&evidence));
+    Ok(if judged.is_none() { Ok(()) } else { alone })
 }

@@ -6,8 +6,9 @@ use mainstay::config::Config;
 use mainstay::decide::Moment;
 use mainstay::event::{Fact, Recorded, Then, What};
 use mainstay::id::{Actor, TaskId};
+use mainstay::policy;
 use mainstay::real::store::{Store, rebuild};
-use mainstay::task::{State, step};
+use mainstay::task::{Outcome, State, step};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn record_is_whole(e: &Evidence<'_>) -> Result<(), String> {
@@ -66,7 +67,14 @@ fn by_task<'e>(e: &'e Evidence<'_>) -> BTreeMap<i64, Vec<&'e Recorded>> {
 pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
     for (task, events) in by_task(e) {
         let mut state: Option<State> = None;
+        // The last try ends it, and leaves no event of its own.
+        let (mut starts, tries) = (0, policy::START_TRIES_MAX - 1);
         for event in events {
+            match event.fact {
+                Fact::Claimed { .. } => starts = 0,
+                Fact::StartFailed { .. } => starts += 1,
+                _ => {}
+            }
             let refuse = |why: &str| Err(format!("task {task}, event {} ({}): {why}", event.seq, event.fact.kind()));
             if matches!(event.fact, Fact::Requested { .. }) {
                 state = Some(State::Requested);
@@ -80,6 +88,9 @@ pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
                 return refuse(&format!("{} does not lead to {}", moved.from(), moved.to()));
             }
             state = Some(moved.to());
+            if matches!(&event.fact, Fact::Ended { outcome: Outcome::NotStarted, end: None, .. }) && starts < tries {
+                return refuse(&format!("it was tried {starts} times, and could have been {tries} times"));
+            }
             if let Err(why) = reason(e, task, event) {
                 return refuse(&why);
             }
