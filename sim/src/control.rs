@@ -98,3 +98,6 @@ fn forged(swarm: &Scenario) -> Option<String> {
         Err(error) => Some(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,11 +70,10 @@ pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
         // The last try ends it, and leaves no event of its own.
         let (mut starts, tries) = (0, policy::START_TRIES_MAX - 1);
         for event in events {
-            match event.fact {
-                Fact::Claimed { .. } => starts = 0,
-                Fact::StartFailed { .. } => starts += 1,
-                _ => {}
+            if matches!(event.fact, Fact::Claimed { .. }) {
+                starts = 0;
             }
+            starts += u32::from(matches!(event.fact, Fact::StartFailed { .. }));
             let refuse = |why: &str| Err(format!("task {task}, event {} ({}): {why}", event.seq, event.fact.kind()));
             if matches!(event.fact, Fact::Requested { .. }) {
                 state = Some(State::Requested);
@@ -108,10 +107,8 @@ fn reason(e: &Evidence<'_>, task: i64, event: &Recorded) -> Result<(), String> {
     let Some(asked) = asked else { return Ok(()) };
     let by = |presses: &[crate::people::Pressed]| {
         let said = |user: i64| presses.iter().any(|p| p.by.0 == user && p.task.is_none_or(|of| of == task));
-        match event.actor {
-            Actor::User(user) if said(user) => Ok(()),
-            actor => Err(format!("{actor} never wanted that")),
-        }
+        let theirs = matches!(event.actor, Actor::User(user) if said(user));
+        if theirs { Ok(()) } else { Err(format!("{} never wanted that", event.actor)) }
     };
     let no_approvals = e.config.kinds.get(&asked.job.kind).is_some_and(|kind| kind.approvals == 0);
     #[expect(clippy::wildcard_enum_match_arm, reason = "only facts that move a task come here")]
@@ -148,6 +145,7 @@ pub(super) fn one_effect(e: &Evidence<'_>) -> Result<(), String> {
     let mut buttons: BTreeSet<&str> = BTreeSet::new();
     let mut messages: BTreeMap<(Option<i64>, Option<i32>), i64> = BTreeMap::new();
     for event in &e.events {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "these two are the ones that happen once")]
         let again = match &event.fact {
             Fact::Received { key, .. } => !keys.insert(key),
             Fact::ButtonUsed { nonce } => !buttons.insert(nonce),
@@ -192,6 +190,7 @@ pub(super) fn attempts_on_record(e: &Evidence<'_>) -> Result<(), String> {
         }
     }
     for (task, events) in &tasks {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others tell of no failure")]
         let mute = events.iter().find(|event| match &event.fact {
             Fact::StartFailed { error, .. } | Fact::SendFailed { error, .. } => error.is_empty(),
             Fact::Ended { step, evidence, .. } => step.to() == State::Failed && evidence.is_empty(),
@@ -213,14 +212,13 @@ pub(super) fn attempts_on_record(e: &Evidence<'_>) -> Result<(), String> {
 
 /// The story of each ended task that people know is whole, up to the message that told of its end.
 pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
-    let refused: BTreeSet<i64> = e
-        .events
-        .iter()
-        .filter_map(|event| match &event.fact {
-            Fact::SendFailed { id, then: Then::GiveUp, .. } => Some(*id),
-            _ => None,
-        })
-        .collect();
+    let refused: BTreeSet<i64> =
+        e.events
+            .iter()
+            .filter_map(|event| {
+                if let Fact::SendFailed { id, then: Then::GiveUp, .. } = &event.fact { Some(*id) } else { None }
+            })
+            .collect();
     let tasks = by_task(e);
     for task in e.asked.iter().flat_map(|asked| &asked.tasks) {
         let Some(view) = e.store.task(TaskId(*task)).map_err(|error| error.to_string())? else { continue };
