@@ -169,6 +169,8 @@ struct Run {
     timeline: Vec<(i64, String)>,
 }
 
+/// The property that time passes for the daemon.
+const SPINS: &str = "the daemon does not spin";
 /// How long a death waits for a write, ms.
 const ARMED_MS: i64 = 20_000;
 
@@ -210,7 +212,12 @@ impl Run {
             return Some(broken);
         }
         self.people.act(&mut self.world);
-        let ended = self.world.step()?;
+        let ended = self.world.step();
+        if self.world.clock.spins() {
+            let how = "its loop turns and turns, and no time passes".to_owned();
+            return Some(Broken { property: SPINS, at_ms: now, how });
+        }
+        let ended = ended?;
         let now = self.world.now();
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
