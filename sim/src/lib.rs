@@ -5,6 +5,7 @@
 //! and nothing in production may depend on it.
 
 pub mod botapi;
+pub mod control;
 pub mod disk;
 pub mod fault;
 pub mod people;

@@ -172,6 +172,10 @@ pub struct People {
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
+    /// How often somebody pressed the same button twice in a moment.
+    pub double_taps: u64,
+    /// Kinds of which who asked may approve their own.
+    own_yes: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
 }
@@ -205,6 +209,8 @@ impl People {
             pressed: BTreeMap::new(),
             looked_at: 0,
             introduced: false,
+            double_taps: 0,
+            own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
             says: Vec::new(),
         }
     }
@@ -324,7 +330,9 @@ impl People {
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
                 let wants = match button.label.as_str() {
-                    "✅ Approve" => habits.user != requester || habits.pushes,
+                    "✅ Approve" => {
+                        habits.user != requester || habits.pushes || self.own_yes.contains(&self.jobs[n].job.kind)
+                    }
                     "▶ Resume" | CONFIRM => habits.user == requester,
                     "❌ Reject" => self.jobs[n].moods.rejects && habits.user == Moods::refuser(requester),
                     "↩ Recover" => {
@@ -386,7 +394,8 @@ impl People {
             if pressed.is_err() {
                 continue;
             }
-            self.pressed.insert((who, chat, message, data), now);
+            let before = self.pressed.insert((who, chat, message, data), now);
+            self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
             let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
             match label.as_str() {

@@ -27,6 +27,8 @@ pub struct Verdict {
     pub faults: usize,
     /// Programs that were started.
     pub ran: usize,
+    /// How often what a dead daemon had left was looked at.
+    pub looks: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
     /// What went wrong and what people said and pressed, ms of the simulation and words.
@@ -43,12 +45,13 @@ struct Seeds {
     plan: u64,
     people: u64,
     world: u64,
+    amid: u64,
 }
 
 impl Seeds {
     fn of(seed: u64) -> Seeds {
         let mut rng = fastrand::Rng::with_seed(seed);
-        Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..) }
+        Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..), amid: rng.u64(..) }
     }
 }
 
@@ -80,6 +83,16 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
 
 /// Plays what [`resolve`] made.
 pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
+    play_and_look(resolved, seed, |_| {}, |_, _, _| {}).0
+}
+
+/// The same in a world that is changed before it begins, with a look at it when it is over.
+pub fn play_and_look<T>(
+    resolved: &Scenario,
+    seed: u64,
+    change: impl FnOnce(&mut World),
+    look: impl FnOnce(&World, &People, &Outages) -> T,
+) -> (Verdict, T) {
     let seeds = Seeds::of(seed);
     let people = People::new(seeds.people, resolved.jobs.clone());
     let make = Make {
@@ -91,7 +104,8 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
         },
         config: people::config(),
     };
-    let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    let mut world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    change(&mut world);
     let faults = resolved.faults.clone();
     let mut run = Run {
         world,
@@ -101,10 +115,14 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
         struck: 0,
         outages: Outages::default(),
         lived: false,
+        looks: 0,
+        amid: seeds.amid,
+        armed: None,
         timeline: Vec::new(),
     };
     let broken = run.live(resolved).or_else(|| run.judge());
-    run.verdict(seed, broken)
+    let looked = look(&run.world, &run.people, &run.outages);
+    (run.verdict(seed, broken), looked)
 }
 
 fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
@@ -143,8 +161,18 @@ struct Run {
     outages: Outages,
     /// A daemon has been up since the last look at what a dead one left.
     lived: bool,
+    looks: usize,
+    /// The seed of whether a death comes amid a write.
+    amid: u64,
+    /// A death that waits for a write, and until when, ms.
+    armed: Option<(Planned, i64)>,
     timeline: Vec<(i64, String)>,
 }
+
+/// The property that time passes for the daemon.
+const SPINS: &str = "the daemon does not spin";
+/// How long a death waits for a write, ms.
+const ARMED_MS: i64 = 20_000;
 
 /// How long a service manager waits before it starts a daemon that ended, ms.
 const RESTART_MS: i64 = 1_000;
@@ -184,7 +212,12 @@ impl Run {
             return Some(broken);
         }
         self.people.act(&mut self.world);
-        let ended = self.world.step()?;
+        let ended = self.world.step();
+        if self.world.clock.spins() {
+            let how = "its loop turns and turns, and no time passes".to_owned();
+            return Some(Broken { property: SPINS, at_ms: now, how });
+        }
+        let ended = ended?;
         let now = self.world.now();
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
@@ -205,6 +238,7 @@ impl Run {
             self.lived |= up;
             return Ok(());
         }
+        self.looks += 1;
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: told::NAME, at_ms, how };
         // A copy: who looks must not change what the next daemon finds.
@@ -229,11 +263,36 @@ impl Run {
                 continue;
             }
             let planned = self.faults.remove(n);
-            let heal = planned.fault.strike(&mut self.world);
-            self.timeline.push((now, format!("struck: {:?}", planned.fault)));
-            self.struck += 1;
-            self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
+            if let Some(op) = self.amid(&planned, since.unwrap_or(0) + after) {
+                self.world.disk.cut_at(Some(self.world.disk.ops() + op));
+                self.armed = Some((planned, now + ARMED_MS));
+            } else {
+                self.bring_about(&planned);
+            }
         }
+        let is_due = |until: i64| until <= now || self.world.disk.is_frozen();
+        if let Some((planned, _)) = self.armed.take_if(|(_, until)| is_due(*until)) {
+            self.world.disk.cut_at(None);
+            self.bring_about(&planned);
+        }
+    }
+
+    /// Where nothing is written, a death takes nothing: half of them wait for a write or sync, the how manyth by chance, and
+    /// come amid it. By the fault's own time, so that others can be left out without a change of this one.
+    fn amid(&self, planned: &Planned, due: i64) -> Option<u64> {
+        /// Some turns of the daemon's loop.
+        const OPS: u64 = 60;
+        let dies = matches!(planned.fault, Fault::PowerLoss { .. } | Fault::DaemonKilled { .. });
+        let mut rng = fastrand::Rng::with_seed(self.amid ^ due.unsigned_abs());
+        (dies && self.armed.is_none() && self.world.is_up() && rng.bool()).then(|| 1 + rng.u64(..OPS))
+    }
+
+    fn bring_about(&mut self, planned: &Planned) {
+        let now = self.world.now();
+        let heal = planned.fault.strike(&mut self.world);
+        self.timeline.push((now, format!("struck: {:?}", planned.fault)));
+        self.struck += 1;
+        self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
     }
 
     /// When something happened, if it did.
@@ -249,6 +308,10 @@ impl Run {
     /// Nothing goes wrong any more.
     fn calm(&mut self) {
         self.faults.clear();
+        if let Some((planned, _)) = self.armed.take() {
+            self.world.disk.cut_at(None);
+            self.bring_about(&planned);
+        }
         for (_, heal) in std::mem::take(&mut self.healing) {
             heal.heal(&mut self.world);
         }
@@ -290,6 +353,7 @@ impl Run {
             jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
             faults: self.struck,
             ran: ledger.len(),
+            looks: self.looks,
             simulated_ms: self.world.now(),
             timeline: self.timeline.clone(),
         }

@@ -38,6 +38,9 @@ impl Moods {
             plans: of_a_hundred(12),
             meddles: of_a_hundred(15),
         };
+        // Who takes minutes for each press would not come to an end with a second life.
+        let slow = EVERYBODY.iter().any(|h| h.name == job.by && h.patience_ms > 300_000);
+        let drawn = Moods { recovers: drawn.recovers && !slow, ..drawn };
         if job.ends.is_some() || job.runs.is_some() {
             Moods { meddles: drawn.meddles, ..Moods::default() }
         } else {

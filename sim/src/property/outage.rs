@@ -53,6 +53,11 @@ impl Outages {
         sum
     }
 
+    /// Each time that a part was out of order and is in order again: from, until.
+    pub fn spans(&self, part: Part) -> impl Iterator<Item = (i64, i64)> {
+        self.over.iter().filter(move |(of, ..)| *of == part).map(|(_, from, until)| (*from, *until))
+    }
+
     /// The last time by which any of these parts was out of order; none if they never were.
     pub fn last_end(&self, parts: &[Part]) -> Option<i64> {
         let over = self.over.iter().filter(|(part, ..)| parts.contains(part)).map(|(_, _, until)| *until);

@@ -117,10 +117,9 @@ pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
     let mut cards: BTreeMap<(ChatId, i64), String> = BTreeMap::new();
     for (chat, text) in e.said() {
         let plain = text.strip_prefix(MARK).unwrap_or(&text);
-        if let Some(task) = task_of(plain).filter(|task| plain.starts_with(&format!("#{task} "))) {
-            if plain.lines().next().is_some_and(|line| line.contains(" · ")) {
-                cards.insert((chat, task), plain.to_owned());
-            }
+        let is_card = plain.lines().next().is_some_and(|line| line.starts_with('#') && line.contains(" · "));
+        if let Some(task) = task_of(plain).filter(|_| is_card) {
+            cards.insert((chat, task), plain.to_owned());
         }
     }
     for asked in e.asked {
@@ -146,9 +145,9 @@ pub(super) fn strangers_do_nothing(e: &Evidence<'_>) -> Result<(), String> {
     if let Some(ran) = e.ledger.iter().find(|ran| ran.prompt.contains(MEDDLING)) {
         return Err(format!("attempt {} ran for a stranger", ran.key));
     }
-    let theirs = e.events.iter().filter(|event| event.actor == Actor::User(STRANGER.0));
-    let passed = |event: &&Recorded| matches!(event.fact, Fact::PassedOver { .. });
-    if let Some(event) = theirs.filter(|event| !passed(event)).next() {
+    let acted =
+        |event: &&Recorded| event.actor == Actor::User(STRANGER.0) && !matches!(event.fact, Fact::PassedOver { .. });
+    if let Some(event) = e.events.iter().find(acted) {
         return Err(format!("a stranger is on record as who did something: event {}, {:?}", event.seq, event.fact));
     }
     let asked_for =

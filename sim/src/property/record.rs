@@ -6,8 +6,9 @@ use mainstay::config::Config;
 use mainstay::decide::Moment;
 use mainstay::event::{Fact, Recorded, Then, What};
 use mainstay::id::{Actor, TaskId};
+use mainstay::policy;
 use mainstay::real::store::{Store, rebuild};
-use mainstay::task::{State, step};
+use mainstay::task::{Outcome, State, step};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn record_is_whole(e: &Evidence<'_>) -> Result<(), String> {
@@ -66,7 +67,13 @@ fn by_task<'e>(e: &'e Evidence<'_>) -> BTreeMap<i64, Vec<&'e Recorded>> {
 pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
     for (task, events) in by_task(e) {
         let mut state: Option<State> = None;
+        // The last try ends it, and leaves no event of its own.
+        let (mut starts, tries) = (0, policy::START_TRIES_MAX - 1);
         for event in events {
+            if matches!(event.fact, Fact::Claimed { .. }) {
+                starts = 0;
+            }
+            starts += u32::from(matches!(event.fact, Fact::StartFailed { .. }));
             let refuse = |why: &str| Err(format!("task {task}, event {} ({}): {why}", event.seq, event.fact.kind()));
             if matches!(event.fact, Fact::Requested { .. }) {
                 state = Some(State::Requested);
@@ -80,6 +87,9 @@ pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
                 return refuse(&format!("{} does not lead to {}", moved.from(), moved.to()));
             }
             state = Some(moved.to());
+            if matches!(&event.fact, Fact::Ended { outcome: Outcome::NotStarted, end: None, .. }) && starts < tries {
+                return refuse(&format!("it was tried {starts} times, and could have been {tries} times"));
+            }
             if let Err(why) = reason(e, task, event) {
                 return refuse(&why);
             }
@@ -97,10 +107,8 @@ fn reason(e: &Evidence<'_>, task: i64, event: &Recorded) -> Result<(), String> {
     let Some(asked) = asked else { return Ok(()) };
     let by = |presses: &[crate::people::Pressed]| {
         let said = |user: i64| presses.iter().any(|p| p.by.0 == user && p.task.is_none_or(|of| of == task));
-        match event.actor {
-            Actor::User(user) if said(user) => Ok(()),
-            actor => Err(format!("{actor} never wanted that")),
-        }
+        let theirs = matches!(event.actor, Actor::User(user) if said(user));
+        if theirs { Ok(()) } else { Err(format!("{} never wanted that", event.actor)) }
     };
     let no_approvals = e.config.kinds.get(&asked.job.kind).is_some_and(|kind| kind.approvals == 0);
     #[expect(clippy::wildcard_enum_match_arm, reason = "only facts that move a task come here")]
@@ -137,6 +145,7 @@ pub(super) fn one_effect(e: &Evidence<'_>) -> Result<(), String> {
     let mut buttons: BTreeSet<&str> = BTreeSet::new();
     let mut messages: BTreeMap<(Option<i64>, Option<i32>), i64> = BTreeMap::new();
     for event in &e.events {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "these two are the ones that happen once")]
         let again = match &event.fact {
             Fact::Received { key, .. } => !keys.insert(key),
             Fact::ButtonUsed { nonce } => !buttons.insert(nonce),
@@ -181,6 +190,7 @@ pub(super) fn attempts_on_record(e: &Evidence<'_>) -> Result<(), String> {
         }
     }
     for (task, events) in &tasks {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others tell of no failure")]
         let mute = events.iter().find(|event| match &event.fact {
             Fact::StartFailed { error, .. } | Fact::SendFailed { error, .. } => error.is_empty(),
             Fact::Ended { step, evidence, .. } => step.to() == State::Failed && evidence.is_empty(),
@@ -202,14 +212,13 @@ pub(super) fn attempts_on_record(e: &Evidence<'_>) -> Result<(), String> {
 
 /// The story of each ended task that people know is whole, up to the message that told of its end.
 pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
-    let refused: BTreeSet<i64> = e
-        .events
-        .iter()
-        .filter_map(|event| match &event.fact {
-            Fact::SendFailed { id, then: Then::GiveUp, .. } => Some(*id),
-            _ => None,
-        })
-        .collect();
+    let refused: BTreeSet<i64> =
+        e.events
+            .iter()
+            .filter_map(|event| {
+                if let Fact::SendFailed { id, then: Then::GiveUp, .. } = &event.fact { Some(*id) } else { None }
+            })
+            .collect();
     let tasks = by_task(e);
     for task in e.asked.iter().flat_map(|asked| &asked.tasks) {
         let Some(view) = e.store.task(TaskId(*task)).map_err(|error| error.to_string())? else { continue };
@@ -252,7 +261,7 @@ pub(super) fn explained(
             State::Requested => &["/approve", "/plan", "/review"],
             State::Approved => &["/resume"],
             State::Queued => &["slot", "another try", "waits for"],
-            State::Running => &["RUNNING", "started", "stopped", "time limit"],
+            State::Running => &["running for", "RUNNING", "started", "stopped", "time limit"],
             State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
         };
         if !wanted.iter().any(|words| said.contains(words)) || !said.contains(&format!("#{task}")) {

@@ -25,7 +25,7 @@ use mainstay::ports::{Ports, Storage};
 use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -65,6 +65,7 @@ pub struct World {
     up: bool,
     powered: bool,
     line_cut: bool,
+    unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
 }
@@ -112,6 +113,7 @@ impl World {
             up: true,
             powered: true,
             line_cut: false,
+            unsynced: Rc::default(),
             restart_after: None,
             clock,
             disk,
@@ -125,11 +127,12 @@ impl World {
     fn host_daemon(&mut self, config: Rc<Config>) {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
+        let unsynced = self.unsynced.clone();
         self.sim.host(MACHINE, move || {
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
-                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone() }),
+                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone(), unsynced: unsynced.clone() }),
                 runner: Rc::new(SimRunner::new(&machine)),
                 control: Rc::new(desk.clone()),
             };
@@ -196,6 +199,11 @@ impl World {
             self.clock.boot();
             self.start();
         }
+    }
+
+    /// Whether commits of daemons to come are synced: without, a power loss takes back what was acknowledged.
+    pub fn sync_commits(&self, sync: bool) {
+        self.unsynced.set(!sync);
     }
 
     /// Whether the machine is on.
@@ -307,12 +315,16 @@ fn server_time() -> Millis {
 struct SimStorage {
     disk: Disk,
     vfs: Rc<Vfs>,
+    unsynced: Rc<Cell<bool>>,
 }
 
 impl Storage for SimStorage {
     fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
         let db = self.vfs.open(DATABASE)?;
         prepare(&db)?;
+        if self.unsynced.get() {
+            db.execute_batch("PRAGMA synchronous = NORMAL")?;
+        }
         Ok(db)
     }
 

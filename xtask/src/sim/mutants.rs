@@ -72,11 +72,11 @@ fn try_all(root: &Path, matches: &ArgMatches) -> Result<bool, String> {
     let simulator = build(root).map_err(|()| "the simulator does not build")?;
     let (program, made_of) = plant::build(root, &mutants)?;
     hunt::compare(&program, &simulator, root)?;
-    let known = if matches.get_flag("again") { BTreeMap::new() } else { known(root, made_of, seeds) };
     let wanted: Vec<&Mutant> = mutants.iter().filter(|m| only.is_empty() || only.contains(&&m.name)).collect();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = matches.get_one::<usize>("jobs").copied().unwrap_or(cores).max(1);
     let hunters = Hunters { program: &program, root, made_of, seeds, json: matches.get_flag("json") };
+    let known = if matches.get_flag("again") { BTreeMap::new() } else { hunters.known(&wanted) };
     let found = hunters.all(&wanted, known, jobs)?;
     let all: Vec<(&Mutant, &Found)> = wanted.iter().filter_map(|m| Some((*m, found.get(&m.name)?))).collect();
     let summary = table::summary(&all);
@@ -94,13 +94,6 @@ fn try_all(root: &Path, matches: &ArgMatches) -> Result<bool, String> {
     Ok(summary.missed + summary.by_others == 0)
 }
 
-/// What an earlier run over the same code has found.
-fn known(root: &Path, made_of: u64, seeds: u64) -> BTreeMap<String, Found> {
-    let text = std::fs::read_to_string(root.join(NOTES)).unwrap_or_default();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<(u64, u64, Found)>(line).ok());
-    lines.filter(|(of, within, _)| (*of, *within) == (made_of, seeds)).map(|(.., f)| (f.mutant.clone(), f)).collect()
-}
-
 struct Hunters<'a> {
     program: &'a Path,
     root: &'a Path,
@@ -110,6 +103,27 @@ struct Hunters<'a> {
 }
 
 impl Hunters<'_> {
+    /// A number for all that a mutant's result depends on: the program, its scenario, the seeds.
+    fn depends_on(&self, mutant: &Mutant) -> u64 {
+        let mut hash = plant::Fnv(self.made_of);
+        hash.add(&self.seeds.to_le_bytes());
+        hash.add(&std::fs::read(self.root.join(&mutant.scenario)).unwrap_or_default());
+        hash.0
+    }
+
+    /// What an earlier run has found of the same.
+    fn known(&self, wanted: &[&Mutant]) -> BTreeMap<String, Found> {
+        let text = std::fs::read_to_string(self.root.join(NOTES)).unwrap_or_default();
+        let notes = text.lines().filter_map(|line| serde_json::from_str::<(u64, Found)>(line).ok());
+        let mut known = BTreeMap::new();
+        for (of, found) in notes {
+            if wanted.iter().any(|mutant| mutant.name == found.mutant && self.depends_on(mutant) == of) {
+                known.insert(found.mutant.clone(), found);
+            }
+        }
+        known
+    }
+
     /// Tries all that are not known yet, several at once.
     fn all(
         &self,
@@ -150,7 +164,7 @@ impl Hunters<'_> {
             eprint!("{} ...\r", mutant.name);
         }
         let found = hunt::hunt(self.program, self.root, mutant, self.seeds)?;
-        let line = serde_json::to_string(&(self.made_of, self.seeds, &found)).map_err(|error| error.to_string())?;
+        let line = serde_json::to_string(&(self.depends_on(mutant), &found)).map_err(|error| error.to_string())?;
         let notes = std::fs::OpenOptions::new().create(true).append(true).open(self.root.join(NOTES));
         notes.and_then(|mut notes| writeln!(notes, "{line}")).map_err(|error| format!("{NOTES}: {error}"))?;
         self.tell(mutant, &found);

@@ -1,5 +1,6 @@
 //! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
 
+mod control;
 mod many;
 mod one;
 
@@ -39,6 +40,8 @@ enum Task {
     Sweep(Many),
     /// Each seed twice, in two processes: they must do the same
     Meta(Many),
+    /// The simulation tried on itself: that it would notice
+    Control(control::Controls),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Sweep(many) if many.json => many::run_many(&many),
         Task::Sweep(many) => many::sweep(&many),
         Task::Meta(many) => many::meta(&many),
+        Task::Control(controls) => control::run(&controls),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");

@@ -75,12 +75,12 @@ pub(super) fn build(root: &Path, mutants: &[Mutant]) -> Result<(PathBuf, u64), S
     let bin = format!("[[bin]]\nname = \"{PROGRAM}\"\npath = \"src/bin/mainstay-simulate/main.rs\"\n");
     files.insert("sim/Cargo.toml".into(), format!("{manifest}\n{bin}"));
     let made_of = copy(root, &tree, &files)?;
-    let target = root.join("target").canonicalize().map_err(|error| format!("target: {error}"))?;
-    // Dependencies are those of the simulator itself, so that they are not built twice.
+    // Its own: cargo takes packages at the same place of two checkouts for the same, and would mix them up.
+    let target = tree.with_file_name("build");
     let built = Command::new("cargo")
         .args(["build", "--quiet", "--profile", super::super::PROFILE, "--package", "mainstay-sim", "--bin", PROGRAM])
         .arg("--target-dir")
-        .arg(&target)
+        .arg(std::path::absolute(&target).map_err(|error| error.to_string())?)
         .env_remove("CARGO_TARGET_DIR")
         .current_dir(&tree)
         .status();
@@ -104,7 +104,7 @@ fn copy(root: &Path, tree: &Path, files: &BTreeMap<String, String>) -> Result<u6
     names.extend(files.keys().cloned());
     names.sort();
     names.dedup();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut hash = Fnv::default();
     for name in &names {
         let to = tree.join(name);
         let new = match files.get(name) {
@@ -118,9 +118,10 @@ fn copy(root: &Path, tree: &Path, files: &BTreeMap<String, String>) -> Result<u6
                 }
             },
         };
-        let of_programs = ["daemon/", "sim/src", "scenarios/", "Cargo"].iter().any(|part| name.starts_with(part));
-        for byte in name.bytes().chain(new.iter().copied()).filter(|_| of_programs) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let of_programs = ["daemon/", "sim/src", "Cargo"].iter().any(|part| name.starts_with(part));
+        if of_programs {
+            hash.add(name.as_bytes());
+            hash.add(&new);
         }
         if std::fs::read(&to).is_ok_and(|old| old == new) {
             continue;
@@ -130,7 +131,24 @@ fn copy(root: &Path, tree: &Path, files: &BTreeMap<String, String>) -> Result<u6
         std::fs::write(&to, new).map_err(|error| format!("{}: {error}", to.display()))?;
     }
     forget(tree, tree, &names)?;
-    Ok(hash)
+    Ok(hash.0)
+}
+
+/// FNV-1a: a number for bytes that is the same in every process.
+pub(super) struct Fnv(pub(super) u64);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 }
 
 /// Removes from the copy what is no longer in the checkout: a file that was moved would be there twice.
