@@ -160,7 +160,12 @@ pub struct People {
     introduced: bool,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
+    /// Habits do not count: everybody does what is theirs to do, once and at once.
+    at_once: bool,
 }
+
+/// People who act at once press again when nothing has changed for so long, ms.
+const AT_ONCE_PATIENCE_MS: i64 = 10_000;
 
 impl People {
     /// People who will ask for these jobs.
@@ -185,7 +190,18 @@ impl People {
             looked_at: 0,
             introduced: false,
             says: Vec::new(),
+            at_once: false,
         }
+    }
+
+    /// The same without their habits: they do what is theirs to do, once and at once.
+    pub fn at_once(self) -> People {
+        People { at_once: true, ..self }
+    }
+
+    /// Nobody is about to do anything, unless something happens.
+    pub fn are_idle(&self) -> bool {
+        self.intents.is_empty() && self.says.is_empty() && self.jobs.iter().all(|asked| asked.at.is_some())
     }
 
     /// Everybody does what they are about to, by now.
@@ -214,6 +230,7 @@ impl People {
             let again = asked.acknowledged.is_none()
                 && asked.messages.len() == 1
                 && asked.at.is_some_and(|at| now == at + 10_000)
+                && !self.at_once
                 && self.rng.u32(..100) < habits.repeats;
             if !first && !again {
                 continue;
@@ -283,8 +300,9 @@ impl People {
             let Some(data) = &button.data else { continue };
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
+                let pushes = habits.pushes && !self.at_once;
                 let wants = match button.label.as_str() {
-                    "✅ Approve" => habits.user != requester || habits.pushes,
+                    "✅ Approve" => habits.user != requester || pushes,
                     "▶ Resume" | CONFIRM => habits.user == requester,
                     _ => false,
                 };
@@ -292,7 +310,7 @@ impl People {
                     continue;
                 }
                 let key = (who, chat, seen.id, data.clone());
-                if habits.pushes && habits.user == requester && button.label.contains("Approve") {
+                if pushes && habits.user == requester && button.label.contains("Approve") {
                     // Once a job: nobody writes the same at every look.
                     let task = self.jobs[n].tasks.last().filter(|_| !self.jobs[n].pushed);
                     if let Some(task) = task {
@@ -301,8 +319,13 @@ impl People {
                     }
                 }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
-                let lately = self.pressed.get(&key).is_some_and(|at| now - at < habits.patience_ms);
+                let patience_ms = if self.at_once { AT_ONCE_PATIENCE_MS } else { habits.patience_ms };
+                let lately = self.pressed.get(&key).is_some_and(|at| now - at < patience_ms);
                 if waits || lately {
+                    continue;
+                }
+                if self.at_once {
+                    self.intents.push((now, who, chat, seen.id, data.clone()));
                     continue;
                 }
                 let (least, most) = habits.reacts_ms;
