@@ -5,6 +5,7 @@
 //! and nothing in production may depend on it.
 
 pub mod botapi;
+pub mod crash;
 pub mod disk;
 pub mod fault;
 pub mod people;
