@@ -297,32 +297,24 @@ impl Life {
         now >= self.quiet_since + QUIET_MS
     }
 
-    /// The record, read beside the daemon, and judged with the world.
+    /// The first property that does not hold of the world and of the record as it lies on the disk.
     fn judge(&self) -> Option<Broken> {
-        let broken = |how: String| self.broken("the record is whole", how);
-        let store = match self
-            .world
-            .database()
-            .map_err(|e| e.to_string())
-            .and_then(|db| Store::open_to_read(db).map_err(|e| e.to_string()))
-        {
-            Ok(store) => store,
-            Err(error) => return Some(broken(error)),
-        };
-        let config = people::config();
-        let settled = match Settled::new(&self.world, &self.people, &config, &store) {
-            Ok(settled) => settled,
-            Err(error) => return Some(broken(error)),
-        };
-        settled
-            .judge()
-            .or_else(|| {
-                let lost = self.shown.iter().find_map(|shown| shown.is_on(&settled.events).err());
-                lost.map(|how| self.broken("what was shown stays on record", how))
-            })
-            .or_else(|| self.stops_work().err().map(|how| self.broken("a stop has its effect", how)))
+        self.look().unwrap_or_else(|error| Some(self.broken("the record is whole", error)))
     }
 
+    /// The record is read beside the daemon, which lives on.
+    fn look(&self) -> Result<Option<Broken>, String> {
+        let database = self.world.database().map_err(|error| error.to_string())?;
+        let store = Store::open_to_read(database).map_err(|error| error.to_string())?;
+        let config = people::config();
+        let settled = Settled::new(&self.world, &self.people, &config, &store)?;
+        let lost = || self.shown.iter().find_map(|shown| shown.is_on(&settled.events).err());
+        let broken = settled.judge();
+        let broken = broken.or_else(|| lost().map(|how| self.broken("what was shown stays on record", how)));
+        Ok(broken.or_else(|| self.stops_work().err().map(|how| self.broken("a stop has its effect", how))))
+    }
+
+    /// What somebody wanted stopped did not go on for long.
     fn stops_work(&self) -> Result<(), String> {
         let ledger = self.world.machine.ledger();
         for (n, asked) in self.people.jobs.iter().enumerate() {

@@ -163,3 +163,24 @@ fn code(broken: bool, unsteady: bool, control: bool) -> ExitCode {
         (false, false) => ExitCode::from(BROKEN),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_counted_from_one() {
+        assert_eq!(shard("2/4"), Ok(Shard { number: 1, of: 4 }));
+        for text in ["0/4", "5/4", "1", "x/2", "1/0"] {
+            assert!(shard(text).is_err_and(|error| error.contains("write 1/4")), "{text}");
+        }
+    }
+
+    #[test]
+    fn with_a_control_it_is_right_to_find_something() {
+        let is = |code: ExitCode, should: u8| format!("{code:?}") == format!("{:?}", ExitCode::from(should));
+        assert!(is(code(false, false, false), 0) && is(code(true, false, false), BROKEN));
+        assert!(is(code(true, false, true), 0) && is(code(false, false, true), BROKEN));
+        assert!(is(code(true, true, false), UNSTEADY) && is(code(false, true, true), UNSTEADY));
+    }
+}

@@ -12,8 +12,7 @@ use std::fmt::Write;
 pub(super) struct Line {
     /// Its place among all points.
     place: usize,
-    point: String,
-    what: String,
+    class: String,
     kills: u64,
     power_losses: u64,
     survivors: u64,
@@ -48,25 +47,24 @@ impl Found {
 impl Line {
     pub(super) fn new(place: usize, passed: &Passed, report: &Report) -> Line {
         let Counts { kills, power_losses, survivors, twins, second } = report.counts;
-        let (point, what) = (passed.point.to_string(), passed.what.to_string());
+        let class = class(passed).to_owned();
         let found = report.findings.iter().map(Found::of).collect();
-        Line { place, point, what, kills, power_losses, survivors, twins, second, found }
+        Line { place, class, kills, power_losses, survivors, twins, second, found }
     }
 
     pub(super) fn lives(&self) -> u64 {
         self.kills + self.power_losses + self.twins + self.second
     }
+}
 
-    fn class(&self) -> &'static str {
-        let of_disk = self.point.starts_with(Class::Disk.name());
-        match self.point.split(':').next().and_then(|name| Class::ALL.into_iter().find(|c| c.name() == name)) {
-            Some(Class::Disk) if of_disk && self.what == "sync" => "disk: syncs",
-            Some(Class::Disk) => "disk: writes and names",
-            Some(Class::Machine) => "machine: steps",
-            Some(Class::Api) => "Telegram: calls",
-            Some(Class::Desk) => "command line: answers",
-            None => "other",
-        }
+/// What is counted together in the table.
+fn class(passed: &Passed) -> &'static str {
+    match passed.point.class {
+        Class::Disk if passed.what == "sync" => "disk: syncs",
+        Class::Disk => "disk: writes and names",
+        Class::Machine => "machine: steps",
+        Class::Api => "Telegram: calls",
+        Class::Desk => "command line: answers",
     }
 }
 
@@ -78,7 +76,7 @@ pub(super) struct Summary {
     /// Sets of surviving writes that were looked at.
     survivors: u64,
     pub(super) seconds: f64,
-    classes: BTreeMap<&'static str, Sums>,
+    classes: BTreeMap<String, Sums>,
     found: Vec<Found>,
 }
 
@@ -98,7 +96,7 @@ impl Summary {
         lines.sort_by_key(|line| line.place);
         let mut summary = Summary { points: lines.len(), seconds, ..Summary::default() };
         for line in lines {
-            let sums = summary.classes.entry(line.class()).or_default();
+            let sums = summary.classes.entry(line.class.clone()).or_default();
             sums.points += 1;
             sums.kills += line.kills;
             sums.power_losses += line.power_losses;
