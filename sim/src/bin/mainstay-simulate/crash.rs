@@ -9,6 +9,7 @@ use mainstay_sim::crash::Crash;
 use mainstay_sim::crash::life::{self, live};
 use mainstay_sim::crash::plan::Shard;
 use mainstay_sim::crash::point::undisturbed;
+use mainstay_sim::world::points::Passed;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -100,11 +101,20 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 pub(crate) fn crash(crashes: &Crashes) -> Result<ExitCode, String> {
-    match crashes.at {
-        Some(at) => one(crashes, &[Some(at), crashes.then].into_iter().flatten().collect::<Vec<_>>()),
-        None if crashes.points => points(crashes),
-        None if crashes.lines => all::lines(crashes),
-        None => all::all(crashes),
+    if let Some(at) = crashes.at {
+        return one(crashes, &[Some(at), crashes.then].into_iter().flatten().collect::<Vec<_>>());
+    }
+    let undisturbed = match undisturbed(crashes.control()) {
+        Ok(undisturbed) => undisturbed,
+        Err(how) => {
+            println!("{how}\nagain: cargo xtask sim crash --points{}", all::control(crashes));
+            return Ok(ExitCode::from(BROKEN));
+        }
+    };
+    match (crashes.points, crashes.lines) {
+        (true, _) => Ok(points(crashes, &undisturbed)),
+        (false, true) => all::lines(crashes, &undisturbed),
+        (false, false) => all::all(crashes, &undisturbed),
     }
 }
 
@@ -141,9 +151,9 @@ fn one(crashes: &Crashes, at: &[Crash]) -> Result<ExitCode, String> {
     Ok(ExitCode::from(if lived.broken.is_some() { BROKEN } else { 0 }))
 }
 
-fn points(crashes: &Crashes) -> Result<ExitCode, String> {
-    for passed in undisturbed(crashes.control())? {
-        let mut line = serde_json::json!({ "point": passed.point.to_string(), "what": passed.what });
+fn points(crashes: &Crashes, undisturbed: &[Passed]) -> ExitCode {
+    for passed in undisturbed {
+        let mut line = serde_json::json!({ "point": passed.point.to_string(), "what": &passed.what });
         line["at_ms"] = passed.at_ms.into();
         line["waiting"] = passed.waiting.into();
         if crashes.json {
@@ -152,7 +162,7 @@ fn points(crashes: &Crashes) -> Result<ExitCode, String> {
             println!("{:>7} ms  {:<12} {} ({} waiting)", passed.at_ms, passed.point, passed.what, passed.waiting);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 /// For all that was found: broken, or not the same twice.

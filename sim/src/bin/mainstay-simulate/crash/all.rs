@@ -4,28 +4,27 @@ use super::report::{Line, Summary};
 use super::{Crashes, code};
 use clap::ValueEnum;
 use mainstay_sim::crash::plan::{Shard, places};
-use mainstay_sim::crash::point::{Depth, cut_at, undisturbed};
+use mainstay_sim::crash::point::{Depth, cut_at};
+use mainstay_sim::world::points::Passed;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 /// The share of one process: a line for each point.
-pub(super) fn lines(crashes: &Crashes) -> Result<ExitCode, String> {
-    let points = undisturbed(crashes.control())?;
+pub(super) fn lines(crashes: &Crashes, points: &[Passed]) -> Result<ExitCode, String> {
     let depth = Depth { again: crashes.again, control: crashes.control() };
     let mut out = std::io::stdout().lock();
-    for place in places(&points, crashes.sample(), crashes.shard) {
-        let line = Line::new(place, &points[place], &cut_at(&points, place, depth));
+    for place in places(points, crashes.sample(), crashes.shard) {
+        let line = Line::new(place, &points[place], &cut_at(points, place, depth));
         let text = serde_json::to_string(&line).map_err(|error| error.to_string())?;
         writeln!(out, "{text}").map_err(|error| error.to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn all(crashes: &Crashes) -> Result<ExitCode, String> {
+pub(super) fn all(crashes: &Crashes, points: &[Passed]) -> Result<ExitCode, String> {
     let began = Instant::now();
-    let points = undisturbed(crashes.control())?;
-    let wanted = places(&points, crashes.sample(), crashes.shard).len();
+    let wanted = places(points, crashes.sample(), crashes.shard).len();
     let jobs = crashes.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let jobs = jobs.clamp(1, wanted.max(1));
     let mut children = Vec::new();
@@ -43,7 +42,7 @@ pub(super) fn all(crashes: &Crashes) -> Result<ExitCode, String> {
 }
 
 /// As it is said on the command line.
-fn control(crashes: &Crashes) -> String {
+pub(super) fn control(crashes: &Crashes) -> String {
     let value = crashes.control.and_then(|control| control.to_possible_value());
     value.map_or_else(String::new, |value| format!(" --control {}", value.get_name()))
 }
