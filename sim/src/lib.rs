@@ -6,6 +6,7 @@
 
 pub mod botapi;
 pub mod control;
+pub mod crash;
 pub mod disk;
 pub mod fault;
 pub mod people;

@@ -1,10 +1,12 @@
 //! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
 
 mod control;
+mod crash;
 mod many;
 mod one;
 
 use clap::{Parser, Subcommand};
+use crash::Crashes;
 use mainstay_sim::run::Verdict;
 use many::Many;
 use one::One;
@@ -22,6 +24,7 @@ Examples:
   mainstay-simulate run scenarios/restart-during-running.toml --seed 7
   mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
   mainstay-simulate meta scenarios/swarm.toml --seeds 20
+  mainstay-simulate crash --quick
 
 Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
 
@@ -42,6 +45,8 @@ enum Task {
     Meta(Many),
     /// The simulation tried on itself: that it would notice
     Control(control::Controls),
+    /// One life, cut off at each of its points
+    Crash(Crashes),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Task::Sweep(many) => many::sweep(&many),
         Task::Meta(many) => many::meta(&many),
         Task::Control(controls) => control::run(&controls),
+        Task::Crash(crashes) => crash::crash(&crashes),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");
