@@ -6,11 +6,12 @@ use super::shown::Shown;
 use super::{Crash, Left};
 use crate::botapi::Millis;
 use crate::disk::Profile;
-use crate::people::{self, People, job_of};
+use crate::people::{self, Asked, People, job_of};
 use crate::property::{Broken, Settled};
 use crate::scenario::{Job, Span, Via};
 use crate::vfs::seed_sqlite;
 use crate::world::clock::EPOCH_MS;
+use crate::world::machine::Ran;
 use crate::world::points::Passed;
 use crate::world::{Ended, Make, World};
 use mainstay::real::store::Store;
@@ -309,26 +310,49 @@ impl Life {
         let config = people::config();
         let settled = Settled::new(&self.world, &self.people, &config, &store)?;
         let lost = || self.shown.iter().find_map(|shown| shown.is_on(&settled.events).err());
+        let stops = || stops_work(&self.people.jobs, &self.world.machine.ledger(), self.started_ms);
         let broken = settled.judge();
         let broken = broken.or_else(|| lost().map(|how| self.broken("what was shown stays on record", how)));
-        Ok(broken.or_else(|| self.stops_work().err().map(|how| self.broken("a stop has its effect", how))))
+        Ok(broken.or_else(|| stops().err().map(|how| self.broken("a stop has its effect", how))))
     }
+}
 
-    /// What somebody wanted stopped did not go on for long.
-    fn stops_work(&self) -> Result<(), String> {
-        let ledger = self.world.machine.ledger();
-        for (n, asked) in self.people.jobs.iter().enumerate() {
-            let Some(stopped) = asked.stopped else { continue };
-            let by = stopped.max(self.started_ms) + STOP_MS;
-            let late =
-                ledger.iter().find(|ran| job_of(&ran.prompt) == Some(n + 1) && ran.ended_ms.is_none_or(|at| at > by));
-            if let Some(ran) = late {
-                return Err(format!(
-                    "attempt {} was to be stopped at {stopped} ms and lived until {:?}",
-                    ran.key, ran.ended_ms
-                ));
-            }
+/// What somebody wanted stopped did not go on for long: not after they had said so, nor after the last start of a daemon.
+fn stops_work(jobs: &[Asked], ledger: &[Ran], started_ms: i64) -> Result<(), String> {
+    for (n, asked) in jobs.iter().enumerate() {
+        let Some(stopped) = asked.stopped else { continue };
+        let by = stopped.max(started_ms) + STOP_MS;
+        let of_job = |ran: &&Ran| job_of(&ran.prompt) == Some(n + 1);
+        if let Some(ran) = ledger.iter().filter(of_job).find(|ran| ran.ended_ms.is_none_or(|at| at > by)) {
+            let until = ran.ended_ms.map_or_else(|| "for ever".to_owned(), |at| format!("until {at} ms"));
+            return Err(format!("attempt {} was to be stopped at {stopped} ms and lived {until}", ran.key));
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay::id::{AttemptKey, TaskId};
+
+    #[test]
+    fn a_stop_is_given_half_a_minute_and_a_new_daemon_another() {
+        let mut jobs = People::new(SEED, jobs(true)).jobs;
+        jobs[2].stopped = Some(1_000);
+        let ran = |ended_ms| Ran {
+            key: AttemptKey { task: TaskId(3), attempt: 1 },
+            nonce: String::new(),
+            prompt: "job-3 hang".into(),
+            began_ms: 0,
+            ended_ms,
+            end: None,
+        };
+        assert_eq!(stops_work(&jobs, &[ran(Some(31_000))], 0), Ok(()));
+        assert!(stops_work(&jobs, &[ran(Some(31_001))], 0).is_err());
+        assert_eq!(stops_work(&jobs, &[ran(Some(35_000))], 5_000), Ok(()));
+        assert!(stops_work(&jobs, &[ran(None)], 0).is_err());
+        jobs[2].stopped = None;
+        assert_eq!(stops_work(&jobs, &[ran(None)], 0), Ok(()));
     }
 }
