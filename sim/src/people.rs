@@ -164,9 +164,6 @@ pub struct People {
     at_once: bool,
 }
 
-/// People who act at once press again when nothing has changed for so long, ms.
-const AT_ONCE_PATIENCE_MS: i64 = 10_000;
-
 impl People {
     /// People who will ask for these jobs.
     pub fn new(seed: u64, jobs: Vec<Job>) -> People {
@@ -319,8 +316,7 @@ impl People {
                     }
                 }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
-                let patience_ms = if self.at_once { AT_ONCE_PATIENCE_MS } else { habits.patience_ms };
-                let lately = self.pressed.get(&key).is_some_and(|at| now - at < patience_ms);
+                let lately = self.pressed.get(&key).is_some_and(|at| self.at_once || now - at < habits.patience_ms);
                 if waits || lately {
                     continue;
                 }
