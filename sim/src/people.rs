@@ -167,8 +167,8 @@ pub struct People {
     pub jobs: Vec<Asked>,
     /// What somebody is about to press: when, who, where, which button.
     intents: Vec<(i64, usize, ChatId, MessageId, String)>,
-    /// What somebody has pressed already: when last, and how often.
-    pressed: BTreeMap<(usize, ChatId, MessageId, String), (i64, u32)>,
+    /// What somebody has pressed already, and when last.
+    pressed: BTreeMap<(usize, ChatId, MessageId, String), i64>,
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
@@ -181,11 +181,6 @@ pub struct People {
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
 }
-
-/// People who act at once press again when nothing has changed for so long, ms.
-const AT_ONCE_PATIENCE_MS: i64 = 10_000;
-/// And give a button up after so many presses: a card that was shown twice is dead in one place.
-const AT_ONCE_PRESSES_MAX: u32 = 6;
 
 impl People {
     /// People who will ask for these jobs.
@@ -377,10 +372,8 @@ impl People {
                     }
                 }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
-                let patience_ms = if self.at_once { AT_ONCE_PATIENCE_MS } else { habits.patience_ms };
-                let (last, times) = self.pressed.get(&key).copied().unwrap_or((i64::MIN / 2, 0));
-                let given_up = self.at_once && times >= AT_ONCE_PRESSES_MAX;
-                if waits || given_up || now - last < patience_ms {
+                let lately = self.pressed.get(&key).is_some_and(|at| self.at_once || now - at < habits.patience_ms);
+                if waits || lately {
                     continue;
                 }
                 if self.at_once {
@@ -423,9 +416,8 @@ impl People {
             if pressed.is_err() {
                 continue;
             }
-            let (last, times) = self.pressed.entry((who, chat, message, data)).or_insert((i64::MIN / 2, 0));
-            self.double_taps += u64::from(now - *last < 1_000);
-            (*last, *times) = (now, *times + 1);
+            let before = self.pressed.insert((who, chat, message, data), now);
+            self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
             let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
             match label.as_str() {

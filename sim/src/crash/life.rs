@@ -52,8 +52,6 @@ pub struct Lived {
     pub contents: Vec<Content>,
     /// Over all that happened: two lives with the same digest were the same.
     pub digest: u64,
-    /// When a daemon was started the last time, ms of the simulation.
-    pub started_ms: i64,
     /// Programs that were started.
     pub ran: usize,
     /// Simulated ms.
@@ -63,11 +61,17 @@ pub struct Lived {
 }
 
 impl Lived {
-    /// The points of its recovery from the last crash, while that is young.
+    /// The points since the last crash.
+    pub fn afterwards(&self) -> &[Passed] {
+        self.passed.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of them that belong to the recovery.
     pub fn recovery(&self) -> &[Passed] {
-        let passed = self.passed.last().map_or(&[][..], Vec::as_slice);
-        let until = self.started_ms + RECOVERY_MS;
-        &passed[..passed.iter().take_while(|p| p.at_ms <= until).count()]
+        let crash = self.passed.iter().rev().nth(1).and_then(|passed| passed.last());
+        let until = crash.map_or(0, |crash| crash.at_ms) + DOWN_MS + RECOVERY_MS;
+        let afterwards = self.afterwards();
+        &afterwards[..afterwards.iter().take_while(|p| p.at_ms <= until).count()]
     }
 }
 
@@ -84,7 +88,6 @@ pub fn live_and_look(crashes: &[Crash], lefts: &[Left], control: Option<Control>
     Lived {
         broken,
         contents: life.contents,
-        started_ms: life.started_ms,
         digest: life.world.digest(),
         ran: life.world.machine.ledger().len(),
         simulated_ms: life.world.now(),

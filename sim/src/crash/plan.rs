@@ -66,10 +66,12 @@ impl Shard {
     }
 }
 
-/// A crash in the midst of recovering from `first`, by chance: at one of these points, of either kind.
-pub fn again(first: Crash, recovery: &[Passed], nth: u64) -> Option<Crash> {
-    let mut rng = fastrand::Rng::with_seed(seed_of(first.at) ^ u64::from(first.left.is_some()) ^ (nth << 32));
-    let at = recovery.get(rng.usize(..recovery.len().max(1)))?;
+/// A second crash, by chance and of either kind: two of three in the midst of recovering from the `first`, the others at any
+/// point after it.
+pub fn again(first: Crash, recovery: &[Passed], afterwards: &[Passed], nth: u64) -> Option<Crash> {
+    let mut rng = fastrand::Rng::with_seed(seed_of(first.at) ^ u64::from(first.left.is_some()) << 62 ^ (nth << 32));
+    let among = if rng.u32(..3) > 0 && !recovery.is_empty() { recovery } else { afterwards };
+    let at = among.get(rng.usize(..among.len().max(1)))?;
     let lefts = lefts(at.waiting, rng.u64(..));
     let left = (rng.u32(..3) > 0).then(|| lefts[rng.usize(..lefts.len())]);
     Some(Crash { at: at.point, left })

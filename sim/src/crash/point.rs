@@ -44,7 +44,7 @@ pub struct Report {
 /// How thoroughly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
-    /// Second crashes during the recovery from a kill, and as many during that from a power loss.
+    /// Second crashes after a kill, and as many after a power loss.
     pub again: u64,
     /// What is wrong on purpose.
     pub control: Option<Control>,
@@ -149,16 +149,16 @@ impl Cutter<'_> {
     }
 
     fn cut_again(&mut self, first: Crash, lived: &Lived) {
-        let recovery = lived.recovery();
+        let afterwards = lived.afterwards();
         for nth in 0..self.depth.again {
             if self.is_enough() {
                 return;
             }
-            let Some(second) = again(first, recovery, nth) else { continue };
+            let Some(second) = again(first, lived.recovery(), afterwards, nth) else { continue };
             self.report.counts.second += 1;
             let Some(lived_again) = self.live(&[first, second], &[]) else { continue };
-            let place = recovery.iter().position(|p| p.point == second.at).expect("it was chosen among them");
-            if let Some(how) = differs(&recovery[..=place], &lived_again.passed[1]) {
+            let place = afterwards.iter().position(|p| p.point == second.at).expect("it was chosen among them");
+            if let Some(how) = differs(&afterwards[..=place], &lived_again.passed[1]) {
                 self.report.findings.push(Finding { crashes: vec![first, second], property: None, how });
             }
         }

@@ -47,7 +47,7 @@ pub(crate) struct Crashes {
     /// The same as --sample 100
     #[arg(long, conflicts_with_all = ["at", "sample"])]
     quick: bool,
-    /// Second crashes during the recovery from each first kill and each first power loss
+    /// Second crashes after each first kill, and as many after each first power loss
     #[arg(long, value_name = "N", default_value_t = 1)]
     again: u64,
     /// One share of several: 1/4 is the first of four
