@@ -94,6 +94,8 @@ pub const OPEN_TASKS_MAX: i64 = 10_000;
 pub const TASK_TIMEOUT_MS: i64 = 30 * 60_000;
 /// Default `stop_grace` of a kind: what well-behaved builds need to clean up.
 pub const STOP_GRACE_MS: i64 = 10_000;
+/// Largest `stop_grace` of a kind: whoever asks for a stop waits for it.
+pub const STOP_GRACE_MAX_MS: i64 = 3_600_000;
 /// After grace, SIGKILL and `cgroup.kill`, the tree should be empty at once; later than this it is an alarm.
 pub const KILL_ALARM_MS: i64 = 5_000;
 /// Default `approval_ttl`: a request nobody approved by the next working day is stale.

@@ -42,7 +42,9 @@ use teloxide_core::types::Update;
 /// # Errors
 /// What no restart by itself would mend, with an exit code for each.
 pub async fn run(ports: Ports, config: Rc<Config>) -> Result<(), Fatal> {
-    let (mut daemon, mut inputs) = Daemon::take_over(ports, config)?;
+    let mut daemon = Daemon::take_over(ports, config)?;
+    daemon.wait_for_readers().await?;
+    let mut inputs = boot_inputs(&daemon.ports, &daemon.config, &daemon.store).map_err(|error| fatal(&error))?;
     loop {
         daemon.leaving = inputs.contains(&Input::Terminate);
         let effects = daemon.settle(&inputs).await?;
@@ -104,8 +106,8 @@ struct Daemon {
     settled: bool,
     /// A turn whose commit failed.
     unsure: Option<Unsure>,
-    /// A commit failed, perhaps while it was being synced, and nothing was committed since.
-    sync_failed: bool,
+    /// A commit failed, perhaps while it was being synced, and none succeeded since.
+    log_is_doubtful: bool,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
 }
@@ -164,12 +166,11 @@ impl Turned {
 }
 
 impl Daemon {
-    fn take_over(ports: Ports, config: Rc<Config>) -> Result<(Daemon, Vec<Input>), Fatal> {
-        let mut store = Store::open(&*ports.storage).map_err(|e| fatal(&e))?;
+    fn take_over(ports: Ports, config: Rc<Config>) -> Result<Daemon, Fatal> {
+        let store = Store::open(&*ports.storage).map_err(|e| fatal(&e))?;
         let bot = ports.telegram.as_ref().map(|t| t.bot_id());
         let username = bot.map_or(Ok(None), |bot| store.username(bot)).map_err(|e| fatal(&e))?;
-        let inputs = boot_inputs(&ports, &config, &mut store).map_err(|e| fatal(&e))?;
-        let daemon = Daemon {
+        Ok(Daemon {
             store,
             under_way: FuturesUnordered::new(),
             watched: BTreeMap::new(),
@@ -188,12 +189,11 @@ impl Daemon {
             leaving: false,
             settled: false,
             unsure: None,
-            sync_failed: false,
+            log_is_doubtful: false,
             checkpointed_at: 0,
             ports,
             config,
-        };
-        Ok((daemon, inputs))
+        })
     }
 
     /// Waits a little for the answers to messages under way: without them their next daemon would have to mark them as
@@ -351,10 +351,9 @@ impl Daemon {
     fn turn(&mut self, inputs: &[Input], trouble: Option<&(i64, String, u32)>) -> Result<Turned, StoreError> {
         if trouble.is_some() {
             self.reopen()?;
-            if self.sync_failed && self.store.log_is_doubtful() {
-                return Err(StoreError::Transient("its log can't be emptied after a failed sync".into()));
+            if let (true, Some(kept)) = (self.log_is_doubtful, self.store.log_kept()) {
+                return Err(StoreError::Transient(kept.to_string()));
             }
-            self.sync_failed = false;
         }
         let before = self.marks.clone();
         self.store.begin()?;
@@ -376,11 +375,12 @@ impl Daemon {
         let tip = self.store.tip();
         if let Err(error) = self.store.commit() {
             // A full disk fails before anything is synced.
-            self.sync_failed |= !matches!(error, StoreError::Full);
+            self.log_is_doubtful |= !matches!(error, StoreError::Full);
             self.look = Look { queue: true, outbox: true };
             self.unsure = Some(Unsure { tip, turned, before });
             return Err(error);
         }
+        self.log_is_doubtful = false;
         self.cursor = None;
         Ok(turned)
     }

@@ -241,7 +241,7 @@ pub struct View {
     pub open_tasks: i64,
     /// Tasks asked for.
     pub tasks: Vec<TaskRow>,
-    /// Tasks whose cards wait for a press (loaded when a daemon is back).
+    /// Tasks whose cards wait for a press (loaded when a daemon is back, and for somebody who can be written to again).
     pub waiting: Vec<TaskView>,
     /// Events asked for, oldest first.
     pub events: Vec<Recorded>,

@@ -106,9 +106,11 @@ fn a_task_whose_shim_does_not_do_it_is_killed_by_the_daemon() {
     assert_eq!(w.state(stopped), State::Running, "its shim has its time");
     let why = w.cli(&format!("why {stopped}")).text;
     assert!(why.contains("is being stopped"), "{why}");
-    w.advance(60_000);
+    // Grace and alarm have passed: it is not given another grace.
+    w.advance(6_000);
     assert_eq!((w.state(stopped), w.task(stopped).task.outcome), (State::Canceled, Some(Outcome::Stopped)));
     assert_eq!(w.count(|f| matches!(f, Fact::StopOverdue {})), 1);
+    w.quiet();
     w.check_settled();
 }
 
@@ -190,6 +192,32 @@ fn an_attempt_that_never_comes_as_far_as_running_is_given_up() {
     assert_eq!(w.count(|f| matches!(f, Fact::StartAgain { .. })), policy::START_TRIES_MAX as usize);
     assert_eq!(w.ran(id, 1), 0);
     w.check_settled();
+}
+
+#[test]
+fn what_is_known_never_to_have_run_is_started_also_after_a_power_loss() {
+    for calls in 0..40 {
+        let mut w = World::new();
+        let id = w.approved("build", "exit:0@60000");
+        w.machine.borrow_mut().hold_starts = true;
+        w.say(OLGA, &format!("/resume {id}"));
+        w.restart();
+        w.machine.borrow_mut().hold_starts = false;
+        w.restart();
+        // Somewhere between its second start and its "go".
+        w.kill_in(calls);
+        w.advance(2 * policy::START_RETRY_MS);
+        w.kill();
+        let has_run = w.ran(id, 1) > 0;
+        w.start();
+        w.advance(policy::START_RETRY_MS / 2);
+        w.power_loss(60_000);
+        w.start();
+        w.advance(120_000);
+        let known = if has_run { State::Failed } else { State::Succeeded };
+        assert_eq!((w.state(id), w.ran(id, 1)), (known, 1), "{calls}");
+        w.check_settled();
+    }
 }
 
 #[test]

@@ -419,3 +419,26 @@ fn an_approved_task_whose_yes_counts_no_more_is_asked_about_again() {
         w.check_settled();
     }
 }
+
+#[test]
+fn who_says_hello_later_is_shown_what_waits_for_them() {
+    let mut w = World::with(|c| c.telegram.as_mut().expect("there is a bot").report_chat = None);
+    w.cli("newtask build exit:0");
+    w.say(OLGA, "/newtask build exit:0");
+    w.say(OLGA, "/newtask note exit:0");
+    w.quiet();
+    w.say(VIC, "/start");
+    w.say(AXEL, "/start");
+    w.quiet();
+    for (person, sees) in [(VIC, false), (AXEL, true)] {
+        assert_eq!([1, 2].map(|task| w.card(person, task).is_some()), [sees; 2], "{person}");
+    }
+    w.press(AXEL, AXEL, 1, "Approve");
+    assert_eq!(w.state(1), State::Approved);
+    // Once: what is said to them later is no news.
+    let shown = w.texts(AXEL).len();
+    w.say(AXEL, "/kinds");
+    w.quiet();
+    assert_eq!(w.texts(AXEL).len(), shown + 1);
+    w.check_settled();
+}

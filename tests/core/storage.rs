@@ -95,6 +95,51 @@ fn a_commit_that_reported_failure_and_is_there_is_performed_once() {
 }
 
 #[test]
+fn after_a_failed_commit_nothing_is_acknowledged_before_the_log_was_emptied() {
+    let mut w = World::new();
+    w.quiet();
+    let reader = w.disk.look();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").expect("a reader");
+    w.disk.lie_in.store(0, Relaxed);
+    let connection = w.request("k", "newtask build");
+    w.settle();
+    let before = w.events().len();
+    w.say(OLGA, "/newtask build");
+    w.advance(60_000);
+    assert!(w.is_up() && w.answer(connection).is_none());
+    assert_eq!(w.events().len(), before, "nothing is committed behind what may be a gap");
+    reader.execute_batch("COMMIT").expect("it has read");
+    w.quiet();
+    assert!(w.answer(connection).is_some_and(|answer| answer.ok));
+    assert_eq!(w.tasks(), 2);
+    w.check_settled();
+}
+
+#[test]
+fn a_new_daemon_waits_for_who_reads_the_log_of_the_last_one() {
+    let mut w = World::new();
+    let id = w.approved("build", "exit:0");
+    let reader = w.disk.look();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").expect("a reader");
+    w.say(OLGA, "/newtask build");
+    w.kill();
+    let before = w.events().len();
+    w.start();
+    w.advance(60_000);
+    assert!(w.is_up());
+    assert_eq!(w.events().len(), before, "nothing is committed behind what may be a gap");
+    assert!(w.cli("list").ok);
+    let refused = w.cli(&format!("resume {id}"));
+    assert!(!refused.ok && refused.text.contains("somebody reads it"), "{refused:?}");
+    reader.execute_batch("COMMIT").expect("it has read");
+    w.quiet();
+    assert!(w.cli(&format!("resume {id}")).ok);
+    w.quiet();
+    assert_eq!((w.state(id), w.ran(id, 1)), (State::Succeeded, 1));
+    w.check_settled();
+}
+
+#[test]
 fn a_commit_that_fails_anywhere_loses_nothing_and_does_nothing_twice() {
     for lie in [true, false] {
         let mut struck = 0;

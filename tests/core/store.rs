@@ -100,7 +100,7 @@ fn what_is_committed_after_a_failed_sync_survives_a_power_loss() {
     drop(store);
     disk.kill();
     let mut store = Store::open(&storage).expect("it goes on");
-    assert!(!store.log_is_doubtful());
+    assert!(store.log_kept().is_none());
     commit(&mut store, Mode::Auto).expect("the disk is well");
     disk.freeze();
     drop(store);

@@ -2,6 +2,8 @@
 
 use super::place::{Place, until};
 use serde_json::json;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 #[test]
 fn asked_approved_and_resumed_it_runs_once_and_says_how_it_ended() {
@@ -128,4 +130,25 @@ fn a_daemon_that_is_frozen_for_a_while_loses_nothing() {
     assert_eq!(asker.join().expect("the asker")["ok"], true);
     assert_eq!(line.ask(&["list"])["data"].as_array().map(Vec::len), Some(2));
     place.assert_sound();
+}
+
+/// Whoever else closes the database (a back-up, a shell) takes its log for left behind and removes it, with all that is
+/// acknowledged later, unless the daemon holds a lock on the file; closing any descriptor of it would drop that.
+#[test]
+fn the_database_is_locked_for_as_long_as_it_is_in_use() {
+    let mut place = Place::new("", "");
+    place.start();
+    place.terminate();
+    // The file was there before this one.
+    place.start();
+    place.cli(&["newtask", "work", "for 0 0"]);
+    let (locks, pid) = (fs::read_to_string("/proc/locks").expect("locks"), place.pid().as_raw_nonzero().to_string());
+    let inode = fs::metadata(place.path("state/mainstay.db")).expect("it is there").ino().to_string();
+    let is_it = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.get(1) == Some(&"POSIX")
+            && words.get(4) == Some(&&*pid)
+            && words.get(5).is_some_and(|file| file.ends_with(&format!(":{inode}")))
+    };
+    assert!(locks.lines().any(is_it), "no lock of {pid} on {inode}:\n{locks}");
 }

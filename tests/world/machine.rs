@@ -338,15 +338,17 @@ impl Runner for FakeRunner {
         }
     }
 
-    fn kill(&self, key: AttemptKey, identity: Identity, _: i64) -> LocalFuture<'_, ()> {
+    fn kill(&self, key: AttemptKey, identity: Identity, waited_ms: i64) -> LocalFuture<'_, ()> {
         self.shared.tick();
         let (shared, machine) = (self.shared.clone(), self.machine.clone());
+        let grace_ms = self.machine.borrow().folders.get(&key).map_or(0, |folder| folder.spec.stop_grace_ms);
+        let due = self.shared.boot_ms.get() + grace_ms.saturating_sub(waited_ms.unsigned_abs()).cast_signed();
         self.shared.wait(move || {
             let mut machine = machine.borrow_mut();
             let Some(folder) = machine.folders.get_mut(&key).filter(|f| f.identity == identity) else {
                 return Some(());
             };
-            if folder.shim == Shim::Running && !folder.script.immortal {
+            if folder.shim == Shim::Running && !folder.script.immortal && shared.boot_ms.get() >= due {
                 // Its task was killed for it: what is left to do is to write the receipt.
                 (folder.script.stubborn_ms, folder.script.deaf) = (0, false);
                 folder.advance(shared.boot_ms.get(), shared.wall_ms.get());

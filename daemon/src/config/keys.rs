@@ -194,7 +194,7 @@ pub const KEYS: &[Key] = &[
         "exit codes that mean \"try again\"; empty: every failure does, while attempts are left",
     ),
     key(Kind, "timeout", Duration(MS, 30 * DAY), Some("\"30m\""), "run time limit"),
-    key(Kind, "stop_grace", Duration(0, H), Some("\"10s\""), "between SIGTERM and SIGKILL"),
+    key(Kind, "stop_grace", Duration(0, policy::STOP_GRACE_MAX_MS), Some("\"10s\""), "between SIGTERM and SIGKILL"),
     key(
         Kind,
         "approval_ttl",

@@ -215,6 +215,7 @@ fn membership(draft: &mut Draft<'_>, incoming: &Incoming, chat: i64, private: bo
     if welcome {
         if present {
             draft.record(None, None, Actor::System, Fact::ChatReturned { chat });
+            draft.welcome();
         }
         return;
     }

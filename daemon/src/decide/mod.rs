@@ -208,6 +208,15 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Somebody can be written to from now on: what waits for a yes of theirs is shown to them.
+    pub fn welcome(&mut self) {
+        for task in &self.view.waiting {
+            for chat in gate::askable(self.config, self.view, task, self.now) {
+                self.queue_card(task, chat, None, false);
+            }
+        }
+    }
+
     fn queue_card(&mut self, after: &TaskView, chat: i64, card: Option<i64>, anew: bool) {
         if !self.may_be_told(chat) {
             return;

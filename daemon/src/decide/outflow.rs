@@ -111,6 +111,7 @@ pub fn called(draft: &mut Draft<'_>, id: i64, version: u32, result: &Result<Call
         },
     };
     draft.record(task.as_ref(), None, Actor::System, fact);
+    draft.welcome();
 }
 
 fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {

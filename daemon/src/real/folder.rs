@@ -165,14 +165,15 @@ impl ReceiptSlot {
     }
 
     fn try_fill(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Else an earlier try came as far as the rename.
-        if !self.is_at(RECEIPT) {
-            if !self.is_at(RECEIPT_NEW) {
-                self.restore()?;
-            }
-            self.file.write_all_at(bytes, 0)?;
-            self.file.set_len(bytes.len() as u64)?;
-            self.file.sync_all()?;
+        // By an earlier try of ours, or by the task: then there is nothing in it yet.
+        let is_placed = self.is_at(RECEIPT);
+        if !is_placed && !self.is_at(RECEIPT_NEW) {
+            self.restore()?;
+        }
+        self.file.write_all_at(bytes, 0)?;
+        self.file.set_len(bytes.len() as u64)?;
+        self.file.sync_all()?;
+        if !is_placed {
             fs::rename(self.folder.join(RECEIPT_NEW), self.folder.join(RECEIPT)).map_err(not_gone)?;
         }
         File::open(&self.folder).map_err(not_gone)?.sync_all()
@@ -199,7 +200,7 @@ impl ReceiptSlot {
     /// Makes the folder writable, and moves away what is no folder or no file and has to be one.
     fn clear_the_way(&self) {
         make_writable(&self.folder);
-        let away = |path: &Path| fs::rename(path, path.with_extension("obstacle"));
+        let away = |path: &Path| fs::rename(path, format!("{}.obstacle", path.display()));
         if fs::symlink_metadata(&self.folder).is_ok_and(|there| !there.is_dir()) {
             let _ = away(&self.folder);
         }

@@ -10,6 +10,7 @@ use super::watch::{self, Ending, Line, ProgressWatch};
 use super::{logfile, observe};
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
+use crate::policy;
 use crate::ports::{LocalFuture, Noticed, Runner, Spec, StartFailed, Stream};
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
@@ -295,7 +296,14 @@ impl LocalRunner {
 
     /// Of a living shim nobody gets away, however they forked: so it is left alive, to bury them and to write how it ended.
     async fn kill_all(&self, key: AttemptKey, identity: Identity, waited_ms: i64) {
-        let grace_ms = folder::read_grace_ms(&self.folder(key)).unwrap_or(0).saturating_sub(waited_ms.unsigned_abs());
+        // Stopped by its task, it gets to what is left of its own way out.
+        if let Some(shim) = Pin::shim(&identity, &self.boot) {
+            shim.signal(Signal::CONT);
+        }
+        // The task can write into its spec.
+        let grace_ms =
+            folder::read_grace_ms(&self.folder(key)).unwrap_or(0).min(policy::STOP_GRACE_MAX_MS.unsigned_abs());
+        let grace_ms = grace_ms.saturating_sub(waited_ms.unsigned_abs());
         tokio::time::sleep(Duration::from_millis(grace_ms)).await;
         let mut pause = DESTROY_RESCAN;
         while let Some(shim) = Pin::shim(&identity, &self.boot) {
@@ -459,6 +467,10 @@ impl Runner for LocalRunner {
             // Its task's doing.
             folder::make_writable(&from);
             moved = fs::rename(&from, &to);
+        }
+        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::DirectoryNotEmpty) {
+            // A shim whose folder was gone made another for its receipt, after what was left had been archived.
+            moved = fs::rename(&from, to.join("late"));
         }
         match moved {
             Err(e) if e.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),

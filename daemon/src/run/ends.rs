@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// What a new daemon takes in first: that it took over, what the last one was sending, and what the machine says of every
 /// attempt that should be or seems to be alive.
-pub(super) fn boot_inputs(ports: &Ports, config: &Config, store: &mut Store) -> Result<Vec<Input>, StoreError> {
+pub(super) fn boot_inputs(ports: &Ports, config: &Config, store: &Store) -> Result<Vec<Input>, StoreError> {
     let now = ports.time.now();
     let away_ms = store.last_at()?.map(|at| (now.wall_ms - at).max(0));
     let version = env!("CARGO_PKG_VERSION").to_owned();

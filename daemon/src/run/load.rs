@@ -1,7 +1,7 @@
 //! What each input needs to be decided: loaded here, and nothing more.
 
 use super::Daemon;
-use crate::command::{Command, parse_argv};
+use crate::command::{Command, Role, parse_argv};
 use crate::decide::{Moment, chat};
 use crate::input::{Incoming, IncomingKind, Input};
 use crate::policy;
@@ -39,6 +39,8 @@ impl Daemon {
                 if let Some(task) = view.outbox.as_ref().and_then(|o| o.task) {
                     view.task = self.store.task(task)?;
                 }
+                let reached = view.outbox.as_ref().filter(|_| result.is_ok()).map(|o| o.chat);
+                reached.map_or(Ok(()), |chat| self.load_welcome(&mut view, chat))?;
             }
             Input::Booted { .. }
             | Input::Interrupted { .. }
@@ -67,8 +69,23 @@ impl Daemon {
             }
             return Ok(());
         }
+        if let IncomingKind::Membership { present: true, .. } = incoming.what {
+            self.load_welcome(view, chat)?;
+        }
         if let Some(command) = chat::command_of(incoming, view.button.as_ref(), self.username.as_deref()) {
             self.load_command(view, &command, now)?;
+        }
+        Ok(())
+    }
+
+    /// What may wait for somebody who could not be written to before.
+    fn load_welcome(&self, view: &mut View, chat: i64) -> Result<(), StoreError> {
+        let approves = self.config.operators.get(&chat).is_some_and(|operator| operator.may(Role::Approver));
+        if approves && !self.store.reaches(chat)? {
+            view.reachable = vec![chat];
+            for id in self.store.waiting_for_people()? {
+                view.waiting.extend(self.store.task(id)?);
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::perform::perform;
 use crate::plan::Effect;
 use crate::policy;
 use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
-use crate::real::store::{Store, StoreError};
+use crate::real::store::{LogKept, Store, StoreError};
 
 impl Daemon {
     /// Decides and commits inputs. While the storage refuses, nothing is done and nothing is lost: it is tried again.
@@ -62,12 +62,35 @@ impl Daemon {
         Ok(())
     }
 
+    /// What an earlier daemon left in the log may have a gap, and behind one nothing may be acknowledged: waits for whoever
+    /// keeps it from being emptied. On a disk that does not take it (full, broken), the first commit tells.
+    pub(super) async fn wait_for_readers(&mut self) -> Result<(), Fatal> {
+        let mut tries = 0;
+        while let Some(kept) = self.store.log_kept() {
+            let error = StoreError::Transient(kept.to_string());
+            if let LogKept::Failed(_) = kept {
+                tracing::warn!(%error, "the database's log is as the last daemon left it");
+                return Ok(());
+            }
+            if tries == 0 {
+                tracing::error!(%error, "the database is in use: nothing is started until its readers are done");
+            }
+            tries += 1;
+            if self.weather(Vec::new(), &error, tries).await.contains(&Input::Terminate) {
+                return Err(fatal(&error));
+            }
+            self.reopen().map_err(|error| fatal(&error))?;
+        }
+        Ok(())
+    }
+
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is answered from what is on record, or
     /// told that nothing was done; the rest is kept.
     pub(super) async fn weather(&mut self, inputs: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
-        // As long as nobody knows whether the commit is there, nobody can be told what is, or that nothing was done.
-        let sure = self.unsure.is_none();
-        let readable = sure && self.reopen().is_ok();
+        // As long as nobody knows whether the commit is there, nobody can be told what is.
+        let readable = self.unsure.is_none() && self.reopen().is_ok();
+        // What could not be synced is not there, and is again for who opens the database after a crash.
+        let sure = self.unsure.is_none() && !self.log_is_doubtful;
         let mut held = Vec::with_capacity(inputs.len());
         for input in inputs {
             let Input::Local(request) = input else {
@@ -115,9 +138,12 @@ impl Daemon {
             return;
         }
         let by_hand = if readable { self.by_hand(&request) } else { String::new() };
-        let text = format!(
-            "the daemon can't {error}; nothing was done: make room or repair the disk, then ask again{by_hand}"
-        );
+        let advice = if matches!(error, StoreError::Full) {
+            "make room on the disk"
+        } else {
+            "see that the disk works and that nobody holds the database open"
+        };
+        let text = format!("the daemon can't {error}; nothing was done: {advice}, then ask again{by_hand}");
         let data = serde_json::json!({ "error": text });
         self.ports.control.answer(connection, Answer { ok: false, text, data });
     }
@@ -156,7 +182,10 @@ impl Daemon {
         // What is left of the failed turn must not be in the way of the new connection.
         self.store.rollback();
         let mut store = Store::open(&*self.ports.storage)?;
-        store.keep_epoch(epoch)?;
+        // None was taken yet by a daemon that has just begun.
+        if epoch > 0 {
+            store.keep_epoch(epoch)?;
+        }
         self.store = store;
         Ok(())
     }

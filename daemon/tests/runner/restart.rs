@@ -116,10 +116,17 @@ async fn a_receipt_is_left_though_its_place_was_removed(machine: &Machine) {
         (9, "cd /; rm -rf $OLDPWD/..; touch ${OLDPWD%/work}"),
         (10, "chmod -R a-w .."),
         (11, "ln -s /dev/null ../receipt.json; rm ../receipt.tmp; ln -s /dev/null ../receipt.tmp"),
+        (12, "mv ../receipt.tmp ../receipt.json"),
+        (13, "ln ../receipt.tmp ../receipt.json"),
+        (14, "rm ../receipt.tmp; mkdir -p ../receipt.tmp/x ../receipt.json/y"),
     ] {
         let receipt = run(&machine.runner(), script(task, &format!("{vandalism}; exit 7"))).await;
         assert_eq!((receipt.end, receipt.cause), (End::Exited(7), EndCause::Itself), "{vandalism}");
         machine.runner().archive(key(task)).unwrap_or_else(|error| panic!("{vandalism}: {error}"));
+        // What came too late for that is put with it.
+        std::fs::create_dir(machine.attempt(key(task))).expect("made");
+        machine.runner().archive(key(task)).unwrap_or_else(|error| panic!("{vandalism}, late: {error}"));
+        assert_eq!(machine.runner().scan(), Ok(Vec::new()), "{vandalism}");
     }
 }
 

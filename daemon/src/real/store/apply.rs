@@ -142,7 +142,8 @@ impl Store {
                 params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed(), until],
             ),
             Fact::StartFailed { until, .. } => self.run(
-                "UPDATE attempts SET start_due = ?3 WHERE task = ?1 AND attempt = ?2",
+                "UPDATE attempts SET boot = NULL, pid = NULL, start = NULL, stale_at = NULL, start_due = ?3
+                 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, until],
             ),
             Fact::StartAgain { .. } => self.run(

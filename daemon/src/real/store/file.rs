@@ -5,7 +5,7 @@ use crate::policy;
 use crate::ports::Storage;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Access, FallocateFlags};
 use std::cell::Cell;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,19 @@ impl FileStorage {
     pub fn new(path: PathBuf) -> Self {
         FileStorage { path, reserved: Cell::new(0) }
     }
+
+    /// Makes a new file that nobody else may read: what people asked for is theirs, even where the folder is opened up. One
+    /// that exists is never opened but by SQLite: to close it would drop every lock that this process has on it, and then
+    /// whoever else closes the database takes its log for left behind, and removes it.
+    fn make_private(&self) {
+        let _ = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&self.path);
+    }
 }
 
 impl Storage for FileStorage {
     fn open(&self) -> Result<Connection, rusqlite::Error> {
-        // What people asked for is nobody else's business, even where the folder above is opened up.
-        let private = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
-        if let Err(error) = private {
+        self.make_private();
+        if let Err(error) = rustix::fs::access(&self.path, Access::WRITE_OK) {
             tracing::warn!(%error, path = %self.path.display(), "the database can't be opened for writing");
         }
         let db = Connection::open(&self.path)?;

@@ -198,6 +198,15 @@ impl Store {
         self.many("SELECT chat FROM chats WHERE chat > 0 AND NOT parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
+    /// Whether a private chat is one of [`Store::reachable`].
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn reaches(&self, chat: i64) -> Result<bool> {
+        let found = self.one("SELECT 1 FROM chats WHERE chat = ?1 AND NOT parked", [chat], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
     fn list(&self, limit: u32, state: Option<State>) -> Result<Vec<TaskRow>> {
         match state {
             None => self.many(&format!("SELECT {TASK} FROM tasks ORDER BY id DESC LIMIT ?1"), [limit], task),
@@ -501,9 +510,7 @@ impl Store {
     /// Storage trouble.
     pub fn waiting_for_people(&self) -> Result<Vec<TaskId>> {
         self.many(
-            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED')
-             AND (chat IS NOT NULL OR EXISTS (SELECT 1 FROM copies WHERE copies.task = tasks.id))
-             ORDER BY id DESC LIMIT ?1",
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') ORDER BY id DESC LIMIT ?1",
             [REISSUED_MAX],
             |r| Ok(TaskId(r.get(0)?)),
         )

@@ -83,6 +83,17 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// Why the log still holds what it held when the database was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LogKept {
+    /// Somebody is in the middle of reading it.
+    #[error("somebody reads it (a shell, a back-up), and until that ends its log can't be emptied")]
+    Read,
+    /// The disk did not take it.
+    #[error("its log can't be emptied: {0}")]
+    Failed(StoreError),
+}
+
 /// Result of storage.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -95,8 +106,8 @@ pub struct Store {
     next_event: i64,
     next_task: i64,
     next_message: i64,
-    /// See [`Store::log_is_doubtful`].
-    log_is_doubtful: bool,
+    /// See [`Store::log_kept`].
+    log_kept: Option<LogKept>,
     /// The mode that was set, if any: every view needs it.
     mode: Option<Mode>,
     /// Groups that became supergroups: few, and every view needs them too.
@@ -114,8 +125,8 @@ struct Turn {
 type Counters = ([u8; 32], i64, i64, i64, i64, Option<Mode>, Moved);
 
 impl Store {
-    /// Opens the database, brings its schema up to date and checks the end of the chain. Writes nothing when the schema is
-    /// current. The store can't write until an epoch was taken by applying [`Fact::Booted`].
+    /// Opens the database, brings its schema up to date, checks the end of the chain, and moves what the log holds into the
+    /// tables' file ([`Store::log_kept`]). The store can't write until an epoch was taken by applying [`Fact::Booted`].
     ///
     /// # Errors
     /// Damaged, newer, full, or transient trouble.
@@ -130,17 +141,14 @@ impl Store {
         let mut store = Store::empty(db);
         store.read_counters()?;
         store.check_tail()?;
-        store.log_is_doubtful = !empty_log(&store.db);
-        if store.log_is_doubtful {
-            tracing::warn!("the database's log could not be emptied: somebody reads the database, or the disk is full");
-        }
+        store.log_kept = empty_log(&store.db).err();
         Ok(store)
     }
 
-    /// What the log held when the database was opened could not be moved out of it (a reader, a full disk): if a sync failed
-    /// before, it may have gaps that only a power loss would show.
-    pub fn log_is_doubtful(&self) -> bool {
-        self.log_is_doubtful
+    /// Why the log was not emptied when the database was opened. If a sync failed before, it may have gaps that only a power
+    /// loss would show: behind one nothing may be acknowledged.
+    pub fn log_kept(&self) -> Option<&LogKept> {
+        self.log_kept.as_ref()
     }
 
     /// Opens for reading, as any process of the operator may while a daemon runs, or none.
@@ -173,7 +181,7 @@ impl Store {
             next_event: 1,
             next_task: 1,
             next_message: 1,
-            log_is_doubtful: false,
+            log_kept: None,
             mode: None,
             moved: Moved::new(),
             turn: None,
@@ -480,14 +488,17 @@ fn check_header(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Moves all that the WAL holds into the database, so that the next commit begins it anew; whether that could be done.
+/// Moves all that the WAL holds into the database, so that the next commit begins it anew.
 ///
 /// After a sync that failed, this process's or a dead one's, the system shows what was written and may have forgotten to
 /// write it: later syncs succeed without it. Commits behind such a gap would be lost with the power, however well they
 /// themselves were synced. Moved, all of it is written and synced once more.
-fn empty_log(db: &Connection) -> bool {
-    let busy = db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |r| r.get::<_, i64>(0));
-    busy.is_ok_and(|busy| busy == 0)
+fn empty_log(db: &Connection) -> std::result::Result<(), LogKept> {
+    match db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |r| r.get::<_, i64>(0)) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(LogKept::Read),
+        Err(error) => Err(LogKept::Failed(error.into())),
+    }
 }
 
 /// A newer database says in its `meta` who may still read or write it; one that does not say so is for its equals.
