@@ -10,7 +10,7 @@ pub mod network;
 pub mod script;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
-use crate::botapi::{BotId, Millis, World as Telegram};
+use crate::botapi::{self, BotId, Millis, People, World as Telegram};
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
 use crate::scenario::Span;
@@ -24,7 +24,8 @@ use mainstay::ports::{Ports, Storage};
 use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -42,6 +43,9 @@ const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 const CONNECTIONS_MAX: usize = 4_096;
 /// Round trips are twice this, in ms: a good line, and a bad one.
 const LATENCY_MS: (u64, u64) = (5, 60);
+
+/// Pages that a database with next to no memory holds. SQLite needs a few at any moment.
+const SMALL_CACHE_PAGES: u32 = 4;
 
 /// How a daemon's life ended, unless it was killed.
 pub type Ended = Result<(), Fatal>;
@@ -63,6 +67,7 @@ pub struct World {
     ended: Rc<RefCell<Vec<(i64, Ended)>>>,
     up: bool,
     powered: bool,
+    small_cache: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
 }
@@ -109,6 +114,7 @@ impl World {
             ended: Rc::default(),
             up: true,
             powered: true,
+            small_cache: Rc::default(),
             restart_after: None,
             clock,
             disk,
@@ -122,11 +128,12 @@ impl World {
     fn host_daemon(&mut self, config: Rc<Config>) {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
+        let small_cache = self.small_cache.clone();
         self.sim.host(MACHINE, move || {
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
-                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone() }),
+                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone(), small_cache: small_cache.clone() }),
                 runner: Rc::new(SimRunner::new(&machine)),
                 control: Rc::new(desk.clone()),
             };
@@ -249,6 +256,42 @@ impl World {
         }
     }
 
+    /// What the machine sends (`there`), or what Telegram sends, does not arrive, until [`World::cut_line`] repairs it.
+    pub fn cut_line_one_way(&mut self, there: bool) {
+        let (from, to) = if there { (MACHINE, TELEGRAM) } else { (TELEGRAM, MACHINE) };
+        self.sim.partition_oneway(from, to);
+    }
+
+    /// Everything takes so long each way; as at the beginning when nothing is said.
+    pub fn slow_line(&mut self, by: Option<Span>) {
+        let (least, most) = by.map_or(LATENCY_MS, |by| (by.0, by.0));
+        self.sim.set_link_latency(MACHINE, TELEGRAM, Duration::from_millis(least));
+        self.sim.set_link_max_message_latency(MACHINE, TELEGRAM, Duration::from_millis(most));
+    }
+
+    /// The server does something odd to the bot.
+    pub fn quirk<T>(&mut self, act: impl FnOnce(&mut People<'_>, BotId) -> T) {
+        let wall = self.wall();
+        self.telegram.change(|t| {
+            act(&mut t.people(wall), BotId::of_token(TOKEN).expect("it looks like a token"));
+        });
+    }
+
+    /// Another program polls with the bot's token. It confirms nothing, and it does not wait for the answer.
+    pub fn poll_as_somebody_else(&mut self) {
+        let wall = self.wall();
+        self.telegram.change(|t| {
+            let request = botapi::Request {
+                token: TOKEN.to_owned(),
+                method: "getUpdates".to_owned(),
+                body: serde_json::json!({ "timeout": 50 }),
+                files: BTreeMap::new(),
+                connection: t.connect(),
+            };
+            botapi::handle(t, wall, request)
+        });
+    }
+
     /// Telegram delivers the newest message of the group again: as the same update, or as a fresh one.
     pub fn repeat_update(&mut self, fresh: bool) {
         let wall = self.wall();
@@ -262,6 +305,11 @@ impl World {
                 people.repeat_newest_update(BotId::of_token(TOKEN).expect("it looks like a token"));
             }
         });
+    }
+
+    /// The database holds next to nothing in memory: before the first step.
+    pub fn cache_little(&mut self) {
+        self.small_cache.set(true);
     }
 
     /// A connection on the database as a process of the machine would have it.
@@ -282,12 +330,16 @@ fn server_time() -> Millis {
 struct SimStorage {
     disk: Disk,
     vfs: Rc<Vfs>,
+    small_cache: Rc<Cell<bool>>,
 }
 
 impl Storage for SimStorage {
     fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
         let db = self.vfs.open(DATABASE)?;
         prepare(&db)?;
+        if self.small_cache.get() {
+            db.pragma_update(None, "cache_size", SMALL_CACHE_PAGES)?;
+        }
         Ok(db)
     }
 

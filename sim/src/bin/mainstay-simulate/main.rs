@@ -2,8 +2,10 @@
 
 mod many;
 mod one;
+mod scenario;
 
 use clap::{Parser, Subcommand};
+use mainstay_sim::expect::Expected;
 use mainstay_sim::run::Verdict;
 use many::Many;
 use one::One;
@@ -21,6 +23,7 @@ Examples:
   mainstay-simulate run scenarios/restart-during-running.toml --seed 7
   mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
   mainstay-simulate meta scenarios/swarm.toml --seeds 20
+  mainstay-simulate scenario check scenarios/swarm.toml
 
 Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
 
@@ -39,6 +42,8 @@ enum Task {
     Sweep(Many),
     /// Each seed twice, in two processes: they must do the same
     Meta(Many),
+    /// Writes and checks scenarios, and their docs
+    Scenario(scenario::Scenarios),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         Task::Sweep(many) if many.json => many::run_many(&many),
         Task::Sweep(many) => many::sweep(&many),
         Task::Meta(many) => many::meta(&many),
+        Task::Scenario(scenarios) => scenario::run(&scenarios),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -65,8 +71,13 @@ fn line(verdict: &Verdict) -> String {
         "faults": verdict.faults,
         "ran": verdict.ran,
         "simulated_ms": verdict.simulated_ms,
+        "expected": verdict.expected.iter().map(expected).collect::<Vec<_>>(),
     })
     .to_string()
+}
+
+fn expected(one: &Expected) -> serde_json::Value {
+    serde_json::json!({ "what": one.what, "wanted": one.wanted, "seen": one.seen, "held": one.held })
 }
 
 fn words(verdict: &Verdict) -> String {
