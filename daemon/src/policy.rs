@@ -42,6 +42,8 @@ pub const SEND_GAP_MS: i64 = 34;
 pub const SHUTDOWN_SENDING_MS: i64 = 3_000;
 /// Calls under way at once; one per chat.
 pub const SENDS_AT_ONCE: usize = 4;
+/// Cards shown at once to whoever comes back, or after a longer absence: more would only be a flood.
+pub const CARDS_AT_ONCE_MAX: u32 = 20;
 /// A chat that refused us (403) is tried again this often: unblocking normally tells us earlier.
 pub const PARKED_RETRY_MS: i64 = 6 * 3_600_000;
 /// Resolving, connecting and TLS together: a network that takes longer is down. Until then a call is certainly not sent.
@@ -125,6 +127,12 @@ pub const PROGRESS_GAP_MS: i64 = 5_000;
 pub const STORAGE_RETRY_BASE_MS: i64 = 250;
 /// Longest such pause.
 pub const STORAGE_RETRY_CAP_MS: i64 = 10_000;
+/// A new daemon that waits for readers of the database looks again after the pause of this try at the latest (2 s).
+pub const READERS_TRIES_MAX: u32 = 3;
+/// Waiting for readers of other processes to let go of a lock while the database is opened, ms.
+pub const DATABASE_OPEN_WAIT_MS: u64 = 2_000;
+/// The same later, ms: everybody else waits meanwhile.
+pub const DATABASE_WAIT_MS: u64 = 100;
 /// Below this much free space nothing new is dispatched: receipts and logs of what runs need it.
 pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Below this much, what asks for more (a task, a plan) is not taken up either: what is left is for ending what runs.

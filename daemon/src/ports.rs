@@ -355,6 +355,13 @@ pub struct LocalRequest {
     pub argv: Vec<String>,
 }
 
+impl LocalRequest {
+    /// By which it is recognised among all that comes in.
+    pub fn natural_key(&self) -> String {
+        format!("l:{}", self.key)
+    }
+}
+
 /// The answer to a request, in both forms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {

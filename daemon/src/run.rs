@@ -43,7 +43,9 @@ use teloxide_core::types::Update;
 /// What no restart by itself would mend, with an exit code for each.
 pub async fn run(ports: Ports, config: Rc<Config>) -> Result<(), Fatal> {
     let mut daemon = Daemon::take_over(ports, config)?;
-    daemon.wait_for_readers().await?;
+    if !daemon.wait_for_readers().await? {
+        return Ok(());
+    }
     let mut inputs = boot_inputs(&daemon.ports, &daemon.config, &daemon.store).map_err(|error| fatal(&error))?;
     loop {
         daemon.leaving = inputs.contains(&Input::Terminate);

@@ -5,7 +5,7 @@
 
 use crate::botapi::{ChatId, Millis, Seen, UserId};
 use crate::moment::Moments;
-use crate::people::{ANA, Asked, GROUP, People, STRANGER, UID, job_of, task_of, user_of};
+use crate::people::{ANA, Asked, GROUP, People, Pressed, STRANGER, UID, job_of, task_of, user_of};
 use crate::scenario::{How, Moment, Presses, Says, Scenario, Span, Via};
 use crate::world::World;
 use mainstay::policy::COMMAND_MAX_AGE_MS;
@@ -30,6 +30,9 @@ enum Wish {
     Resume(usize),
     Stop(usize),
     Rerun(usize),
+    Reject(usize),
+    Recover(usize),
+    Plan(usize),
 }
 
 impl Acts {
@@ -41,7 +44,7 @@ impl Acts {
     /// What is due is done; in words.
     pub fn act(&mut self, world: &mut World, people: &mut People, moments: &Moments) -> Vec<String> {
         let mut done = Vec::new();
-        let is_due = |at, when, world: &World, people: &People| due(at, when, world, people, moments);
+        let is_due = |at, when, world: &World, people: &People| due(at, when, world, people, moments).is_some();
         for says in std::mem::take(&mut self.says) {
             let text = filled(&says.text, &people.jobs).filter(|_| is_due(says.at, says.when, world, people));
             match text {
@@ -141,6 +144,8 @@ impl Acts {
             "Approve" => vec![Wish::Approve(n)],
             "Resume" => vec![Wish::Resume(n)],
             "Stop" => vec![Wish::Stop(n)],
+            "Reject" => vec![Wish::Reject(n)],
+            "Recover" => vec![Wish::Recover(n)],
             CONFIRM => self.unconfirmed.iter().filter(|(who, _)| *who == user).map(|(_, wish)| *wish).collect(),
             _ => Vec::new(),
         };
@@ -151,13 +156,13 @@ impl Acts {
     }
 }
 
-/// Whether something is due.
-pub fn due(at: Option<Span>, when: Option<Moment>, world: &World, people: &People, moments: &Moments) -> bool {
+/// Since when something is due, ms of the simulation; none before.
+pub fn due(at: Option<Span>, when: Option<Moment>, world: &World, people: &People, moments: &Moments) -> Option<i64> {
     let since = match when {
         None => Some(0),
         Some(moment) => moments.happened(moment, world, people),
     };
-    since.is_some_and(|since| since + at.map_or(0, Span::ms) <= world.now())
+    since.map(|since| since + at.map_or(0, Span::ms)).filter(|due| *due <= world.now())
 }
 
 /// A text with the numbers of tasks in it; none while one is not known yet.
@@ -184,15 +189,23 @@ fn wish(text: &str, jobs: &[Asked]) -> Option<Wish> {
         "resume" => Some(Wish::Resume(job)),
         "stop" => Some(Wish::Stop(job)),
         "rerun" => Some(Wish::Rerun(job)),
+        "reject" => Some(Wish::Reject(job)),
+        "recover" => Some(Wish::Recover(job)),
+        "plan" => Some(Wish::Plan(job)),
         _ => None,
     }
 }
 
 fn note(jobs: &mut [Asked], user: UserId, wish: Wish, now: i64) {
+    let tasks: Vec<Option<i64>> = jobs.iter().map(|asked| asked.tasks.first().copied()).collect();
+    let pressed = |n: usize| Pressed { task: tasks[n], by: user, at: now };
     match wish {
-        Wish::Approve(n) => jobs[n].approved.push((user, now)),
-        Wish::Resume(n) => jobs[n].resumed.push(now),
-        Wish::Stop(n) => drop(jobs[n].stopped.get_or_insert(now)),
+        Wish::Approve(n) => jobs[n].approved.push(pressed(n)),
+        Wish::Resume(n) => jobs[n].resumed.push(pressed(n)),
+        Wish::Stop(n) => _ = jobs[n].stopped.get_or_insert(pressed(n)),
+        Wish::Reject(n) => jobs[n].rejected.push(pressed(n)),
+        Wish::Recover(n) => jobs[n].recovered.push(pressed(n)),
+        Wish::Plan(n) => jobs[n].planned.push(pressed(n)),
         Wish::Rerun(_) => {}
     }
 }

@@ -217,6 +217,11 @@ impl Disk {
         self.0.borrow_mut().fault = plan;
     }
 
+    /// Whether any fault is planned.
+    pub fn has_faults(&self) -> bool {
+        self.0.borrow().fault.is_some()
+    }
+
     /// Whether it only says that it synced.
     pub fn set_lies(&self, lies: bool) {
         self.0.borrow_mut().lies = lies;
@@ -228,6 +233,17 @@ impl Disk {
     }
 
     // ------------------------------------------------------------------------------------------ looking at it
+
+    /// Another disk with the content that a process of the machine sees now; without its faults.
+    pub fn copy(&self) -> Disk {
+        let copy = Disk::new(0, Profile { capacity: None, ..self.0.borrow().profile });
+        {
+            let (from, mut to) = (self.0.borrow(), copy.0.borrow_mut());
+            to.files = from.files.iter().map(|file| File { cache: file.cache.clone(), ..File::default() }).collect();
+            to.names.clone_from(&from.names);
+        }
+        copy
+    }
 
     /// Operations so far that change something: a cut at `ops() + 1` strikes the next one.
     pub fn ops(&self) -> u64 {

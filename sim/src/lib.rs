@@ -6,6 +6,7 @@
 
 pub mod acts;
 pub mod botapi;
+pub mod control;
 pub mod disk;
 pub mod expect;
 pub mod fault;

@@ -24,9 +24,9 @@ impl Moments {
         ledger.retain(|ran| job_of(&ran.prompt) == Some(moment.job()));
         match moment {
             Moment::Shown(_) => asked.acknowledged,
-            Moment::Approved(_) => asked.approved.first().map(|(_, at)| *at),
-            Moment::Resumed(_) => asked.resumed.first().copied(),
-            Moment::Stopped(_) => asked.stopped,
+            Moment::Approved(_) => asked.approved.first().map(|pressed| pressed.at),
+            Moment::Resumed(_) => asked.resumed.first().map(|pressed| pressed.at),
+            Moment::Stopped(_) => asked.stopped.map(|pressed| pressed.at),
             Moment::Runs(_) => ledger.first().map(|ran| ran.began_ms),
             Moment::RunsAgain(_) => {
                 let first = ledger.first()?.key.task;

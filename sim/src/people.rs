@@ -1,6 +1,10 @@
 //! The people of a simulation: they ask for jobs, look at what the bot shows, and press what it offers. What they asked for
 //! and pressed is the truth that the daemon is judged by; what it says is only what they see.
 
+mod moods;
+
+pub use moods::{MEDDLING, Moods, Pressed};
+
 use crate::botapi::{ChatId, MessageId, Seen, UserId};
 use crate::scenario::{Job, Via};
 use crate::world::World;
@@ -141,12 +145,22 @@ pub struct Asked {
     pub acknowledged: Option<i64>,
     /// Numbers under which it is known.
     pub tasks: BTreeSet<i64>,
-    /// Who said yes, with when.
-    pub approved: Vec<(UserId, i64)>,
-    /// When somebody let it run.
-    pub resumed: Vec<i64>,
-    /// When somebody wanted it stopped.
-    pub stopped: Option<i64>,
+    /// Who said yes.
+    pub approved: Vec<Pressed>,
+    /// Who refused it.
+    pub rejected: Vec<Pressed>,
+    /// Who let it run.
+    pub resumed: Vec<Pressed>,
+    /// Who wanted it stopped.
+    pub stopped: Option<Pressed>,
+    /// Who took it back from its end.
+    pub recovered: Vec<Pressed>,
+    /// Who planned it anew.
+    pub planned: Vec<Pressed>,
+    /// A stranger tried what is not theirs to do.
+    pub meddled: bool,
+    /// What people will do with it beyond its usual way.
+    pub moods: Moods,
     /// Somebody has said `/resume` before it was approved.
     pub pushed: bool,
 }
@@ -166,6 +180,10 @@ pub struct People {
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
+    /// How often somebody pressed the same button twice in a moment.
+    pub double_taps: u64,
+    /// Kinds of which who asked may approve their own.
+    own_yes: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
@@ -175,7 +193,9 @@ pub struct People {
 impl People {
     /// People who will ask for these jobs.
     pub fn new(seed: u64, jobs: Vec<Job>) -> People {
-        let asked = |job: Job| Asked {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut asked = |job: Job| Asked {
+            moods: Moods::draw(&mut rng, &job),
             job,
             at: None,
             messages: Vec::new(),
@@ -183,17 +203,24 @@ impl People {
             acknowledged: None,
             tasks: BTreeSet::new(),
             approved: Vec::new(),
+            rejected: Vec::new(),
             resumed: Vec::new(),
             stopped: None,
+            recovered: Vec::new(),
+            planned: Vec::new(),
+            meddled: false,
             pushed: false,
         };
+        let jobs = jobs.into_iter().map(&mut asked).collect();
         People {
-            rng: fastrand::Rng::with_seed(seed),
-            jobs: jobs.into_iter().map(asked).collect(),
+            rng,
+            jobs,
             intents: Vec::new(),
             pressed: BTreeMap::new(),
             looked_at: 0,
             introduced: false,
+            double_taps: 0,
+            own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
             says: Vec::new(),
             refused: BTreeMap::new(),
         }
@@ -221,11 +248,17 @@ impl People {
             let asked = &mut self.jobs[n];
             let habits = habits_of(&asked.job.by);
             let first = asked.at.is_none() && asked.job.at.ms() <= now;
-            // Impatience: asked again, once, because nothing came back.
-            let again = asked.acknowledged.is_none()
-                && asked.messages.len() == 1
-                && asked.at.is_some_and(|at| now == at + 10_000)
-                && self.rng.u32(..100) < habits.repeats;
+            // Impatience: asked again, once, because nothing came back. A client of the command line goes on until it is answered,
+            // under the same key.
+            let waited = asked.at.map_or(0, |at| now - at);
+            let unanswered = asked.acknowledged.is_none() && !first;
+            let again = match asked.job.via {
+                Via::Cli => unanswered && waited > 0 && waited % 10_000 == 0,
+                Via::Group | Via::Private => {
+                    let impatient = unanswered && asked.messages.len() == 1 && waited == 10_000;
+                    impatient && self.rng.u32(..100) < habits.repeats
+                }
+            };
             let asked_to = self.refused.values().any(|refused| *refused == (n, now));
             if !first && !again && !asked_to {
                 continue;
@@ -258,12 +291,12 @@ impl People {
             return;
         }
         self.looked_at = changes;
-        let private = EVERYBODY.iter().map(|h| ChatId(h.user.0));
-        for chat in std::iter::once(GROUP).chain(private) {
+        for chat in chats() {
             let screen = world.telegram.look(|t| t.screen(chat));
             for seen in screen.messages.iter().filter(|m| m.is_bot) {
                 self.hear_refusal(chat, seen, now);
                 let Some(n) = self.job_shown(seen) else { continue };
+                self.meddle(world, chat, seen, n);
                 self.consider(chat, seen, n, now);
             }
         }
@@ -299,6 +332,14 @@ impl People {
         Some(n)
     }
 
+    fn meddle(&mut self, world: &mut World, chat: ChatId, seen: &Seen, n: usize) {
+        let asked = &mut self.jobs[n];
+        if let Some(task) = task_of(&seen.text).filter(|_| chat == GROUP && asked.moods.meddles && !asked.meddled) {
+            asked.meddled = true;
+            moods::meddle(world, seen, task);
+        }
+    }
+
     fn consider(&mut self, chat: ChatId, seen: &Seen, n: usize, now: i64) {
         let asked = &mut self.jobs[n];
         asked.acknowledged.get_or_insert(now);
@@ -306,13 +347,25 @@ impl People {
             return;
         }
         let requester = habits_of(&asked.job.by).user;
+        let planner = EVERYBODY.len() - 1;
+        if let Some(task) = task_of(&seen.text).filter(|_| asked.moods.plans && seen.text.contains("APPROVED")) {
+            asked.moods.plans = false;
+            self.says.push((planner, n, format!("/plan {task} in two steps")));
+        }
         for button in seen.buttons.iter().flatten() {
             let Some(data) = &button.data else { continue };
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
                 let wants = match button.label.as_str() {
-                    "✅ Approve" => habits.user != requester || habits.pushes,
+                    "✅ Approve" => {
+                        habits.user != requester || habits.pushes || self.own_yes.contains(&self.jobs[n].job.kind)
+                    }
                     "▶ Resume" | CONFIRM => habits.user == requester,
+                    "❌ Reject" => self.jobs[n].moods.rejects && habits.user == Moods::refuser(requester),
+                    "↩ Recover" => {
+                        let asked = &self.jobs[n];
+                        asked.moods.recovers && asked.recovered.is_empty() && habits.user == requester
+                    }
                     _ => false,
                 };
                 if !here || !wants {
@@ -345,9 +398,15 @@ impl People {
     fn press(&mut self, world: &mut World, now: i64) {
         for (who, n, text) in std::mem::take(&mut self.says) {
             let wall = world.wall();
+            let user = EVERYBODY[who].user;
+            let pressed = Pressed { task: text.split(' ').nth(1).and_then(|id| id.parse().ok()), by: user, at: now };
             // Read late, it may be what lets the job run.
-            self.jobs[n].resumed.push(now);
-            world.telegram.change(|t| t.people(wall).say(EVERYBODY[who].user, GROUP, &text));
+            if text.starts_with("/resume") {
+                self.jobs[n].resumed.push(pressed);
+            } else {
+                self.jobs[n].planned.push(pressed);
+            }
+            world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
         }
         let (due, later): (Vec<_>, Vec<_>) = self.intents.drain(..).partition(|(at, ..)| *at <= now);
         self.intents = later;
@@ -362,11 +421,15 @@ impl People {
             if pressed.is_err() {
                 continue;
             }
-            self.pressed.insert((who, chat, message, data), now);
+            let before = self.pressed.insert((who, chat, message, data), now);
+            self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
+            let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
             match label.as_str() {
-                "✅ Approve" => self.jobs[n].approved.push((user, now)),
-                "▶ Resume" => self.jobs[n].resumed.push(now),
+                "✅ Approve" => asked.approved.push(pressed),
+                "❌ Reject" => asked.rejected.push(pressed),
+                "▶ Resume" => asked.resumed.push(pressed),
+                "↩ Recover" => asked.recovered.push(pressed),
                 _ => {}
             }
         }
@@ -378,10 +441,10 @@ impl People {
             let ledger = world.machine.ledger();
             let runs = ledger.iter().find(|ran| job_of(&ran.prompt) == Some(n + 1) && ran.ended_ms.is_none());
             if let Some(ran) = runs.filter(|ran| ran.began_ms + after.ms() <= now) {
-                asked.stopped = Some(now);
+                let user = habits_of(&asked.job.by).user;
+                asked.stopped = Some(Pressed { task: Some(ran.key.task.0), by: user, at: now });
                 let wall = world.wall();
                 let text = format!("/stop {}", ran.key.task);
-                let user = habits_of(&asked.job.by).user;
                 world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
             }
         }
@@ -395,6 +458,11 @@ fn habits_of(name: &str) -> &'static Habits {
 /// Who has this name, strangers included.
 pub fn user_of(name: &str) -> UserId {
     if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
+}
+
+/// The chats in which the bot tells them something.
+pub fn chats() -> Vec<ChatId> {
+    std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0))).collect()
 }
 
 /// The names that a scenario can use.

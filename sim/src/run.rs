@@ -4,10 +4,10 @@ use crate::acts::{Acts, due};
 use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::expect::{Expected, Rested};
-use crate::fault::{Chances, Heal};
+use crate::fault::{Chances, Fault, Heal};
 use crate::moment::Moments;
 use crate::people::{self, People};
-use crate::property::{Broken, Settled};
+use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
 use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -30,6 +30,8 @@ pub struct Verdict {
     pub faults: usize,
     /// Programs that were started.
     pub ran: usize,
+    /// How often what a dead daemon had left was looked at.
+    pub looks: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
     /// What the scenario expects, with what was seen; nothing when a property broke before the end.
@@ -48,12 +50,13 @@ struct Seeds {
     plan: u64,
     people: u64,
     world: u64,
+    amid: u64,
 }
 
 impl Seeds {
     fn of(seed: u64) -> Seeds {
         let mut rng = fastrand::Rng::with_seed(seed);
-        Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..) }
+        Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..), amid: rng.u64(..) }
     }
 }
 
@@ -81,6 +84,16 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
 
 /// Plays what [`resolve`] made.
 pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
+    play_and_look(resolved, seed, |_| {}, |_, _, _| {}).0
+}
+
+/// The same in a world that is changed before it begins, with a look at it when it is over.
+pub fn play_and_look<T>(
+    resolved: &Scenario,
+    seed: u64,
+    change: impl FnOnce(&mut World),
+    look: impl FnOnce(&World, &People, &Outages) -> T,
+) -> (Verdict, T) {
     let seeds = Seeds::of(seed);
     let people = People::new(seeds.people, resolved.jobs.clone());
     let make = Make {
@@ -96,6 +109,7 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     if resolved.small_cache {
         world.cache_little();
     }
+    change(&mut world);
     let mut run = Run {
         world,
         people,
@@ -104,13 +118,19 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
         faults: resolved.faults.clone(),
         healing: Vec::new(),
         struck: 0,
+        outages: Outages::default(),
         outages_over: None,
         never: Vec::new(),
         expected: Vec::new(),
+        lived: false,
+        looks: 0,
+        amid: seeds.amid,
+        armed: None,
         timeline: Vec::new(),
     };
     let broken = run.live(resolved).or_else(|| run.judge(resolved));
-    run.verdict(seed, broken)
+    let looked = look(&run.world, &run.people, &run.outages);
+    (run.verdict(seed, broken), looked)
 }
 
 fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
@@ -156,8 +176,21 @@ struct Run {
     /// What the scenario tells of and never came about.
     never: Vec<String>,
     expected: Vec<Expected>,
+    outages: Outages,
+    /// A daemon has been up since the last look at what a dead one left.
+    lived: bool,
+    looks: usize,
+    /// The seed of whether a death comes amid a write.
+    amid: u64,
+    /// A death that waits for a write, and until when, ms.
+    armed: Option<(Planned, i64)>,
     timeline: Vec<(i64, String)>,
 }
+
+/// The property that time passes for the daemon.
+const SPINS: &str = "the daemon does not spin";
+/// How long a death waits for a write, ms.
+const ARMED_MS: i64 = 20_000;
 
 /// How long a service manager waits before it starts a daemon that ended, ms.
 const RESTART_MS: i64 = 1_000;
@@ -194,10 +227,21 @@ impl Run {
                 self.timeline.push((now, format!("healed: {heal:?}")));
             }
         }
+        for part in Part::ALL {
+            self.outages.note(part, now, self.world.is_out(part));
+        }
+        if let Err(broken) = self.look_at_what_is_left() {
+            return Some(broken);
+        }
         self.people.act(&mut self.world);
         let acted = self.acts.act(&mut self.world, &mut self.people, &self.moments);
         self.timeline.extend(acted.into_iter().map(|what| (now, what)));
-        let ended = self.world.step()?;
+        let ended = self.world.step();
+        if self.world.clock.spins() {
+            let how = "its loop turns and turns, and no time passes".to_owned();
+            return Some(Broken { property: SPINS, at_ms: now, how });
+        }
+        let ended = ended?;
         let now = self.world.now();
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
@@ -211,29 +255,77 @@ impl Run {
         None
     }
 
+    /// Once a daemon or the machine has died: the disk must have what people were told.
+    fn look_at_what_is_left(&mut self) -> Result<(), Broken> {
+        let up = self.world.is_up();
+        if up || !std::mem::replace(&mut self.lived, up) {
+            self.lived |= up;
+            return Ok(());
+        }
+        self.looks += 1;
+        let at_ms = self.world.now();
+        let broken = |how: String| Broken { property: told::NAME, at_ms, how };
+        // A copy: who looks must not change what the next daemon finds.
+        let (_copy, db) = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
+        let store = Store::open_to_read(db).map_err(|error| broken(error.to_string()))?;
+        let config = people::config();
+        look_at_crash(&self.world.telegram, &self.people.jobs, &config, &store, at_ms, EPOCH_MS + at_ms)
+    }
+
     /// What is due strikes.
     fn strike(&mut self) {
         let now = self.world.now();
         let mut n = 0;
         while n < self.faults.len() {
             let Planned { at, when, .. } = self.faults[n];
-            if !due(at, when, &self.world, &self.people, &self.moments) {
+            let Some(due) = due(at, when, &self.world, &self.people, &self.moments) else {
                 n += 1;
                 continue;
-            }
+            };
             let planned = self.faults.remove(n);
-            let heal = planned.fault.strike(&mut self.world);
-            self.timeline.push((now, format!("struck: {:?}", planned.fault)));
-            self.struck += 1;
-            self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
-            self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
+            if let Some(op) = self.amid(&planned, due) {
+                self.world.disk.cut_at(Some(self.world.disk.ops() + op));
+                self.armed = Some((planned, now + ARMED_MS));
+            } else {
+                self.bring_about(&planned);
+            }
         }
+        let is_due = |until: i64| until <= now || self.world.disk.is_frozen();
+        if let Some((planned, _)) = self.armed.take_if(|(_, until)| is_due(*until)) {
+            self.world.disk.cut_at(None);
+            self.bring_about(&planned);
+        }
+    }
+
+    /// Where nothing is written, a death takes nothing: half of them wait for a write or sync, the how manyth by chance, and
+    /// come amid it. By the fault's own time, so that others can be left out without a change of this one.
+    fn amid(&self, planned: &Planned, due: i64) -> Option<u64> {
+        /// Some turns of the daemon's loop.
+        const OPS: u64 = 60;
+        // A scenario that says what has to happen first means that moment.
+        let dies =
+            matches!(planned.fault, Fault::PowerLoss { .. } | Fault::DaemonKilled { .. }) && planned.when.is_none();
+        let mut rng = fastrand::Rng::with_seed(self.amid ^ due.unsigned_abs());
+        (dies && self.armed.is_none() && self.world.is_up() && rng.bool()).then(|| 1 + rng.u64(..OPS))
+    }
+
+    fn bring_about(&mut self, planned: &Planned) {
+        let now = self.world.now();
+        let heal = planned.fault.strike(&mut self.world);
+        self.timeline.push((now, format!("struck: {:?}", planned.fault)));
+        self.struck += 1;
+        self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
+        self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
     }
 
     /// Nothing goes wrong any more.
     fn calm(&mut self) {
         let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
         self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
+        if let Some((planned, _)) = self.armed.take() {
+            self.world.disk.cut_at(None);
+            self.bring_about(&planned);
+        }
         let waiting = std::mem::take(&mut self.healing).into_iter().map(|(_, heal)| heal);
         for heal in waiting.chain(Heal::ALWAYS) {
             heal.heal(&mut self.world);
@@ -258,8 +350,8 @@ impl Run {
             Err(error) => return Some(broken(error.to_string())),
         };
         let config = people::config();
-        let found = match Settled::new(&self.world, &self.people, &config, &store) {
-            Ok(settled) => settled.judge(),
+        let found = match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
+            Ok(evidence) => judge(&evidence),
             Err(error) => Some(broken(error)),
         };
         found.or_else(|| self.as_expected(scenario, &store))
@@ -294,6 +386,7 @@ impl Run {
             jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
             faults: self.struck,
             ran: ledger.len(),
+            looks: self.looks,
             simulated_ms: self.world.now(),
             expected: self.expected.clone(),
             timeline: self.timeline.clone(),

@@ -442,3 +442,35 @@ fn who_says_hello_later_is_shown_what_waits_for_them() {
     assert_eq!(w.texts(AXEL).len(), shown + 1);
     w.check_settled();
 }
+
+#[test]
+fn a_first_answer_that_had_to_wait_does_not_keep_what_waits_from_being_shown() {
+    let mut w = World::with(|c| c.telegram.as_mut().expect("there is a bot").report_chat = None);
+    w.cli("newtask build exit:0");
+    // Of these nobody else is asked.
+    for _ in 0..30 {
+        w.cli("newtask note exit:0");
+    }
+    w.chats.borrow_mut().faults.push_back(Fault::Flood(5_000));
+    w.say(AXEL, "/start");
+    w.quiet();
+    assert!(w.card(AXEL, 1).is_some());
+    w.check_settled();
+}
+
+#[test]
+fn what_can_be_pressed_comes_before_what_nobody_sees() {
+    let mut w = World::with(|c| c.telegram.as_mut().expect("there is a bot").report_chat = None);
+    w.say(OLGA, "/newtask build exit:0");
+    w.quiet();
+    for _ in 0..30 {
+        w.cli("newtask build exit:0");
+    }
+    let (first, _) = w.card(OLGA, 1).expect("a card");
+    w.kill();
+    w.advance(3_600_000);
+    w.start();
+    w.quiet();
+    assert!(w.card(OLGA, 1).expect("a card").0 > first, "it is shown anew");
+    w.check_settled();
+}

@@ -108,6 +108,7 @@ fn after_a_failed_commit_nothing_is_acknowledged_before_the_log_was_emptied() {
     w.advance(60_000);
     assert!(w.is_up() && w.answer(connection).is_none());
     assert_eq!(w.events().len(), before, "nothing is committed behind what may be a gap");
+    assert!(w.cli("list").ok, "questions are answered");
     reader.execute_batch("COMMIT").expect("it has read");
     w.quiet();
     assert!(w.answer(connection).is_some_and(|answer| answer.ok));
@@ -122,6 +123,8 @@ fn a_new_daemon_waits_for_who_reads_the_log_of_the_last_one() {
     let reader = w.disk.look();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").expect("a reader");
     w.say(OLGA, "/newtask build");
+    w.request("k", "newtask build");
+    w.settle();
     w.kill();
     let before = w.events().len();
     w.start();
@@ -131,6 +134,13 @@ fn a_new_daemon_waits_for_who_reads_the_log_of_the_last_one() {
     assert!(w.cli("list").ok);
     let refused = w.cli(&format!("resume {id}"));
     assert!(!refused.ok && refused.text.contains("somebody reads it"), "{refused:?}");
+    // Asked again by a client that did not live to hear the first answer.
+    let again = w.cli_again("k", "newtask build");
+    assert!(!again.ok && again.text.contains("already taken up before that as task 3"), "{again:?}");
+    w.terminate();
+    assert!(matches!(w.exit, Some(Exit::Ended(Ok(())))), "{:?}", w.exit);
+    w.start();
+    assert!(w.is_up());
     reader.execute_batch("COMMIT").expect("it has read");
     w.quiet();
     assert!(w.cli(&format!("resume {id}")).ok);

@@ -14,6 +14,7 @@ mod notify;
 mod outages;
 mod phone;
 mod place;
+mod proof;
 mod refusals;
 mod socket;
 mod stopping;

@@ -210,10 +210,13 @@ impl<'a> Draft<'a> {
 
     /// Somebody can be written to from now on: what waits for a yes of theirs is shown to them.
     pub fn welcome(&mut self) {
-        for task in &self.view.waiting {
-            for chat in gate::askable(self.config, self.view, task, self.now) {
-                self.queue_card(task, chat, None, false);
-            }
+        let (config, view, now) = (self.config, self.view, self.now);
+        let asks = view.waiting.iter().flat_map(|task| {
+            let chats = gate::askable(config, view, task, now);
+            chats.into_iter().map(move |chat| (task, chat))
+        });
+        for (task, chat) in asks.take(policy::CARDS_AT_ONCE_MAX as usize) {
+            self.queue_card(task, chat, None, false);
         }
     }
 

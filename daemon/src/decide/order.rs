@@ -47,7 +47,7 @@ pub fn local(draft: &mut Draft<'_>, request: &LocalRequest) {
             None => return,
         },
         Ok(command) => {
-            let key = format!("l:{}", request.key);
+            let key = request.natural_key();
             if let Some(task) = draft.view.seen {
                 let again = Again::Delivery;
                 draft.record_about(task, asker.actor, Fact::Replayed { again, key, update: None, why: String::new() });

@@ -468,9 +468,12 @@ impl Runner for LocalRunner {
             folder::make_writable(&from);
             moved = fs::rename(&from, &to);
         }
-        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::DirectoryNotEmpty) {
-            // A shim whose folder was gone made another for its receipt, after what was left had been archived.
-            moved = fs::rename(&from, to.join("late"));
+        // File systems differ in how they say that it is there.
+        let is_there = |e: &io::Error| matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists);
+        if moved.as_ref().is_err_and(is_there) {
+            // A shim whose folder was gone made another for its receipt, after what was left had been archived. The name is
+            // one that its task can't have taken.
+            moved = fs::rename(&from, format!("{}.late", to.display()));
         }
         match moved {
             Err(e) if e.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),

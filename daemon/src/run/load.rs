@@ -5,6 +5,7 @@ use crate::command::{Command, Role, parse_argv};
 use crate::decide::{Moment, chat};
 use crate::input::{Incoming, IncomingKind, Input};
 use crate::policy;
+use crate::ports::{CallError, CallErrorKind, Called};
 use crate::real::store::StoreError;
 use crate::view::View;
 
@@ -15,7 +16,7 @@ impl Daemon {
         match input {
             Input::Returned { .. } => {
                 view.reachable = self.store.reachable()?;
-                for id in self.store.waiting_for_people()? {
+                for id in self.store.waiting_with_cards()? {
                     view.waiting.extend(self.store.task(id)?);
                 }
             }
@@ -23,7 +24,7 @@ impl Daemon {
             Input::Local(request) => {
                 if let Ok(command) = parse_argv(&request.argv) {
                     if !command.is_read() {
-                        view.seen = self.store.seen(&format!("l:{}", request.key))?;
+                        view.seen = self.store.seen(&request.natural_key())?;
                     }
                     self.load_command(&mut view, &command, now)?;
                 }
@@ -39,7 +40,7 @@ impl Daemon {
                 if let Some(task) = view.outbox.as_ref().and_then(|o| o.task) {
                     view.task = self.store.task(task)?;
                 }
-                let reached = view.outbox.as_ref().filter(|_| result.is_ok()).map(|o| o.chat);
+                let reached = view.outbox.as_ref().filter(|_| shows_welcome(result)).map(|o| o.chat);
                 reached.map_or(Ok(()), |chat| self.load_welcome(&mut view, chat))?;
             }
             Input::Booted { .. }
@@ -83,7 +84,7 @@ impl Daemon {
         let approves = self.config.operators.get(&chat).is_some_and(|operator| operator.may(Role::Approver));
         if approves && !self.store.reaches(chat)? {
             view.reachable = vec![chat];
-            for id in self.store.waiting_for_people()? {
+            for id in self.store.waiting_for_approval()? {
                 view.waiting.extend(self.store.task(id)?);
             }
         }
@@ -105,5 +106,15 @@ impl Daemon {
             view.running_full = running >= self.config.running_max;
         }
         Ok(())
+    }
+}
+
+/// Whether what came of a call shows that its chat wants us: what [`Store::reaches`] goes by from then on.
+///
+/// [`Store::reaches`]: crate::real::store::Store::reaches
+fn shows_welcome(result: &Result<Called, CallError>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(error) => matches!(error.kind, CallErrorKind::NotModified | CallErrorKind::Flood(_)),
     }
 }

@@ -63,41 +63,46 @@ impl Daemon {
     }
 
     /// What an earlier daemon left in the log may have a gap, and behind one nothing may be acknowledged: waits for whoever
-    /// keeps it from being emptied. On a disk that does not take it (full, broken), the first commit tells.
-    pub(super) async fn wait_for_readers(&mut self) -> Result<(), Fatal> {
+    /// keeps it from being emptied. Where the disk does not take it (full, broken) it goes on behind what may be a gap: a task
+    /// that fills the disk has to be stoppable. False when it is told to end meanwhile.
+    pub(super) async fn wait_for_readers(&mut self) -> Result<bool, Fatal> {
         let mut tries = 0;
         while let Some(kept) = self.store.log_kept() {
             let error = StoreError::Transient(kept.to_string());
             if let LogKept::Failed(_) = kept {
-                tracing::warn!(%error, "the database's log is as the last daemon left it");
-                return Ok(());
+                tracing::warn!(%error, "if a sync failed before the last end, a power loss can take back what comes now");
+                return Ok(true);
             }
             if tries == 0 {
                 tracing::error!(%error, "the database is in use: nothing is started until its readers are done");
             }
-            tries += 1;
+            tries = policy::READERS_TRIES_MAX.min(tries + 1);
             if self.weather(Vec::new(), &error, tries).await.contains(&Input::Terminate) {
-                return Err(fatal(&error));
+                return Ok(false);
             }
-            self.reopen().map_err(|error| fatal(&error))?;
+            match self.reopen() {
+                Ok(()) | Err(StoreError::Transient(_) | StoreError::Full) => {}
+                Err(error) => return Err(fatal(&error)),
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Waits a while for the storage to recover. Whoever asks locally in the meantime is answered from what is on record, or
     /// told that nothing was done; the rest is kept.
     pub(super) async fn weather(&mut self, inputs: Vec<Input>, error: &StoreError, tries: u32) -> Vec<Input> {
         // As long as nobody knows whether the commit is there, nobody can be told what is.
-        let readable = self.unsure.is_none() && self.reopen().is_ok();
+        let known = self.unsure.is_none();
+        let readable = known && self.reopen().is_ok();
         // What could not be synced is not there, and is again for who opens the database after a crash.
-        let sure = self.unsure.is_none() && !self.log_is_doubtful;
+        let may_come_back = self.log_is_doubtful;
         let mut held = Vec::with_capacity(inputs.len());
         for input in inputs {
             let Input::Local(request) = input else {
                 held.push(input);
                 continue;
             };
-            if sure {
+            if known && (is_question(&request) || !may_come_back) {
                 self.tell(request, error, readable).await;
             } else {
                 held.push(Input::Local(request));
@@ -111,6 +116,10 @@ impl Daemon {
         let until =
             now + policy::backoff_ms(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS, tries, entropy);
         loop {
+            // Also when clients ask without a pause.
+            if self.ports.time.now().boot_ms >= until {
+                return held;
+            }
             self.ports.control.notify(Notice::Alive);
             let request = tokio::select! {
                 biased;
@@ -129,13 +138,17 @@ impl Daemon {
         }
     }
 
-    /// Answers a question; says of a change that it was not done.
+    /// Answers a question; says of a change that it was not done, unless it came before.
     async fn tell(&mut self, request: LocalRequest, error: &StoreError, readable: bool) {
         let connection = request.connection;
-        // What can't be parsed changes nothing either, and is told why.
-        let is_question = parse_argv(&request.argv).map_or(true, |command| command.is_read());
-        if is_question && readable && self.look_up(Input::Local(request.clone()), error).await.is_ok() {
+        if is_question(&request) && readable && self.look_up(Input::Local(request.clone()), error).await.is_ok() {
             return;
+        }
+        if let (true, Ok(Some(task))) = (readable, self.store.seen(&request.natural_key())) {
+            let task = task.map_or_else(String::new, |task| format!(" as task {task}"));
+            let text = format!("the daemon can't {error}; this request was already taken up before that{task}");
+            let data = serde_json::json!({ "error": text, "replayed": true });
+            return self.ports.control.answer(connection, Answer { ok: false, text, data });
         }
         let by_hand = if readable { self.by_hand(&request) } else { String::new() };
         let advice = if matches!(error, StoreError::Full) {
@@ -189,4 +202,9 @@ impl Daemon {
         self.store = store;
         Ok(())
     }
+}
+
+/// What can't be parsed changes nothing either, and is told why.
+fn is_question(request: &LocalRequest) -> bool {
+    parse_argv(&request.argv).map_or(true, |command| command.is_read())
 }

@@ -182,6 +182,15 @@ impl FaultPlan {
         self.rules.clear();
     }
 
+    /// Whether any rule is in force at this time.
+    pub fn is_struck(&self, now: Millis) -> bool {
+        self.rules.values().any(|rule| match rule.quota {
+            Quota::Times(left) => left > 0,
+            Quota::Until(end) => now < end,
+            Quota::UntilHealed => true,
+        })
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
         self.rules.iter().map(|(id, rule)| (*id, rule))

@@ -28,6 +28,8 @@ struct Inner {
     rng: RefCell<fastrand::Rng>,
     /// Bits given out so far, for the digest.
     drawn: Cell<u64>,
+    /// When somebody last slept until now or earlier, and how often at that moment.
+    hurried: Cell<(i64, u32)>,
 }
 
 impl Clock {
@@ -41,6 +43,7 @@ impl Clock {
             skew_ms: Cell::new(0),
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
             drawn: Cell::new(0),
+            hurried: Cell::new((0, 0)),
         }))
     }
 
@@ -94,6 +97,19 @@ impl Clock {
         self.0.rng.borrow_mut().u64(..)
     }
 
+    /// Somebody sleeps until what is past. True when that was so often at the same moment that it would go on for ever.
+    fn hurry(&self) -> bool {
+        let (at, times) = self.0.hurried.get();
+        let now = self.sim_ms();
+        self.0.hurried.set((now, if at == now { times + 1 } else { 1 }));
+        self.spins()
+    }
+
+    /// A daemon has come back to the same moment again and again, without time going on. It sleeps for ever since then.
+    pub fn spins(&self) -> bool {
+        self.0.hurried.get().1 > HURRIES_MAX
+    }
+
     /// How often it was asked for entropy.
     pub fn drawn(&self) -> u64 {
         self.0.drawn.get()
@@ -124,6 +140,9 @@ impl Time for SimTime {
 
     fn sleep_until(&self, boot_ms: i64) -> LocalFuture<'_, ()> {
         let left = boot_ms.saturating_sub(self.clock.now().boot_ms).clamp(0, FAR_MS);
+        if left == 0 && self.clock.hurry() {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(tokio::time::sleep(Duration::from_millis(left.unsigned_abs())))
     }
 
@@ -132,5 +151,7 @@ impl Time for SimTime {
     }
 }
 
+/// More turns of a daemon's loop than anything due at one moment needs.
+const HURRIES_MAX: u32 = 5_000;
 /// Longer than any simulation; tokio's clock has an end.
 const FAR_MS: i64 = 400 * 24 * 3_600_000;

@@ -13,6 +13,7 @@ use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{self, BotId, Millis, People, World as Telegram};
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
+use crate::property::Part;
 use crate::scenario::Span;
 use crate::vfs::{Vfs, seed_sqlite};
 use clock::{Clock, EPOCH_MS, SimTime};
@@ -68,6 +69,8 @@ pub struct World {
     up: bool,
     powered: bool,
     small_cache: Rc<Cell<bool>>,
+    line_cut: bool,
+    unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
 }
@@ -115,6 +118,8 @@ impl World {
             up: true,
             powered: true,
             small_cache: Rc::default(),
+            line_cut: false,
+            unsynced: Rc::default(),
             restart_after: None,
             clock,
             disk,
@@ -129,11 +134,17 @@ impl World {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
         let small_cache = self.small_cache.clone();
+        let unsynced = self.unsynced.clone();
         self.sim.host(MACHINE, move || {
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
-                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone(), small_cache: small_cache.clone() }),
+                storage: Rc::new(SimStorage {
+                    disk: disk.clone(),
+                    vfs: vfs.clone(),
+                    small_cache: small_cache.clone(),
+                    unsynced: unsynced.clone(),
+                }),
                 runner: Rc::new(SimRunner::new(&machine)),
                 control: Rc::new(desk.clone()),
             };
@@ -202,6 +213,11 @@ impl World {
         }
     }
 
+    /// Whether commits of daemons to come are synced: without, a power loss takes back what was acknowledged.
+    pub fn sync_commits(&self, sync: bool) {
+        self.unsynced.set(!sync);
+    }
+
     /// Whether the machine is on.
     pub fn has_power(&self) -> bool {
         self.powered
@@ -245,10 +261,21 @@ impl World {
         hash.finish()
     }
 
+    /// Whether a part of it is out of order now.
+    pub fn is_out(&self, part: Part) -> bool {
+        match part {
+            Part::Daemon => !self.up,
+            Part::Line => self.line_cut,
+            Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
+            Part::Disk => self.disk.has_faults(),
+        }
+    }
+
     // ------------------------------------------------------------------------------------------ the network
 
     /// Nothing gets through between machine and Telegram, or everything does again.
     pub fn cut_line(&mut self, cut: bool) {
+        self.line_cut = cut;
         if cut {
             self.sim.partition(MACHINE, TELEGRAM);
         } else {
@@ -312,6 +339,17 @@ impl World {
         self.small_cache.set(true);
     }
 
+    /// The database as it now lies on the disk, in a copy: to be looked at without a trace. The copy lives as long as its
+    /// first part.
+    ///
+    /// # Errors
+    /// What SQLite says of the disk.
+    pub fn left_on_disk(&self) -> Result<(Vfs, rusqlite::Connection), rusqlite::Error> {
+        let vfs = Vfs::mount(&self.disk.copy());
+        let db = vfs.open(DATABASE)?;
+        Ok((vfs, db))
+    }
+
     /// A connection on the database as a process of the machine would have it.
     ///
     /// # Errors
@@ -331,6 +369,7 @@ struct SimStorage {
     disk: Disk,
     vfs: Rc<Vfs>,
     small_cache: Rc<Cell<bool>>,
+    unsynced: Rc<Cell<bool>>,
 }
 
 impl Storage for SimStorage {
@@ -339,6 +378,9 @@ impl Storage for SimStorage {
         prepare(&db)?;
         if self.small_cache.get() {
             db.pragma_update(None, "cache_size", SMALL_CACHE_PAGES)?;
+        }
+        if self.unsynced.get() {
+            db.execute_batch("PRAGMA synchronous = NORMAL")?;
         }
         Ok(db)
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::botapi::{ChatId, UserId};
+use crate::disk;
 use mainstay::command::{Mode, Role};
 use mainstay::config::{Kind, Operator, TelegramConfig};
 use std::collections::BTreeMap;
@@ -57,4 +58,24 @@ fn a_task_goes_from_a_word_in_the_chat_to_its_report() {
     let ledger = world.machine.ledger();
     assert_eq!(ledger.len(), 1, "{:?}", texts(&world));
     assert!(texts(&world).iter().any(|t| t.contains("SUCCEEDED")), "{:?}", texts(&world));
+}
+
+/// A commit that could not be synced is not there for the daemon that tried, and is for the next one.
+#[test]
+fn who_was_told_that_nothing_was_done_finds_nothing_done() {
+    let mut world = world(1);
+    run_for(&mut world, 5_000);
+    world.disk.set_faults(Some(Box::new(|op, _, _| (op == disk::Op::Sync).then_some(disk::Fault::Eio))));
+    let first = world.desk.ask(1_000, "first", &["newtask", "note", "exit:0"]);
+    run_for(&mut world, 5_000);
+    let later = world.desk.ask(1_000, "later", &["newtask", "note", "exit:0"]);
+    run_for(&mut world, 5_000);
+    assert!(world.desk.answer(first).is_none(), "it was in a commit that failed");
+    let refused = world.desk.answer(later).expect("an answer at once");
+    assert!(!refused.ok && refused.text.contains("nothing was done"), "{refused:?}");
+    world.kill();
+    world.disk.set_faults(None);
+    world.start();
+    run_for(&mut world, 20_000);
+    assert_eq!(world.machine.ledger().len(), 1, "the first is there after all, the later one is not");
 }

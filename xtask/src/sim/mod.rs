@@ -3,7 +3,7 @@
 mod mutants;
 
 use crate::Verdict;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
@@ -14,7 +14,7 @@ const PROFILE: &str = "sim";
 
 pub(super) fn command() -> Command {
     Command::new("sim")
-        .about("Runs the daemon in a simulated world: run, sweep, meta, check, new, docs; and mutants")
+        .about("Runs the daemon in a simulated world: run, sweep, meta, control; and mutants")
         .after_help(
             "Examples:\n  cargo xtask sim run scenarios/restart-during-running.toml --seed 7\n  \
              cargo xtask sim sweep scenarios/swarm.toml --seeds 1000\n  cargo xtask sim --help-of sweep\n  \
@@ -26,19 +26,7 @@ pub(super) fn command() -> Command {
                 .value_name("COMMAND")
                 .help("The help of one of the simulator's commands"),
         )
-        .subcommand(
-            Command::new("mutants")
-                .about("Plants each known bug, and tells how many seeds it takes to find it")
-                .arg(
-                    Arg::new("seeds")
-                        .long("seeds")
-                        .value_name("N")
-                        .value_parser(value_parser!(u64))
-                        .default_value("200")
-                        .help("Seeds after which a mutant counts as missed"),
-                )
-                .arg(Arg::new("only").long("only").value_name("NAME").action(ArgAction::Append).help("Only these")),
-        )
+        .subcommand(mutants::command())
         .allow_external_subcommands(true)
         .arg_required_else_help(true)
 }
@@ -77,7 +65,7 @@ pub(super) fn run_scenario(matches: &ArgMatches) -> Verdict {
 
 /// Builds the simulator in a checkout and runs it there.
 fn simulate(root: &Path, arguments: impl Iterator<Item = std::ffi::OsString>) -> Verdict {
-    let Ok(simulator) = build(root, None) else { return Verdict::Infrastructure };
+    let Ok(simulator) = build(root) else { return Verdict::Infrastructure };
     match Process::new(&simulator).args(arguments).current_dir(root).status() {
         Ok(status) if status.success() => Verdict::Good,
         Ok(status) if status.code() == Some(2) => Verdict::Infrastructure,
@@ -90,15 +78,11 @@ fn simulate(root: &Path, arguments: impl Iterator<Item = std::ffi::OsString>) ->
 }
 
 /// The simulator of a checkout, built. What is wrong with it cargo has said.
-fn build(root: &Path, target: Option<&Path>) -> Result<PathBuf, ()> {
+fn build(root: &Path) -> Result<PathBuf, ()> {
     let mut cargo = Process::new("cargo");
     cargo.args(["build", "--quiet", "--profile", PROFILE, "--package", "mainstay-sim", "--bin", SIMULATOR]);
     cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
-    if let Some(target) = target {
-        cargo.arg("--target-dir").arg(target);
-    }
     let built = cargo.status().is_ok_and(|status| status.success());
-    let target = target.map_or_else(|| root.join("target"), Path::to_owned);
-    let binary = target.join(PROFILE).join(SIMULATOR);
+    let binary = root.join("target").join(PROFILE).join(SIMULATOR);
     if built { binary.canonicalize().map_err(drop) } else { Err(()) }
 }

@@ -1,67 +1,57 @@
-//! Planted bugs: each is one replacement in one file, in a copy of the checkout. A simulation that does not find them would
-//! not find others either.
+//! Planted bugs: a simulation that does not find them would not find others either.
+
+mod hunt;
+mod list;
+mod plant;
+mod table;
 
 use super::build;
 use crate::Verdict;
-use clap::ArgMatches;
-use serde::Deserialize;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use hunt::Found;
+use list::{LIST, Mutant};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::process::Command as Process;
-use std::time::Instant;
+use std::sync::Mutex;
 
-/// Where they are listed.
-const LIST: &str = "sim/mutants.toml";
+/// What was found so far, one JSON line a mutant, so that an interrupted run can go on.
+const NOTES: &str = "target/mutants/found.jsonl";
+/// The table for people.
+const DOCUMENT: &str = "docs/MUTANTS.md";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    mutant: Vec<Mutant>,
-}
-
-/// A bug, as a replacement of a text that occurs once.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mutant {
-    name: String,
-    /// What it breaks, in a sentence.
-    about: String,
-    file: String,
-    old: String,
-    new: String,
-    /// The scenario that is to find it; the swarm when none is said.
-    #[serde(default = "swarm")]
-    scenario: String,
-}
-
-fn swarm() -> String {
-    "scenarios/swarm.toml".to_owned()
-}
-
-impl Mutant {
-    /// The file with the bug in it.
-    fn planted(&self, root: &Path) -> Result<String, String> {
-        let path = root.join(&self.file);
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        match text.matches(&self.old).count() {
-            1 => Ok(text.replacen(&self.old, &self.new, 1)),
-            n => {
-                Err(format!("mutant {}: its text occurs {n} times in {}, and has to occur once", self.name, self.file))
-            }
-        }
-    }
-}
-
-fn list(root: &Path) -> Result<Vec<Mutant>, String> {
-    let path = root.join(LIST);
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let list: List = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(list.mutant)
+pub(super) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("mutants")
+        .about("Plants each known bug, and tells how many seeds it takes to find it")
+        .arg(
+            Arg::new("seeds")
+                .long("seeds")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..))
+                .default_value("200")
+                .help("Seeds after which a mutant counts as missed"),
+        )
+        .arg(Arg::new("only").long("only").value_name("NAME").action(ArgAction::Append).help("Only these"))
+        .arg(
+            Arg::new("jobs")
+                .long("jobs")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .help("Mutants tried at once; as many as there are cores when not given"),
+        )
+        .arg(flag("again", "Also those that an earlier run of the same code has tried already"))
+        .arg(flag("json", "One JSON line a mutant instead of words"))
+        .arg(flag("write", "Write docs/MUTANTS.md when all were tried"))
+        .after_help(
+            "Examples:\n  cargo xtask sim mutants\n  cargo xtask sim mutants --only sync-normal --again\n  \
+             cargo xtask sim mutants --write\n\nExit codes: 0 all found by a property named for them, 1 not all, 5 it \
+             could not be tried",
+        )
 }
 
 pub(super) fn run(root: &Path, matches: &ArgMatches) -> Verdict {
-    let seeds = *matches.get_one::<u64>("seeds").expect("has a default");
-    let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
-    match try_all(root, seeds, &only) {
+    match try_all(root, matches) {
         Ok(true) => Verdict::Good,
         Ok(false) => Verdict::Off,
         Err(error) => {
@@ -71,81 +61,135 @@ pub(super) fn run(root: &Path, matches: &ArgMatches) -> Verdict {
     }
 }
 
-/// Whether all were found.
-fn try_all(root: &Path, seeds: u64, only: &[&String]) -> Result<bool, String> {
-    let mutants = list(root)?;
+/// Whether all were found as they should be.
+fn try_all(root: &Path, matches: &ArgMatches) -> Result<bool, String> {
+    let seeds = *matches.get_one::<u64>("seeds").expect("has a default");
+    let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
+    let mutants = list::list(root)?;
     if let Some(unknown) = only.iter().find(|name| mutants.iter().all(|m| m.name != ***name)) {
         return Err(format!("there is no mutant {unknown:?} in {LIST}"));
     }
-    let tree = root.join("target/mutants/tree");
-    let target = root.join("target/mutants");
-    copy(root, &tree)?;
-    let (mut took, mut missed) = (Vec::new(), 0);
-    for mutant in mutants.iter().filter(|m| only.is_empty() || only.contains(&&m.name)) {
-        let began = Instant::now();
-        let original = std::fs::read_to_string(tree.join(&mutant.file)).map_err(|error| error.to_string())?;
-        std::fs::write(tree.join(&mutant.file), mutant.planted(root)?).map_err(|error| error.to_string())?;
-        let found = build(&tree, Some(&target)).map_err(|()| format!("mutant {} does not build", mutant.name));
-        let found = found.and_then(|simulator| find(&simulator, &tree, mutant, seeds));
-        std::fs::write(tree.join(&mutant.file), original).map_err(|error| error.to_string())?;
-        let seconds = began.elapsed().as_secs();
-        match found? {
-            Some((after, property)) => {
-                println!("{:<28} found by seed {after:>3}: {property}  ({seconds} s)", mutant.name);
-                took.push(after);
-            }
-            None => {
-                println!("{:<28} MISSED in {seeds} seeds: {}  ({seconds} s)", mutant.name, mutant.about);
-                missed += 1;
-            }
-        }
+    let simulator = build(root).map_err(|()| "the simulator does not build")?;
+    let (program, made_of) = plant::build(root, &mutants)?;
+    hunt::compare(&program, &simulator, root)?;
+    let wanted: Vec<&Mutant> = mutants.iter().filter(|m| only.is_empty() || only.contains(&&m.name)).collect();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = matches.get_one::<usize>("jobs").copied().unwrap_or(cores).max(1);
+    let hunters = Hunters { program: &program, root, made_of, seeds, json: matches.get_flag("json") };
+    let known = if matches.get_flag("again") { BTreeMap::new() } else { hunters.known(&wanted) };
+    let found = hunters.all(&wanted, known, jobs)?;
+    let all: Vec<(&Mutant, &Found)> = wanted.iter().filter_map(|m| Some((*m, found.get(&m.name)?))).collect();
+    let summary = table::summary(&all);
+    if !matches.get_flag("json") {
+        let median = summary.median.map_or_else(|| "none".to_owned(), |median| median.to_string());
+        println!(
+            "{} found, {} missed, {} found by another property than named; median seeds to find: {median}",
+            summary.found, summary.missed, summary.by_others
+        );
     }
-    took.sort_unstable();
-    let median = took.get(took.len() / 2).map_or_else(|| "none".to_owned(), u64::to_string);
-    println!("{} found, {missed} missed; median seeds to find: {median}", took.len());
-    Ok(missed == 0)
+    if matches.get_flag("write") && only.is_empty() {
+        let text = table::document(&all, seeds);
+        std::fs::write(root.join(DOCUMENT), text).map_err(|error| format!("{DOCUMENT}: {error}"))?;
+    }
+    Ok(summary.missed + summary.by_others == 0)
 }
 
-/// How many seeds it took to find it, and by what property; none when they were not enough.
-fn find(simulator: &Path, tree: &Path, mutant: &Mutant, seeds: u64) -> Result<Option<(u64, String)>, String> {
-    // In pieces: most are found by the first few seeds.
-    const PIECE: u64 = 10;
-    for from in (0..seeds).step_by(PIECE as usize) {
-        let many = PIECE.min(seeds - from).to_string();
-        let output = Process::new(simulator)
-            .args(["sweep", "--json", "--from", &from.to_string(), "--seeds", &many, &mutant.scenario])
-            .current_dir(tree)
-            .output()
-            .map_err(|error| format!("{}: {error}", simulator.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        for line in text.lines() {
-            let one: serde_json::Value = serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))?;
-            if let (Some(property), Some(seed)) = (one["broken"].as_str(), one["seed"].as_u64()) {
-                return Ok(Some((seed + 1, property.to_owned())));
-            }
-        }
-        if !output.status.success() {
-            return Err(format!("the simulator ended with {}", output.status));
-        }
-    }
-    Ok(None)
+struct Hunters<'a> {
+    program: &'a Path,
+    root: &'a Path,
+    made_of: u64,
+    seeds: u64,
+    json: bool,
 }
 
-/// A copy of what git tracks, as it is now. Files that are as they were keep their time, so that little is built again.
-fn copy(root: &Path, tree: &Path) -> Result<(), String> {
-    let listed = Process::new("git").args(["ls-files", "-z"]).current_dir(root).output();
-    let listed = listed.map_err(|error| format!("git ls-files: {error}"))?;
-    for name in String::from_utf8_lossy(&listed.stdout).split('\0').filter(|name| !name.is_empty()) {
-        let (from, to) = (root.join(name), tree.join(name));
-        let Ok(new) = std::fs::read(&from) else { continue };
-        if std::fs::read(&to).is_ok_and(|old| old == new) {
-            continue;
-        }
-        let parent = to.parent().unwrap_or(tree);
-        std::fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
-        std::fs::write(&to, new).map_err(|error| format!("{}: {error}", to.display()))?;
+impl Hunters<'_> {
+    /// A number for all that a mutant's result depends on: the program, its scenario, the seeds.
+    fn depends_on(&self, mutant: &Mutant) -> u64 {
+        let mut hash = plant::Fnv(self.made_of);
+        hash.add(&self.seeds.to_le_bytes());
+        hash.add(&std::fs::read(self.root.join(&mutant.scenario)).unwrap_or_default());
+        hash.0
     }
-    Ok(())
+
+    /// What an earlier run has found of the same.
+    fn known(&self, wanted: &[&Mutant]) -> BTreeMap<String, Found> {
+        let text = std::fs::read_to_string(self.root.join(NOTES)).unwrap_or_default();
+        let notes = text.lines().filter_map(|line| serde_json::from_str::<(u64, Found)>(line).ok());
+        let mut known = BTreeMap::new();
+        for (of, found) in notes {
+            if wanted.iter().any(|mutant| mutant.name == found.mutant && self.depends_on(mutant) == of) {
+                known.insert(found.mutant.clone(), found);
+            }
+        }
+        known
+    }
+
+    /// Tries all that are not known yet, several at once.
+    fn all(
+        &self,
+        wanted: &[&Mutant],
+        known: BTreeMap<String, Found>,
+        jobs: usize,
+    ) -> Result<BTreeMap<String, Found>, String> {
+        for mutant in wanted {
+            if let Some(found) = known.get(&mutant.name) {
+                self.tell(mutant, found);
+            }
+        }
+        let left: Vec<&Mutant> = wanted.iter().copied().filter(|m| !known.contains_key(&m.name)).rev().collect();
+        let (left, found) = (Mutex::new(left), Mutex::new(Ok(known)));
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(mutant) = left.lock().expect("nobody panics with it").pop() {
+                        let one = self.one(mutant);
+                        let mut found = found.lock().expect("nobody panics with it");
+                        match (one, &mut *found) {
+                            (Ok(one), Ok(found)) => drop(found.insert(one.mutant.clone(), one)),
+                            (Err(error), found) => {
+                                *found = Err(format!("mutant {}: {error}", mutant.name));
+                                return;
+                            }
+                            (Ok(_), Err(_)) => return,
+                        }
+                    }
+                });
+            }
+        });
+        found.into_inner().expect("nobody panics with it")
+    }
+
+    fn one(&self, mutant: &Mutant) -> Result<Found, String> {
+        if std::io::stderr().is_terminal() {
+            eprint!("{} ...\r", mutant.name);
+        }
+        let found = hunt::hunt(self.program, self.root, mutant, self.seeds)?;
+        let line = serde_json::to_string(&(self.depends_on(mutant), &found)).map_err(|error| error.to_string())?;
+        let notes = std::fs::OpenOptions::new().create(true).append(true).open(self.root.join(NOTES));
+        notes.and_then(|mut notes| writeln!(notes, "{line}")).map_err(|error| format!("{NOTES}: {error}"))?;
+        self.tell(mutant, &found);
+        Ok(found)
+    }
+
+    fn tell(&self, mutant: &Mutant, found: &Found) {
+        if self.json {
+            println!(
+                "{}",
+                serde_json::json!({ "about": mutant.about, "right": table::is_right(mutant, found), "found": found })
+            );
+            return;
+        }
+        let Found { mutant: name, seeds, by, seconds, how } = found;
+        match (by, seeds) {
+            (Some(by), Some(seeds)) if table::is_right(mutant, found) => {
+                println!("{name:<32} seed {seeds:>3}  {by}  ({seconds:.0} s)");
+            }
+            (Some(by), Some(seeds)) => {
+                println!("{name:<32} seed {seeds:>3}  ANOTHER PROPERTY: {by}: {how}  ({seconds:.0} s)");
+            }
+            (Some(_) | None, _) => println!("{name:<32} MISSED: {}  ({seconds:.0} s)", mutant.about),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,13 +199,41 @@ mod tests {
     #[test]
     fn every_mutant_can_be_planted() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mutants = list(&root).expect("the list");
+        let mutants = list::list(&root).expect("the list");
+        plant::planted(&root, &mutants).unwrap_or_else(|error| panic!("{error}"));
         for mutant in &mutants {
-            let planted = mutant.planted(&root).unwrap_or_else(|error| panic!("{error}"));
-            assert!(!planted.is_empty() && mutant.old != mutant.new && !mutant.about.is_empty(), "{}", mutant.name);
+            assert!(!mutant.about.is_empty() && !mutant.caught_by.is_empty(), "{}", mutant.name);
             assert!(root.join(&mutant.scenario).is_file(), "{}", mutant.name);
         }
         let names: std::collections::BTreeSet<&str> = mutants.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names.len(), mutants.len(), "names are unique");
+    }
+
+    #[test]
+    fn what_occurs_twice_or_overlaps_or_never_asks_its_turn_can_not_be_planted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.rs"), "one two three two").expect("written");
+        let mutant = |old: &str, new: &str| Mutant {
+            name: old.replace(' ', "-"),
+            about: "x".into(),
+            file: "a.rs".into(),
+            old: old.into(),
+            new: new.into(),
+            also: Vec::new(),
+            caught_by: vec!["y".into()],
+            scenario: "z".into(),
+        };
+        let plant = |mutants: &[Mutant]| plant::planted(folder.path(), mutants);
+        let good = plant(&[mutant("one", "PLANTED"), mutant("three", "(PLANTED)")]).expect("planted");
+        assert_eq!(good["a.rs"], "mainstay::planted::is(\"one\") two (mainstay::planted::is(\"three\")) two");
+        for (mutants, part) in [
+            (vec![mutant("two", "PLANTED")], "occurs 2 times"),
+            (vec![mutant("four", "PLANTED")], "occurs 0 times"),
+            (vec![mutant("one", "1")], "say `PLANTED`"),
+            (vec![mutant("one two", "PLANTED"), mutant("two three", "PLANTED")], "the same text"),
+        ] {
+            let error = plant(&mutants).expect_err(part);
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use rustix::fs::{Access, FallocateFlags};
 use std::cell::Cell;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// `mainstay.db` in the state directory.
 pub struct FileStorage {
@@ -79,14 +80,15 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
 /// The database can't be read or written.
 pub fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     // Readers of other processes may hold a lock for an instant while we open; there is no second writer to wait for.
-    db.busy_timeout(std::time::Duration::from_secs(2))?;
+    db.busy_timeout(Duration::from_millis(policy::DATABASE_OPEN_WAIT_MS))?;
     // FULL: a commit is on the disk when it returns. The WAL is emptied between turns, never inside one, and then
     // written over from its start rather than truncated.
     db.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{};",
         policy::DATABASE_CACHE_KIB
-    ))
+    ))?;
+    db.busy_timeout(Duration::from_millis(policy::DATABASE_WAIT_MS))
 }
 
 /// Whether a daemon may go on with the database at `path`; false when none was ever begun there. Changes nothing: what is
@@ -156,7 +158,7 @@ fn look(path: &Path) -> super::Result<Connection> {
     let uri = if quiet { format!("file:{name}?immutable=1") } else { format!("file:{name}?mode=ro") };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
-    db.busy_timeout(std::time::Duration::from_secs(2))?;
+    db.busy_timeout(Duration::from_millis(policy::DATABASE_OPEN_WAIT_MS))?;
     Ok(db)
 }
 
@@ -170,7 +172,7 @@ mod tests {
         let path = folder.path().join("mainstay.db");
         let (ours, theirs) = (Connection::open(&path).expect("open"), Connection::open(&path).expect("open"));
         theirs.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1); BEGIN EXCLUSIVE").expect("locked");
-        ours.busy_timeout(std::time::Duration::ZERO).expect("no waiting");
+        ours.busy_timeout(Duration::ZERO).expect("no waiting");
         let Err(StoreError::Transient(why)) = copy_of(&ours) else { panic!("copied while it was locked") };
         assert!(why.contains("could not be copied"), "{why}");
         theirs.execute_batch("COMMIT").expect("let go");

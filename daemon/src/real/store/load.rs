@@ -15,8 +15,6 @@ use rusqlite::{OptionalExtension, Params, params};
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Rows of a list that is meant to be read by a person.
 const LISTED_MAX: u32 = 50;
-/// Cards shown anew after a longer absence: more would only be a flood.
-const REISSUED_MAX: u32 = 20;
 
 /// Which events `logs` shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -504,14 +502,28 @@ impl Store {
         Ok(chats.into_iter().filter(|(chat, _)| !busy.contains(chat)).map(|(_, due)| due).min())
     }
 
-    /// The newest tasks that wait for a press in some chat.
+    /// Tasks that wait for people: first those whose cards can be pressed, of these the newest.
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn waiting_for_people(&self) -> Result<Vec<TaskId>> {
+    pub fn waiting_with_cards(&self) -> Result<Vec<TaskId>> {
         self.many(
-            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') ORDER BY id DESC LIMIT ?1",
-            [REISSUED_MAX],
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED')
+             ORDER BY chat IS NOT NULL OR EXISTS (SELECT 1 FROM copies WHERE copies.task = tasks.id) DESC, id DESC LIMIT ?1",
+            [policy::CARDS_AT_ONCE_MAX],
+            |r| Ok(TaskId(r.get(0)?)),
+        )
+    }
+
+    /// Tasks that wait for people, first those that nobody has approved, of these the newest. More than can be shown at once:
+    /// whom each of them waits for is not decided here.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn waiting_for_approval(&self) -> Result<Vec<TaskId>> {
+        self.many(
+            "SELECT id FROM tasks WHERE state IN ('REQUESTED', 'APPROVED') ORDER BY state = 'REQUESTED' DESC, id DESC LIMIT ?1",
+            [10 * policy::CARDS_AT_ONCE_MAX],
             |r| Ok(TaskId(r.get(0)?)),
         )
     }

@@ -1,5 +1,6 @@
 //! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
 
+mod control;
 mod many;
 mod one;
 mod scenario;
@@ -44,6 +45,8 @@ enum Task {
     Meta(Many),
     /// Writes and checks scenarios, and their docs
     Scenario(scenario::Scenarios),
+    /// The simulation tried on itself: that it would notice
+    Control(control::Controls),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Sweep(many) => many::sweep(&many),
         Task::Meta(many) => many::meta(&many),
         Task::Scenario(scenarios) => scenario::run(&scenarios),
+        Task::Control(controls) => control::run(&controls),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");

@@ -1,0 +1,210 @@
+//! What the machine really ran, and whether it was allowed to.
+
+use super::{Evidence, Part};
+use crate::people::{Asked, Pressed, job_of};
+use crate::world::machine::Ran;
+use mainstay::attempt::End;
+use mainstay::config::Kind;
+use mainstay::event::Fact;
+use mainstay::policy;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// From a person's wish to the daemon's order, when nothing is out of order: a poll is answered at once.
+const HEARD_MS: i64 = 5_000;
+/// The same when something was: until polling has recovered.
+const HEARD_LATE_MS: i64 = 80_000;
+
+/// The job that a program belongs to, with its kind.
+fn job<'e>(e: &'e Evidence<'_>, ran: &Ran) -> Option<(&'e Asked, &'e Kind)> {
+    let asked = job_of(&ran.prompt).and_then(|n| e.asked.get(n - 1))?;
+    Some((asked, e.config.kinds.get(&asked.job.kind)?))
+}
+
+/// Presses that are about this task, or may be.
+fn about(presses: &[Pressed], task: i64) -> impl Iterator<Item = &Pressed> {
+    presses.iter().filter(move |pressed| pressed.task.is_none_or(|of| of == task))
+}
+
+pub(super) fn nothing_impossible(e: &Evidence<'_>) -> Result<(), String> {
+    e.wrongs.first().map_or(Ok(()), |what| Err(what.clone()))
+}
+
+pub(super) fn no_attempt_twice(e: &Evidence<'_>) -> Result<(), String> {
+    let mut ran = BTreeMap::new();
+    for entry in &e.ledger {
+        if let Some(before) = ran.insert(entry.key, entry.began_ms) {
+            return Err(format!("attempt {} was started at {before} ms and at {} ms", entry.key, entry.began_ms));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_twins(e: &Evidence<'_>) -> Result<(), String> {
+    let mut last: BTreeMap<_, &Ran> = BTreeMap::new();
+    for entry in &e.ledger {
+        let Some(before) = last.insert(entry.key.task, entry) else { continue };
+        let Some(ended) = before.ended_ms.filter(|ended| *ended <= entry.began_ms) else {
+            return Err(format!("attempt {} began while {} was alive", entry.key, before.key));
+        };
+        let Some((asked, kind)) = job(e, entry) else { continue };
+        // A shim that lived to the end of its task leaves a receipt; without, nobody knows how far it came.
+        let unknown = before.end.is_none();
+        let taken_back = about(&asked.recovered, entry.key.task.0).any(|p| (ended..=entry.began_ms).contains(&p.at));
+        if unknown && !kind.idempotent && !taken_back {
+            return Err(format!(
+                "attempt {} began although nobody can know what {} did by {ended} ms",
+                entry.key, before.key
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn gates_hold(e: &Evidence<'_>) -> Result<(), String> {
+    let planned: BTreeSet<i64> = e
+        .events
+        .iter()
+        .filter(|r| matches!(r.fact, Fact::Planned { .. }))
+        .filter_map(|r| r.task.map(|t| t.0))
+        .collect();
+    for entry in &e.ledger {
+        let Some(asked) = job_of(&entry.prompt).and_then(|n| e.asked.get(n - 1)) else {
+            return Err(format!("attempt {} ran for nobody: {:?}", entry.key, entry.prompt));
+        };
+        let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
+        let task = entry.key.task.0;
+        // What was said before a plan was taken up, or before the task was taken back from its end, was about something else.
+        let plans = about(&asked.planned, task).filter(|p| planned.contains(&task) && p.at <= entry.began_ms);
+        let ends = taken_back(e, asked, entry);
+        let since = plans.map(|p| p.at).chain(ends).max().unwrap_or(0);
+        let before = |p: &&Pressed| (since..=entry.began_ms).contains(&p.at);
+        let who = &asked.job.by;
+        let mut yes: Vec<(i64, i64)> = about(&asked.approved, task).filter(before).map(|p| (p.by.0, p.at)).collect();
+        yes.retain(|(id, _)| kind.self_approval || e.config.operators.get(id).is_some_and(|o| o.name != *who));
+        yes.sort_unstable();
+        yes.dedup_by_key(|(id, _)| *id);
+        if yes.len() < kind.approvals as usize {
+            return Err(format!("attempt {} ran with {} of {} approvals", entry.key, yes.len(), kind.approvals));
+        }
+        let mut times: Vec<i64> = yes.iter().map(|(_, at)| *at).collect();
+        times.sort_unstable();
+        let approved_at = kind.approvals.checked_sub(1).map_or(since, |last| times[last as usize]);
+        if !about(&asked.resumed, task).any(|p| (approved_at..=entry.began_ms).contains(&p.at)) {
+            return Err(format!("attempt {} ran and nobody had let it since it was approved", entry.key));
+        }
+    }
+    Ok(())
+}
+
+/// When a task was last taken back from an end before this attempt, if it was: by the world, after an earlier attempt's end.
+fn taken_back(e: &Evidence<'_>, asked: &Asked, entry: &Ran) -> Option<i64> {
+    let task = entry.key.task.0;
+    let before = e.ledger.iter().filter(|ran| ran.key.task == entry.key.task && ran.key.attempt < entry.key.attempt);
+    let ended = before.filter_map(|ran| ran.ended_ms).max()?;
+    // A press that was refused because it came too early took nothing back.
+    about(&asked.recovered, task).map(|p| p.at).filter(|at| (ended..=entry.began_ms).contains(at)).min()
+}
+
+pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
+    let mut runs: BTreeMap<i64, u32> = BTreeMap::new();
+    for entry in &e.ledger {
+        let Some((asked, kind)) = job(e, entry) else { continue };
+        let task = entry.key.task.0;
+        let n = runs.entry(task).or_default();
+        *n += 1;
+        let lives = 1 + about(&asked.recovered, task).filter(|p| p.at <= entry.began_ms).count();
+        if *n as usize > kind.max_attempts as usize * lives {
+            return Err(format!("task {task} was run {n} times, and {} allows {}", kind.name, kind.max_attempts));
+        }
+    }
+    // The pauses between them: never under half of the first.
+    let mut last: BTreeMap<i64, &Ran> = BTreeMap::new();
+    for entry in &e.ledger {
+        let Some(before) = last.insert(entry.key.task.0, entry) else { continue };
+        let Some(((asked, kind), ended)) = job(e, entry).zip(before.ended_ms) else { continue };
+        if about(&asked.recovered, entry.key.task.0).any(|p| p.at <= entry.began_ms) {
+            continue;
+        }
+        let codes = &kind.transient_exit_codes;
+        let for_good = match &before.end {
+            Some(End::Exited(code)) => *code == 0 || (!codes.is_empty() && !codes.contains(code)),
+            Some(End::Signaled(_) | End::NotStarted(_)) | None => false,
+        };
+        if for_good {
+            return Err(format!("attempt {} began after {:?}, which is no reason to try again", entry.key, before.end));
+        }
+        if entry.began_ms - ended < kind.backoff_ms / 2 {
+            return Err(format!("attempt {} began {} ms after the last one", entry.key, entry.began_ms - ended));
+        }
+    }
+    Ok(())
+}
+
+/// As many at once as there are slots, by what was really alive.
+pub(super) fn slots_kept(e: &Evidence<'_>) -> Result<(), String> {
+    for (place, entry) in e.ledger.iter().enumerate() {
+        let alive = e.ledger[..=place].iter().filter(|ran| ran.ended_ms.is_none_or(|at| at > entry.began_ms));
+        let group = job(e, entry).map(|(_, kind)| (&kind.group, kind.concurrency));
+        let (mut all, mut of_group) = (0, 0);
+        for ran in alive {
+            all += 1;
+            of_group += u32::from(job(e, ran).map(|(_, kind)| &kind.group) == group.map(|(group, _)| group));
+        }
+        if all > e.config.running_max {
+            return Err(format!("attempt {} began as number {all} of {} at once", entry.key, e.config.running_max));
+        }
+        if let Some((group, most)) = group.filter(|(_, most)| of_group > *most) {
+            return Err(format!("attempt {} began as number {of_group} of {most} at once in {group}", entry.key));
+        }
+    }
+    Ok(())
+}
+
+/// Nobody may stop a program but who wants it stopped, and its time limit.
+pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
+    for entry in &e.ledger {
+        let (Some((asked, kind)), Some(ended)) = (job(e, entry), entry.ended_ms) else { continue };
+        let stopped = entry.end == Some(End::Signaled(15));
+        let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0));
+        if stopped && !wanted && ended - entry.began_ms < kind.timeout_ms {
+            return Err(format!(
+                "attempt {} was stopped after {} ms and nobody wanted it",
+                entry.key,
+                ended - entry.began_ms
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
+    for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
+        let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
+        let of_it = || e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task);
+        let stopped =
+            of_it().find(|ran| ran.end == Some(End::Signaled(15)) && ran.ended_ms.is_some_and(|at| at > wish.at));
+        let later = stopped.and_then(|stopped| of_it().find(|ran| ran.key.attempt > stopped.key.attempt));
+        if let Some(later) = later.filter(|_| asked.recovered.is_empty()) {
+            return Err(format!("attempt {} began after somebody had stopped its task", later.key));
+        }
+        let of_it = of_it().filter(|ran| ran.began_ms <= wish.at);
+        for ran in of_it.filter(|ran| ran.ended_ms.is_none_or(|ended| ended > wish.at)) {
+            let ended = ran.ended_ms.unwrap_or(e.now_ms);
+            let out = e.outages.between(&Part::ALL, wish.at - HEARD_LATE_MS, ended);
+            let heard = if out == 0 { HEARD_MS } else { HEARD_LATE_MS + out };
+            let most = heard + kind.stop_grace_ms + policy::KILL_ALARM_MS;
+            if ended - wish.at > most {
+                return Err(format!(
+                    "attempt {} was alive {} ms after somebody wanted it stopped; with {out} ms out of order it may take {most}",
+                    ran.key,
+                    ended - wish.at
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn nothing_left_running(e: &Evidence<'_>) -> Result<(), String> {
+    e.alive.first().map_or(Ok(()), |key| Err(format!("processes of attempt {key} are alive")))
+}

@@ -1,0 +1,105 @@
+//! What was asked of Telegram, by its own books.
+
+use super::{Evidence, Part};
+use crate::botapi::{Millis, Outcome, Record};
+use std::collections::BTreeMap;
+
+/// A poll waits 30 s at the server; after trouble the next begins within half a minute, and one that hangs is given up
+/// after 45 s.
+const POLL_GAP_MS: i64 = 80_000;
+/// Between two polls at the least, over any minute: what polls that are all answered at once may reach.
+const POLLS_A_MINUTE: usize = 120;
+
+fn at(e: &Evidence<'_>, record: &Record) -> i64 {
+    let Millis(at) = record.at;
+    i64::try_from(at).unwrap_or(i64::MAX) - e.epoch_ms
+}
+
+fn is_poll(record: &Record) -> bool {
+    record.method.eq_ignore_ascii_case("getUpdates")
+}
+
+/// More requests in ten seconds than any burst of cards needs, or polls without a pause.
+pub(super) fn no_tight_loop(e: &Evidence<'_>) -> Result<(), String> {
+    const MOST: usize = 200;
+    let mut windows: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut minutes: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut broken: BTreeMap<i64, usize> = BTreeMap::new();
+    e.telegram.look(|t| {
+        for record in t.log().iter() {
+            let minute = at(e, record) / 60_000;
+            *windows.entry(at(e, record) / 10_000).or_default() += 1;
+            *minutes.entry(minute).or_default() += usize::from(is_poll(record));
+            let failed = is_poll(record) && matches!(record.outcome, Outcome::Struck { .. });
+            *broken.entry(minute).or_default() += usize::from(failed);
+        }
+    });
+    if let Some((window, n)) = windows.into_iter().find(|(_, n)| *n > MOST) {
+        return Err(format!("{n} requests in the ten seconds from {window}0 s"));
+    }
+    // A new daemon begins anew: each of its lives may ask once at once.
+    let lives = e.events.iter().filter(|r| r.fact.kind() == "booted").count();
+    if let Some((minute, n)) = minutes.into_iter().find(|(_, n)| *n > POLLS_A_MINUTE + lives) {
+        return Err(format!("{n} polls in minute {minute}"));
+    }
+    match broken.into_iter().find(|(_, n)| *n > 30 + lives) {
+        Some((minute, n)) => Err(format!("{n} polls in minute {minute}, in which polling was broken")),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn poll_recovers(e: &Evidence<'_>) -> Result<(), String> {
+    let mut polls: Vec<i64> =
+        e.telegram.look(|t| t.log().iter().filter(|record| is_poll(record)).map(|record| at(e, record)).collect());
+    polls.insert(0, 0);
+    polls.push(e.now_ms);
+    let gaps = polls.windows(2).map(|pair| (pair[0], pair[1]));
+    for (from, until) in gaps {
+        let excused = e.outages.between(&Part::ALL, from, until);
+        let most = POLL_GAP_MS + excused;
+        if until - from > most {
+            return Err(format!(
+                "no poll from {from} to {until} ms, with {excused} ms out of order in between; at most {most} ms are needed"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// After a refusal with `retry_after`, the chat is left alone for so long.
+pub(super) fn flood_waits_obeyed(e: &Evidence<'_>) -> Result<(), String> {
+    // Where and until when, by method's family: polls, and messages of a chat.
+    let mut refused: BTreeMap<(bool, i64), (i64, i64)> = BTreeMap::new();
+    e.telegram.look(|t| {
+        for record in t.log().iter() {
+            let now = at(e, record);
+            let chat = record.body["chat_id"].as_i64().unwrap_or(0);
+            let place = (is_poll(record), chat);
+            let counts = is_poll(record) || chat != 0;
+            let waits = refused.get(&place).copied().filter(|_| counts);
+            if let Some((since, until)) = waits
+                && now < until
+                // A daemon that died before it had put it on record may ask again.
+                && e.outages.between(&[Part::Daemon, Part::Disk], since, now) == 0
+            {
+                return Err(format!("{} to chat {chat} at {now} ms, refused until {until} ms", record.method));
+            }
+            if let Some(wait_ms) = flood_wait_ms(record) {
+                refused.insert(place, (now, now + wait_ms));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How long a refusal says to wait, ms, less what the answer took.
+fn flood_wait_ms(record: &Record) -> Option<i64> {
+    let seconds = match &record.outcome {
+        Outcome::Answered { status: 429, description: Some(text) } => {
+            text.rsplit(' ').next().and_then(|seconds| seconds.parse::<i64>().ok())?
+        }
+        Outcome::Struck { fault: "429", .. } => 5,
+        Outcome::Answered { .. } | Outcome::Struck { .. } | Outcome::Waiting | Outcome::Abandoned => return None,
+    };
+    Some(seconds * 1_000 - 500)
+}
