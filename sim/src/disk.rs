@@ -289,6 +289,11 @@ impl Disk {
         self.0.borrow().life
     }
 
+    /// Bytes in all files together.
+    pub fn used(&self) -> u64 {
+        self.0.borrow().used()
+    }
+
     /// Bytes that may still be written, where there is a limit.
     pub fn free(&self) -> Option<u64> {
         let state = self.0.borrow();

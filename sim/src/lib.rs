@@ -4,11 +4,14 @@
 //! on it ([`vfs`]), and [`world`] puts the daemon between all of them. Nothing in here is part of what runs in production,
 //! and nothing in production may depend on it.
 
+pub mod acts;
 pub mod botapi;
 pub mod control;
 pub mod crash;
 pub mod disk;
+pub mod expect;
 pub mod fault;
+pub mod moment;
 pub mod people;
 pub mod property;
 pub mod run;

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The group in which operators talk.
 pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
 
+/// The careful one, to whom the machine belongs.
+pub const ANA: UserId = UserId(11);
+
 /// How somebody behaves.
 struct Habits {
     name: &'static str,
@@ -36,7 +39,7 @@ struct Habits {
 const EVERYBODY: [Habits; 3] = [
     Habits {
         name: "ana",
-        user: UserId(11),
+        user: ANA,
         roles: &[Role::Operator, Role::Approver],
         reacts_ms: (2_000, 8_000),
         double_taps: 0,
@@ -60,7 +63,7 @@ const EVERYBODY: [Habits; 3] = [
         roles: &[Role::Admin],
         reacts_ms: (10_000, 120_000),
         double_taps: 5,
-        patience_ms: 600_000,
+        patience_ms: 240_000,
         repeats: 0,
         pushes: false,
     },
@@ -68,6 +71,8 @@ const EVERYBODY: [Habits; 3] = [
 
 /// Whose word means nothing.
 pub const STRANGER: UserId = UserId(66);
+/// How a scenario calls that one.
+pub const STRANGER_NAME: &str = "stranger";
 /// The uid of the one user of the machine: ana's.
 pub const UID: u32 = 1_000;
 
@@ -102,6 +107,9 @@ pub fn config() -> Config {
             }),
             kind("solo", true, |k| k.concurrency = 1),
             kind("note", false, |_| {}),
+            kind("brief", true, |k| (k.approval_ttl_ms, k.queue_ttl_ms, k.concurrency) = (60_000, 30_000, 1)),
+            kind("pair", true, |k| k.approvals = 2),
+            kind("plan", true, |k| (k.requires_plan, k.requires_review) = (true, true)),
         ]),
         running_max: 8,
         hash: "simulated".into(),
@@ -180,6 +188,8 @@ pub struct People {
     says: Vec<(usize, usize, String)>,
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
+    /// Requests that were refused for now, by the answer that says so, and when they are made again.
+    refused: BTreeMap<(ChatId, MessageId), (usize, i64)>,
 }
 
 impl People {
@@ -215,6 +225,7 @@ impl People {
             own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
             says: Vec::new(),
             at_once: false,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -265,7 +276,8 @@ impl People {
                     impatient && !self.at_once && self.rng.u32(..100) < habits.repeats
                 }
             };
-            if !first && !again {
+            let asked_to = self.refused.values().any(|refused| *refused == (n, now));
+            if !first && !again && !asked_to {
                 continue;
             }
             asked.at.get_or_insert(now);
@@ -299,10 +311,22 @@ impl People {
         for chat in chats() {
             let screen = world.telegram.look(|t| t.screen(chat));
             for seen in screen.messages.iter().filter(|m| m.is_bot) {
+                self.hear_refusal(chat, seen, now);
                 let Some(n) = self.job_shown(seen) else { continue };
                 self.meddle(world, chat, seen, n);
                 self.consider(chat, seen, n, now);
             }
+        }
+    }
+
+    /// Told that something can't be done for now, people ask again: how long that takes them is theirs.
+    fn hear_refusal(&mut self, chat: ChatId, seen: &Seen, now: i64) {
+        const PATIENCE_MS: i64 = 60_000;
+        let answers = |asked: &Asked| seen.reply_to.is_some_and(|to| asked.messages.contains(&(chat, to)));
+        if seen.text.contains("ask again")
+            && let Some(n) = self.jobs.iter().position(answers)
+        {
+            self.refused.entry((chat, seen.id)).or_insert((n, now + PATIENCE_MS));
         }
     }
 
@@ -336,6 +360,9 @@ impl People {
     fn consider(&mut self, chat: ChatId, seen: &Seen, n: usize, now: i64) {
         let asked = &mut self.jobs[n];
         asked.acknowledged.get_or_insert(now);
+        if asked.job.left_alone {
+            return;
+        }
         let requester = habits_of(&asked.job.by).user;
         let planner = EVERYBODY.len() - 1;
         if let Some(task) = task_of(&seen.text).filter(|_| asked.moods.plans && seen.text.contains("APPROVED")) {
@@ -450,6 +477,11 @@ fn habits_of(name: &str) -> &'static Habits {
     EVERYBODY.iter().find(|h| h.name == name).unwrap_or(&EVERYBODY[0])
 }
 
+/// Who has this name, strangers included.
+pub fn user_of(name: &str) -> UserId {
+    if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
+}
+
 /// The chats in which the bot tells them something.
 pub fn chats() -> Vec<ChatId> {
     std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0))).collect()
@@ -458,6 +490,25 @@ pub fn chats() -> Vec<ChatId> {
 /// The names that a scenario can use.
 pub fn names() -> Vec<&'static str> {
     EVERYBODY.iter().map(|h| h.name).collect()
+}
+
+/// What stands before a message that may have arrived before.
+pub const REPEAT_MARK: &str = "(possible repeat) ";
+
+/// What the bot says in the chats of operators, as it can be read now.
+pub fn said(world: &World) -> Vec<String> {
+    let chats = std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0)));
+    let screens = chats.map(|chat| world.telegram.look(|t| t.screen(chat)));
+    screens.flat_map(|screen| screen.messages).filter(|seen| seen.is_bot).map(|seen| seen.text).collect()
+}
+
+/// Reports of a task's end that can be read, repeats included.
+pub fn reports_of(world: &World, task: i64) -> Vec<String> {
+    let is_report = |text: &String| {
+        let plain = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
+        ["✅", "🔴", "⚪"].iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(task)
+    };
+    said(world).into_iter().filter(is_report).collect()
 }
 
 /// The number of the task that a message of the bot is about: `#7`.

@@ -1,11 +1,14 @@
 //! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
 
+use crate::acts::{Acts, due};
 use crate::botapi::Millis;
 use crate::disk::Profile;
-use crate::fault::{Fault, Heal};
-use crate::people::{self, People, job_of};
+use crate::expect::{Expected, Rested};
+use crate::fault::{Chances, Fault, Heal};
+use crate::moment::Moments;
+use crate::people::{self, People};
 use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
-use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
+use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
 use mainstay::exit::ExitCode;
@@ -31,6 +34,8 @@ pub struct Verdict {
     pub looks: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
+    /// What the scenario expects, with what was seen; nothing when a property broke before the end.
+    pub expected: Vec<Expected>,
     /// What went wrong and what people said and pressed, ms of the simulation and words.
     pub timeline: Vec<(i64, String)>,
 }
@@ -68,14 +73,10 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
             resolved.jobs.push(draw_job(&mut rng, &names, scenario.lasts));
         }
         resolved.jobs.sort_by_key(|job| job.at);
-        // A seed draws which kinds of fault there are at all: rare kinds would else never meet undisturbed.
-        let mut among: Vec<usize> = (0..Fault::KINDS).filter(|_| rng.u32(..3) == 0).collect();
-        if among.is_empty() {
-            among.push(rng.usize(..Fault::KINDS));
-        }
+        let chances = Chances::draw(&mut rng);
         for _ in 0..rng.u32(0..=swarm.faults) {
             let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
-            resolved.faults.push(Planned { at, when: None, fault: Fault::draw(&mut rng, &among) });
+            resolved.faults.push(Planned { at, when: None, fault: chances.fault(&mut rng) });
         }
     }
     resolved
@@ -105,22 +106,29 @@ pub fn play_and_look<T>(
         config: people::config(),
     };
     let mut world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    if resolved.small_cache {
+        world.cache_little();
+    }
     change(&mut world);
-    let faults = resolved.faults.clone();
     let mut run = Run {
         world,
         people,
-        faults,
+        acts: Acts::of(resolved),
+        moments: Moments::default(),
+        faults: resolved.faults.clone(),
         healing: Vec::new(),
         struck: 0,
         outages: Outages::default(),
+        outages_over: None,
+        never: Vec::new(),
+        expected: Vec::new(),
         lived: false,
         looks: 0,
         amid: seeds.amid,
         armed: None,
         timeline: Vec::new(),
     };
-    let broken = run.live(resolved).or_else(|| run.judge());
+    let broken = run.live(resolved).or_else(|| run.judge(resolved));
     let looked = look(&run.world, &run.people, &run.outages);
     (run.verdict(seed, broken), looked)
 }
@@ -145,19 +153,29 @@ fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
         does,
         via,
         stop_after: (rng.u32(..10) == 0).then(|| Span(rng.u64(0..=30_000))),
+        left_alone: false,
         ends: None,
         runs: None,
+        attempts: None,
+        reported: None,
     }
 }
 
 struct Run {
     world: World,
     people: People,
+    acts: Acts,
+    moments: Moments,
     /// Still to strike.
     faults: Vec<Planned>,
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
     struck: usize,
+    /// When the last fault of Telegram or the line was over.
+    outages_over: Option<i64>,
+    /// What the scenario tells of and never came about.
+    never: Vec<String>,
+    expected: Vec<Expected>,
     outages: Outages,
     /// A daemon has been up since the last look at what a dead one left.
     lived: bool,
@@ -202,8 +220,12 @@ impl Run {
         let (due, later): (Vec<_>, Vec<_>) = self.healing.drain(..).partition(|(at, _)| *at <= now);
         self.healing = later;
         for (_, heal) in due {
-            heal.heal(&mut self.world);
-            self.timeline.push((now, format!("healed: {heal:?}")));
+            let next = heal.heal(&mut self.world);
+            self.healing.extend(next.map(|(heal, after)| (now + after.ms(), heal)));
+            // What goes on has been told when it began.
+            if next.is_none() {
+                self.timeline.push((now, format!("healed: {heal:?}")));
+            }
         }
         for part in Part::ALL {
             self.outages.note(part, now, self.world.is_out(part));
@@ -212,6 +234,8 @@ impl Run {
             return Some(broken);
         }
         self.people.act(&mut self.world);
+        let acted = self.acts.act(&mut self.world, &mut self.people, &self.moments);
+        self.timeline.extend(acted.into_iter().map(|what| (now, what)));
         let ended = self.world.step();
         if self.world.clock.spins() {
             let how = "its loop turns and turns, and no time passes".to_owned();
@@ -253,17 +277,13 @@ impl Run {
         let now = self.world.now();
         let mut n = 0;
         while n < self.faults.len() {
-            let since = match self.faults[n].when {
-                None => Some(0),
-                Some(moment) => self.happened(moment),
-            };
-            let after = self.faults[n].at.map_or(0, Span::ms);
-            if since.is_none_or(|since| since + after > now) {
+            let Planned { at, when, .. } = self.faults[n];
+            let Some(due) = due(at, when, &self.world, &self.people, &self.moments) else {
                 n += 1;
                 continue;
-            }
+            };
             let planned = self.faults.remove(n);
-            if let Some(op) = self.amid(&planned, since.unwrap_or(0) + after) {
+            if let Some(op) = self.amid(&planned, due) {
                 self.world.disk.cut_at(Some(self.world.disk.ops() + op));
                 self.armed = Some((planned, now + ARMED_MS));
             } else {
@@ -282,7 +302,9 @@ impl Run {
     fn amid(&self, planned: &Planned, due: i64) -> Option<u64> {
         /// Some turns of the daemon's loop.
         const OPS: u64 = 60;
-        let dies = matches!(planned.fault, Fault::PowerLoss { .. } | Fault::DaemonKilled { .. });
+        // A scenario that says what has to happen first means that moment.
+        let dies =
+            matches!(planned.fault, Fault::PowerLoss { .. } | Fault::DaemonKilled { .. }) && planned.when.is_none();
         let mut rng = fastrand::Rng::with_seed(self.amid ^ due.unsigned_abs());
         (dies && self.armed.is_none() && self.world.is_up() && rng.bool()).then(|| 1 + rng.u64(..OPS))
     }
@@ -292,40 +314,30 @@ impl Run {
         let heal = planned.fault.strike(&mut self.world);
         self.timeline.push((now, format!("struck: {:?}", planned.fault)));
         self.struck += 1;
+        self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
         self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
-    }
-
-    /// When something happened, if it did.
-    fn happened(&self, moment: Moment) -> Option<i64> {
-        let of = |job: usize| self.world.machine.ledger().into_iter().find(|ran| job_of(&ran.prompt) == Some(job));
-        match moment {
-            Moment::Runs(job) => of(job).map(|ran| ran.began_ms),
-            Moment::Ended(job) => of(job).and_then(|ran| ran.ended_ms),
-            Moment::Shown(job) => self.people.jobs.get(job - 1).and_then(|asked| asked.acknowledged),
-        }
     }
 
     /// Nothing goes wrong any more.
     fn calm(&mut self) {
-        self.faults.clear();
+        let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
+        self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
         if let Some((planned, _)) = self.armed.take() {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);
         }
-        for (_, heal) in std::mem::take(&mut self.healing) {
+        let waiting = std::mem::take(&mut self.healing).into_iter().map(|(_, heal)| heal);
+        for heal in waiting.chain(Heal::ALWAYS) {
             heal.heal(&mut self.world);
         }
-        for heal in [Heal::Line, Heal::Disk, Heal::Boot, Heal::Start] {
-            heal.heal(&mut self.world);
-        }
+        self.outages_over = self.outages_over.map(|over| over.min(self.world.now()));
         self.world.clock.set_skew(0);
         self.world.machine.fail_starts(0);
-        self.world.machine.release();
         self.world.telegram.change(|t| t.faults.heal());
     }
 
     /// Everything is at rest: the record is read from the disk, and judged with the world.
-    fn judge(&mut self) -> Option<Broken> {
+    fn judge(&mut self, scenario: &Scenario) -> Option<Broken> {
         self.world.kill();
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
@@ -338,10 +350,31 @@ impl Run {
             Err(error) => return Some(broken(error.to_string())),
         };
         let config = people::config();
-        match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
+        let found = match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
             Ok(evidence) => judge(&evidence),
             Err(error) => Some(broken(error)),
+        };
+        found.or_else(|| self.as_expected(scenario, &store))
+    }
+
+    /// What the scenario expects besides.
+    fn as_expected(&mut self, scenario: &Scenario, store: &Store) -> Option<Broken> {
+        self.never.extend(self.acts.left());
+        let rested = Rested {
+            scenario,
+            world: &self.world,
+            people: &self.people,
+            store,
+            outages_over: self.outages_over,
+            never: &self.never,
+        };
+        let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
+        match rested.expected() {
+            Ok(expected) => self.expected = expected,
+            Err(error) => return Some(broken(error)),
         }
+        let missed = self.expected.iter().find(|one| !one.held)?;
+        Some(broken(format!("{}: {} expected, {} seen", missed.what, missed.wanted, missed.seen)))
     }
 
     fn verdict(&self, seed: u64, broken: Option<Broken>) -> Verdict {
@@ -355,6 +388,7 @@ impl Run {
             ran: ledger.len(),
             looks: self.looks,
             simulated_ms: self.world.now(),
+            expected: self.expected.clone(),
             timeline: self.timeline.clone(),
         }
     }

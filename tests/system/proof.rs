@@ -163,6 +163,9 @@ impl Real {
             stop_after: None,
             ends: None,
             runs: None,
+            left_alone: false,
+            attempts: None,
+            reported: None,
         };
         let mut asked = People::new(0, vec![job]).jobs.remove(0);
         asked.at = Some(at);

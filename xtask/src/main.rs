@@ -36,12 +36,13 @@ fn main() -> ExitCode {
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([bench::command(), demo::command(), sim::command(), tidy::command()])
+        .subcommands([bench::command(), demo::command(), sim::command(), sim::scenario(), tidy::command()])
         .after_help("Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along")
         .get_matches();
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("tidy", matches)) => tidy::run(matches).into(),
         Some(_) | None => unreachable!("clap asks for one of these"),

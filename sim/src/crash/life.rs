@@ -107,6 +107,9 @@ fn jobs(certain: bool) -> Vec<Job> {
         stop_after: (ends == "CANCELED").then_some(Span(200)),
         ends: certain.then(|| ends.to_owned()),
         runs: certain.then_some(runs),
+        left_alone: false,
+        attempts: None,
+        reported: None,
     };
     vec![
         job(500, "flaky", "fails:1@150 exit:0@400 progress:half@200", Via::Group, "SUCCEEDED success", 2),

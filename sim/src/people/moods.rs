@@ -39,7 +39,7 @@ impl Moods {
             meddles: of_a_hundred(15),
         };
         // Who takes minutes for each press would not come to an end with a second life.
-        let slow = EVERYBODY.iter().any(|h| h.name == job.by && h.patience_ms > 300_000);
+        let slow = EVERYBODY.iter().any(|h| h.name == job.by && h.reacts_ms.1 > 60_000);
         let drawn = Moods { recovers: drawn.recovers && !slow, ..drawn };
         if job.ends.is_some() || job.runs.is_some() {
             Moods { meddles: drawn.meddles, ..Moods::default() }

@@ -86,6 +86,11 @@ impl Clock {
         self.0.skew_ms.set(ms);
     }
 
+    /// How much the machine's wall clock is wrong, ms.
+    pub fn skew(&self) -> i64 {
+        self.0.skew_ms.get()
+    }
+
     /// Chance, the same for the same seed.
     pub fn draw(&self) -> u64 {
         self.0.drawn.set(self.0.drawn.get() + 1);

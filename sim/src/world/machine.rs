@@ -151,6 +151,14 @@ impl Machine {
         self.0.state.borrow_mut().fail_starts = n;
     }
 
+    /// What runs can't be killed until it is released.
+    pub fn hold(&self) {
+        self.settle();
+        for attempt in self.0.state.borrow_mut().attempts.values_mut().filter(|a| a.alive) {
+            attempt.script.hold();
+        }
+    }
+
     /// What can't be killed dies when it is asked again.
     pub fn release(&self) {
         for attempt in self.0.state.borrow_mut().attempts.values_mut() {

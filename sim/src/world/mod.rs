@@ -12,7 +12,7 @@ pub mod script;
 mod steps;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
-use crate::botapi::{BotId, Millis, World as Telegram};
+use crate::botapi::{self, BotId, Millis, People, World as Telegram};
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
 use crate::property::Part;
@@ -29,6 +29,7 @@ use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
 use points::Points;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -47,6 +48,9 @@ const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 const CONNECTIONS_MAX: usize = 4_096;
 /// Round trips are twice this, in ms: a good line, and a bad one.
 const LATENCY_MS: (u64, u64) = (5, 60);
+
+/// Pages that a database with next to no memory holds. SQLite needs a few at any moment.
+const SMALL_CACHE_PAGES: u32 = 4;
 
 /// How a daemon's life ended, unless it was killed.
 pub type Ended = Result<(), Fatal>;
@@ -70,6 +74,7 @@ pub struct World {
     ended: Rc<RefCell<Vec<(i64, Ended)>>>,
     up: bool,
     powered: bool,
+    small_cache: Rc<Cell<bool>>,
     line_cut: bool,
     unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
@@ -119,6 +124,7 @@ impl World {
             ended: Rc::default(),
             up: true,
             powered: true,
+            small_cache: Rc::default(),
             line_cut: false,
             unsynced: Rc::default(),
             restart_after: None,
@@ -136,12 +142,18 @@ impl World {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
         let (points, unsynced) = (self.points.clone(), self.unsynced.clone());
+        let small_cache = self.small_cache.clone();
         self.sim.host(MACHINE, move || {
             let http = Box::new(SimHttp::new(&points));
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(http, TOKEN).expect("it looks like a token"))),
-                storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone(), unsynced: unsynced.clone() }),
+                storage: Rc::new(SimStorage {
+                    disk: disk.clone(),
+                    vfs: vfs.clone(),
+                    small_cache: small_cache.clone(),
+                    unsynced: unsynced.clone(),
+                }),
                 runner: Rc::new(Steps::new(SimRunner::new(&machine), &points)),
                 control: Rc::new(desk.clone()),
             };
@@ -281,6 +293,42 @@ impl World {
         }
     }
 
+    /// What the machine sends (`there`), or what Telegram sends, does not arrive, until [`World::cut_line`] repairs it.
+    pub fn cut_line_one_way(&mut self, there: bool) {
+        let (from, to) = if there { (MACHINE, TELEGRAM) } else { (TELEGRAM, MACHINE) };
+        self.sim.partition_oneway(from, to);
+    }
+
+    /// Everything takes so long each way; as at the beginning when nothing is said.
+    pub fn slow_line(&mut self, by: Option<Span>) {
+        let (least, most) = by.map_or(LATENCY_MS, |by| (by.0, by.0));
+        self.sim.set_link_latency(MACHINE, TELEGRAM, Duration::from_millis(least));
+        self.sim.set_link_max_message_latency(MACHINE, TELEGRAM, Duration::from_millis(most));
+    }
+
+    /// The server does something odd to the bot.
+    pub fn quirk<T>(&mut self, act: impl FnOnce(&mut People<'_>, BotId) -> T) {
+        let wall = self.wall();
+        self.telegram.change(|t| {
+            act(&mut t.people(wall), BotId::of_token(TOKEN).expect("it looks like a token"));
+        });
+    }
+
+    /// Another program polls with the bot's token. It confirms nothing, and it does not wait for the answer.
+    pub fn poll_as_somebody_else(&mut self) {
+        let wall = self.wall();
+        self.telegram.change(|t| {
+            let request = botapi::Request {
+                token: TOKEN.to_owned(),
+                method: "getUpdates".to_owned(),
+                body: serde_json::json!({ "timeout": 50 }),
+                files: BTreeMap::new(),
+                connection: t.connect(),
+            };
+            botapi::handle(t, wall, request)
+        });
+    }
+
     /// Telegram delivers the newest message of the group again: as the same update, or as a fresh one.
     pub fn repeat_update(&mut self, fresh: bool) {
         let wall = self.wall();
@@ -294,6 +342,11 @@ impl World {
                 people.repeat_newest_update(BotId::of_token(TOKEN).expect("it looks like a token"));
             }
         });
+    }
+
+    /// The database holds next to nothing in memory: before the first step.
+    pub fn cache_little(&mut self) {
+        self.small_cache.set(true);
     }
 
     /// The database as it now lies on the disk, in a copy: to be looked at without a trace. The copy lives as long as its
@@ -327,6 +380,7 @@ fn server_time() -> Millis {
 struct SimStorage {
     disk: Disk,
     vfs: Rc<Vfs>,
+    small_cache: Rc<Cell<bool>>,
     unsynced: Rc<Cell<bool>>,
 }
 
@@ -334,6 +388,9 @@ impl Storage for SimStorage {
     fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
         let db = self.vfs.open(DATABASE)?;
         prepare(&db)?;
+        if self.small_cache.get() {
+            db.pragma_update(None, "cache_size", SMALL_CACHE_PAGES)?;
+        }
         if self.unsynced.get() {
             db.execute_batch("PRAGMA synchronous = NORMAL")?;
         }

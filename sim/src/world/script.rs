@@ -64,6 +64,11 @@ impl Script {
         self.immortal
     }
 
+    /// Nothing kills it from now on.
+    pub fn hold(&mut self) {
+        self.immortal = true;
+    }
+
     /// It dies like others from now on.
     pub fn release(&mut self) {
         (self.immortal, self.stubborn_ms) = (false, 0);

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: builds the simulator and passes everything on to it, but for `mutants`, which has to build others.
+//! `cargo xtask sim` and `cargo xtask scenario`: builds the simulator and passes everything on to it, but for `mutants`, which has to build others.
 
 mod mutants;
 
@@ -44,6 +44,23 @@ pub(super) fn run(matches: &ArgMatches) -> Verdict {
             None => simulate(root, ["--help".into()].into_iter()),
         },
     }
+}
+
+pub(super) fn scenario() -> Command {
+    Command::new("scenario")
+        .about("Writes and checks scenarios: new NAME, check [FILES], docs, schema")
+        .after_help(
+            "Examples:\n  cargo xtask scenario new disk-full-at-midnight\n  \
+             cargo xtask scenario check scenarios/disk-full-at-midnight.toml\n  cargo xtask scenario check",
+        )
+        .allow_external_subcommands(true)
+        .arg_required_else_help(true)
+}
+
+pub(super) fn run_scenario(matches: &ArgMatches) -> Verdict {
+    let (name, rest) = matches.subcommand().expect("clap shows its help where there is none");
+    let rest = rest.get_many::<std::ffi::OsString>("").into_iter().flatten();
+    simulate(Path::new("."), ["scenario".into(), name.into()].into_iter().chain(rest.cloned()))
 }
 
 /// Builds the simulator in a checkout and runs it there.

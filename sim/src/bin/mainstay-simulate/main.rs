@@ -4,9 +4,11 @@ mod control;
 mod crash;
 mod many;
 mod one;
+mod scenario;
 
 use clap::{Parser, Subcommand};
 use crash::Crashes;
+use mainstay_sim::expect::Expected;
 use mainstay_sim::run::Verdict;
 use many::Many;
 use one::One;
@@ -25,6 +27,7 @@ Examples:
   mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
   mainstay-simulate meta scenarios/swarm.toml --seeds 20
   mainstay-simulate crash --quick
+  mainstay-simulate scenario check scenarios/swarm.toml
 
 Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
 
@@ -43,6 +46,8 @@ enum Task {
     Sweep(Many),
     /// Each seed twice, in two processes: they must do the same
     Meta(Many),
+    /// Writes and checks scenarios, and their docs
+    Scenario(scenario::Scenarios),
     /// The simulation tried on itself: that it would notice
     Control(control::Controls),
     /// One life, cut off at each of its points
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Task::Sweep(many) if many.json => many::run_many(&many),
         Task::Sweep(many) => many::sweep(&many),
         Task::Meta(many) => many::meta(&many),
+        Task::Scenario(scenarios) => scenario::run(&scenarios),
         Task::Control(controls) => control::run(&controls),
         Task::Crash(crashes) => crash::crash(&crashes),
     };
@@ -75,8 +81,13 @@ fn line(verdict: &Verdict) -> String {
         "faults": verdict.faults,
         "ran": verdict.ran,
         "simulated_ms": verdict.simulated_ms,
+        "expected": verdict.expected.iter().map(expected).collect::<Vec<_>>(),
     })
     .to_string()
+}
+
+fn expected(one: &Expected) -> serde_json::Value {
+    serde_json::json!({ "what": one.what, "wanted": one.wanted, "seen": one.seen, "held": one.held })
 }
 
 fn words(verdict: &Verdict) -> String {

@@ -2,6 +2,7 @@
 
 use crate::{BROKEN, line, words};
 use clap::Args;
+use mainstay_sim::expect::Expected;
 use mainstay_sim::run::run;
 use mainstay_sim::scenario::Scenario;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub(crate) fn run_one(one: &One) -> Result<ExitCode, String> {
     if one.json {
         println!("{}", line(&verdict));
     } else {
+        for Expected { what, wanted, seen, held } in &verdict.expected {
+            println!("{} {what}: {wanted} expected, {seen} seen", if *held { "held  " } else { "MISSED" });
+        }
         println!("{}", words(&verdict));
         let seconds = began.elapsed().as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "for people")]
