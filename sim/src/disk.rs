@@ -80,6 +80,8 @@ pub enum Survivors {
     },
     /// Exactly these of [`Disk::waiting`], by their place in the order of writing; names too.
     Exactly(u64),
+    /// The first so many of [`Disk::waiting`], whole.
+    First(usize),
 }
 
 /// Sizes of a device.
@@ -119,7 +121,7 @@ enum Waiting {
     Truncate(usize),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct File {
     cache: Vec<u8>,
     platter: Vec<u8>,
@@ -128,6 +130,7 @@ struct File {
     folder_sync_due: bool,
 }
 
+#[derive(Clone)]
 enum Rename {
     Create(String, FileId),
     Delete(String),
@@ -149,12 +152,17 @@ struct State {
     /// It says that it synced, and did not.
     lies: bool,
     fault: Option<FaultPlan>,
+    watcher: Option<Watcher>,
     counts: Counts,
     digest: u64,
 }
 
 /// Says for each operation (what, on which file, the how manyth that changes something) whether it fails.
 pub type FaultPlan = Box<dyn FnMut(Op, &str, u64) -> Option<Fault>>;
+
+/// Is told of each operation that changes something, before it happens: what, what a power loss could take once it has, and
+/// the digest up to it. True cuts it: it has happened, and nobody is told.
+pub type Watcher = Box<dyn FnMut(Op, usize, u64) -> bool>;
 
 /// A disk; clones are the same one.
 #[derive(Clone)]
@@ -178,6 +186,7 @@ impl Disk {
             cut_at: None,
             lies: false,
             fault: None,
+            watcher: None,
             counts: Counts::default(),
             digest: 0xcbf2_9ce4_8422_2325,
         })))
@@ -222,6 +231,11 @@ impl Disk {
         self.0.borrow().fault.is_some()
     }
 
+    /// Who watches from now on.
+    pub fn set_watcher(&self, watcher: Option<Watcher>) {
+        self.0.borrow_mut().watcher = watcher;
+    }
+
     /// Whether it only says that it synced.
     pub fn set_lies(&self, lies: bool) {
         self.0.borrow_mut().lies = lies;
@@ -234,15 +248,20 @@ impl Disk {
 
     // ------------------------------------------------------------------------------------------ looking at it
 
-    /// Another disk with the content that a process of the machine sees now; without its faults.
+    /// Another disk that is as this one is now, with nobody who watches and nothing planned: to see what would become of it.
     pub fn copy(&self) -> Disk {
-        let copy = Disk::new(0, Profile { capacity: None, ..self.0.borrow().profile });
-        {
-            let (from, mut to) = (self.0.borrow(), copy.0.borrow_mut());
-            to.files = from.files.iter().map(|file| File { cache: file.cache.clone(), ..File::default() }).collect();
-            to.names.clone_from(&from.names);
-        }
-        copy
+        let state = self.0.borrow();
+        Disk(Rc::new(RefCell::new(State {
+            rng: state.rng.clone(),
+            files: state.files.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            renames: state.renames.clone(),
+            cut_at: None,
+            fault: None,
+            watcher: None,
+            ..*state
+        })))
     }
 
     /// Operations so far that change something: a cut at `ops() + 1` strikes the next one.
@@ -252,8 +271,7 @@ impl Disk {
 
     /// Writes, truncations and names that a power loss could take, now.
     pub fn waiting(&self) -> usize {
-        let state = self.0.borrow();
-        state.files.iter().map(|file| file.waiting.len()).sum::<usize>() + state.renames.len()
+        self.0.borrow().waiting()
     }
 
     /// Counts so far.
@@ -425,8 +443,8 @@ impl Disk {
         let mut state = self.0.borrow_mut();
         let begun = state.begin(Op::Sync, "", id, 0, &[])?;
         state.counts.syncs += 1;
-        // Cut before or after it took effect: both happen.
-        if begun.cut && state.rng.bool() {
+        // Cut before or after it took effect: both happen. Who watches it means after.
+        if begun.cut && !begun.watched && state.rng.bool() {
             return Err(Failure::Dead);
         }
         if !state.lies {
@@ -445,6 +463,8 @@ impl Disk {
 /// What is to become of an operation that may happen.
 struct Begun {
     cut: bool,
+    /// It was cut by who watches.
+    watched: bool,
     short: bool,
 }
 
@@ -472,12 +492,32 @@ impl State {
                 self.files[id.0].waiting.clear();
                 return Err(Failure::Eio);
             }
-            Some(Fault::ShortRead) if op == Op::Read => return Ok(Begun { cut: false, short: true }),
+            Some(Fault::ShortRead) if op == Op::Read => return Ok(Begun { cut: false, watched: false, short: true }),
             Some(Fault::SyncDropsWrites | Fault::ShortRead) | None => {}
         }
-        let cut = op != Op::Read && self.cut_at == Some(self.ops);
+        let watched = op != Op::Read && self.watch(op, id);
+        let cut = watched || (op != Op::Read && self.cut_at == Some(self.ops));
         self.frozen |= cut;
-        Ok(Begun { cut, short: false })
+        Ok(Begun { cut, watched, short: false })
+    }
+
+    /// Whether who watches cuts this operation.
+    fn watch(&mut self, op: Op, id: FileId) -> bool {
+        let then_waiting = match op {
+            Op::Read => self.waiting(),
+            Op::Write | Op::Truncate | Op::Create | Op::Delete => self.waiting() + 1,
+            Op::Sync if self.lies => self.waiting(),
+            Op::Sync => {
+                let file = &self.files[id.0];
+                self.waiting() - file.waiting.len() - if file.folder_sync_due { self.renames.len() } else { 0 }
+            }
+        };
+        let digest = self.digest;
+        self.watcher.as_mut().is_some_and(|watcher| watcher(op, then_waiting, digest))
+    }
+
+    fn waiting(&self) -> usize {
+        self.files.iter().map(|file| file.waiting.len()).sum::<usize>() + self.renames.len()
     }
 
     fn name_of(&self, id: FileId) -> String {

@@ -7,6 +7,7 @@
 pub mod acts;
 pub mod botapi;
 pub mod control;
+pub mod crash;
 pub mod disk;
 pub mod expect;
 pub mod fault;

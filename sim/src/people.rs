@@ -175,8 +175,8 @@ pub struct People {
     pub jobs: Vec<Asked>,
     /// What somebody is about to press: when, who, where, which button.
     intents: Vec<(i64, usize, ChatId, MessageId, String)>,
-    /// What somebody has pressed already, and when last.
-    pressed: BTreeMap<(usize, ChatId, MessageId, String), i64>,
+    /// What somebody has pressed already: when last, and how often.
+    pressed: BTreeMap<(usize, ChatId, MessageId, String), (i64, u32)>,
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
@@ -188,7 +188,14 @@ pub struct People {
     says: Vec<(usize, usize, String)>,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
     refused: BTreeMap<(ChatId, MessageId), (usize, i64)>,
+    /// Habits do not count: everybody does what is theirs to do, once and at once.
+    at_once: bool,
 }
+
+/// People who act at once press again when nothing has changed for so long, ms.
+const AT_ONCE_PATIENCE_MS: i64 = 10_000;
+/// And give a button up after so many presses: a card that was shown twice is dead in one place.
+const AT_ONCE_PRESSES_MAX: u32 = 6;
 
 impl People {
     /// People who will ask for these jobs.
@@ -223,7 +230,22 @@ impl People {
             own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
             says: Vec::new(),
             refused: BTreeMap::new(),
+            at_once: false,
         }
+    }
+
+    /// The same without their habits: they do what is theirs to do, once and at once. This job is taken back from its end.
+    pub fn at_once(mut self, taken_back: usize) -> People {
+        self.at_once = true;
+        for (n, asked) in self.jobs.iter_mut().enumerate() {
+            asked.moods = Moods { recovers: n + 1 == taken_back, ..Moods::default() };
+        }
+        self
+    }
+
+    /// Nobody is about to do anything, unless something happens.
+    pub fn are_idle(&self) -> bool {
+        self.intents.is_empty() && self.says.is_empty() && self.jobs.iter().all(|asked| asked.at.is_some())
     }
 
     /// Everybody does what they are about to, by now.
@@ -256,7 +278,7 @@ impl People {
                 Via::Cli => unanswered && waited > 0 && waited % 10_000 == 0,
                 Via::Group | Via::Private => {
                     let impatient = unanswered && asked.messages.len() == 1 && waited == 10_000;
-                    impatient && self.rng.u32(..100) < habits.repeats
+                    impatient && !self.at_once && self.rng.u32(..100) < habits.repeats
                 }
             };
             let asked_to = self.refused.values().any(|refused| *refused == (n, now));
@@ -356,9 +378,10 @@ impl People {
             let Some(data) = &button.data else { continue };
             for (who, habits) in EVERYBODY.iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
+                let pushes = habits.pushes && !self.at_once;
                 let wants = match button.label.as_str() {
                     "✅ Approve" => {
-                        habits.user != requester || habits.pushes || self.own_yes.contains(&self.jobs[n].job.kind)
+                        habits.user != requester || pushes || self.own_yes.contains(&self.jobs[n].job.kind)
                     }
                     "▶ Resume" | CONFIRM => habits.user == requester,
                     "❌ Reject" => self.jobs[n].moods.rejects && habits.user == Moods::refuser(requester),
@@ -372,7 +395,7 @@ impl People {
                     continue;
                 }
                 let key = (who, chat, seen.id, data.clone());
-                if habits.pushes && habits.user == requester && button.label.contains("Approve") {
+                if pushes && habits.user == requester && button.label.contains("Approve") {
                     // Once a job: nobody writes the same at every look.
                     let task = self.jobs[n].tasks.last().filter(|_| !self.jobs[n].pushed);
                     if let Some(task) = task {
@@ -381,8 +404,14 @@ impl People {
                     }
                 }
                 let waits = self.intents.iter().any(|(_, w, c, m, d)| (*w, *c, *m, d) == (who, chat, seen.id, data));
-                let lately = self.pressed.get(&key).is_some_and(|at| now - at < habits.patience_ms);
-                if waits || lately {
+                let patience_ms = if self.at_once { AT_ONCE_PATIENCE_MS } else { habits.patience_ms };
+                let (last, times) = self.pressed.get(&key).copied().unwrap_or((i64::MIN / 2, 0));
+                let given_up = self.at_once && times >= AT_ONCE_PRESSES_MAX;
+                if waits || given_up || now - last < patience_ms {
+                    continue;
+                }
+                if self.at_once {
+                    self.intents.push((now, who, chat, seen.id, data.clone()));
                     continue;
                 }
                 let (least, most) = habits.reacts_ms;
@@ -421,8 +450,9 @@ impl People {
             if pressed.is_err() {
                 continue;
             }
-            let before = self.pressed.insert((who, chat, message, data), now);
-            self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
+            let (last, times) = self.pressed.entry((who, chat, message, data)).or_insert((i64::MIN / 2, 0));
+            self.double_taps += u64::from(now - *last < 1_000);
+            (*last, *times) = (now, *times + 1);
             let Some(n) = self.job_shown(&seen) else { continue };
             let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
             match label.as_str() {

@@ -31,7 +31,8 @@ impl State {
             let fate = match survivors {
                 Survivors::Prefix if place < whole => Fate::Kept,
                 Survivors::Prefix if place == whole => Fate::Begun,
-                Survivors::Nothing | Survivors::Prefix => Fate::Lost,
+                Survivors::First(n) if place < n => Fate::Kept,
+                Survivors::Nothing | Survivors::Prefix | Survivors::First(_) => Fate::Lost,
                 Survivors::Sectors { keep, torn } => Fate::BySector { keep, torn },
                 Survivors::Exactly(mask) if place >= 64 || mask >> place & 1 == 1 => Fate::Kept,
                 Survivors::Exactly(_) => Fate::Lost,

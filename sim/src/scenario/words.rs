@@ -19,7 +19,11 @@ pub const fn word(name: &'static str, about: &'static str) -> Word {
 }
 
 /// What a task does, in the notation of its prompt. Times are in ms and have no unit.
-pub const DOES: [Word; 6] = [
+pub const DOES: [Word; 7] = [
+    word(
+        "fails:CODE@MS",
+        "its first attempt exits with this code after so many ms; the next ones do what else is said",
+    ),
     word("exit:CODE@MS", "exits with this code after so many ms; without any such word, with 0 after a second"),
     word("signal:N@MS", "is ended by this signal after so many ms"),
     word("hang", "never ends by itself"),

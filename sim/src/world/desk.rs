@@ -1,5 +1,6 @@
 //! The command line of the simulated machine: requests on the daemon's socket, and its signals.
 
+use super::points::{Class, Points};
 use mainstay::ports::{Answer, Control, ControlInput, LocalFuture, LocalRequest, Notice};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,11 +12,11 @@ use tokio::sync::Notify;
 const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// Where people of the machine ask. Clones are the same one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Desk(Rc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    points: Points,
     queue: RefCell<VecDeque<ControlInput>>,
     arrived: Notify,
     answers: RefCell<BTreeMap<u64, Answer>>,
@@ -24,6 +25,18 @@ struct Inner {
 }
 
 impl Desk {
+    /// A desk at which nobody has asked; answers can be cut at these points.
+    pub fn new(points: &Points) -> Desk {
+        Desk(Rc::new(Inner {
+            points: points.clone(),
+            queue: RefCell::default(),
+            arrived: Notify::new(),
+            answers: RefCell::default(),
+            connections: RefCell::default(),
+            notices: RefCell::default(),
+        }))
+    }
+
     /// Somebody of this uid asks; the number is for [`Desk::answer`]. The same key is the same request.
     pub fn ask(&self, uid: u32, key: &str, argv: &[&str]) -> u64 {
         *self.0.connections.borrow_mut() += 1;
@@ -82,7 +95,10 @@ impl Control for Desk {
     }
 
     fn answer(&self, connection: u64, answer: Answer) {
-        self.0.answers.borrow_mut().insert(connection, answer);
+        if self.0.points.pass(Class::Desk, "before an answer") {
+            self.0.answers.borrow_mut().insert(connection, answer);
+            self.0.points.pass(Class::Desk, "answered");
+        }
     }
 
     fn notify(&self, notice: Notice) {

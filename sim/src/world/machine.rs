@@ -5,6 +5,7 @@
 //! believes is looked at here.
 
 use super::clock::Clock;
+use super::points::{Class, Points};
 use super::script::Script;
 use mainstay::attempt::{End, EndCause, Identity, LogDigest, Observation, Receipt};
 use mainstay::id::AttemptKey;
@@ -56,6 +57,8 @@ struct Attempt {
     script: Script,
     /// Simulated ms at its begin.
     began_ms: i64,
+    /// Its main process has ended; the receipt may not be written yet.
+    over: bool,
     stop_at: Option<i64>,
     /// Processes of the task are alive; without a shim they end when they are killed.
     alive: bool,
@@ -81,14 +84,16 @@ pub struct Machine(Rc<Inner>);
 
 struct Inner {
     clock: Clock,
+    points: Points,
     state: RefCell<State>,
     changed: Notify,
 }
 
 impl Machine {
-    /// A machine on which nothing has run.
-    pub fn new(clock: &Clock) -> Machine {
-        Machine(Rc::new(Inner { clock: clock.clone(), state: RefCell::default(), changed: Notify::new() }))
+    /// A machine on which nothing has run; its steps can be cut at these points.
+    pub fn new(clock: &Clock, points: &Points) -> Machine {
+        let (clock, points) = (clock.clone(), points.clone());
+        Machine(Rc::new(Inner { clock, points, state: RefCell::default(), changed: Notify::new() }))
     }
 
     /// Everything that really ran, in order.
@@ -121,7 +126,7 @@ impl Machine {
     /// Every process is gone; receipts were synced and stay.
     pub fn power_loss(&self) {
         self.settle();
-        let now = self.0.clock.sim_ms();
+        let now = self.now();
         let mut state = self.0.state.borrow_mut();
         let state = &mut *state;
         for attempt in state.attempts.values_mut() {
@@ -164,15 +169,21 @@ impl Machine {
 
     // ------------------------------------------------------------------------------------------ time
 
+    /// The machine's time, ms of the simulation: it stands still when a cut took its power.
+    fn now(&self) -> i64 {
+        let now = self.0.clock.sim_ms();
+        self.0.points.power_failed_ms().map_or(now, |at| at.min(now))
+    }
+
     /// Lets happen what is due.
     fn settle(&self) {
-        let now = self.0.clock.sim_ms();
+        let now = self.now();
         let wall_ms = self.0.clock.now().wall_ms;
         let mut state = self.0.state.borrow_mut();
         let state = &mut *state;
         let mut changed = false;
         for attempt in state.attempts.values_mut().filter(|a| a.alive) {
-            changed |= attempt.advance(now, wall_ms, &mut state.ledger);
+            changed |= attempt.advance(now, wall_ms, &mut state.ledger, &self.0.points);
         }
         if changed {
             self.0.changed.notify_waiters();
@@ -213,8 +224,9 @@ impl Machine {
             told_to_go: false,
             receipt: None,
             archived: false,
-            script: Script::read(&spec.prompt),
+            script: Script::read(&spec.prompt, spec.key.attempt),
             began_ms: 0,
+            over: false,
             stop_at: None,
             alive: false,
             told: 0,
@@ -266,14 +278,20 @@ impl Attempt {
         if !self.alive {
             return None;
         }
-        let end = self.end().map(|(at, _, _)| at + RECEIPT_MS);
+        let end = self.end().map(|(at, _, _)| if self.over { at + RECEIPT_MS } else { at });
         let progress = self.script.progress.get(self.told).map(|(at, _)| self.began_ms + at);
         [end, progress].into_iter().flatten().min()
     }
 
-    /// True when it has ended by now.
-    fn advance(&mut self, now: i64, wall_ms: i64, ledger: &mut [Ran]) -> bool {
-        let Some((at, end, cause)) = self.end().filter(|(at, _, _)| at + RECEIPT_MS <= now) else { return false };
+    /// True when it has ended by now, and its receipt is written.
+    fn advance(&mut self, now: i64, wall_ms: i64, ledger: &mut [Ran], points: &Points) -> bool {
+        let Some((at, end, cause)) = self.end().filter(|(at, _, _)| *at <= now) else { return false };
+        if !std::mem::replace(&mut self.over, true) {
+            points.pass(Class::Machine, "program ended");
+        }
+        if at + RECEIPT_MS > now || points.power_failed_ms().is_some() {
+            return false;
+        }
         if self.shim == Shim::Gone {
             // Without a shim a task ends all the same, and nobody writes down how.
             self.die(at, ledger);
@@ -298,6 +316,7 @@ impl Attempt {
             ledger[ran].end = Some(end);
         }
         self.die(at, ledger);
+        points.pass(Class::Machine, "receipt written");
         true
     }
 
@@ -334,6 +353,7 @@ impl Runner for SimRunner {
         Box::pin(async move {
             // The folder is made at once, and the shim comes up after a while.
             let begun = self.0.begin(spec);
+            self.0.0.points.pass_or_die(Class::Machine, "folder made").await;
             let (least, spread) = START_MS;
             tokio::time::sleep(Duration::from_millis(least + self.0.0.clock.draw() % spread)).await;
             begun

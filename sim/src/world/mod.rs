@@ -7,7 +7,9 @@ pub mod clock;
 pub mod desk;
 pub mod machine;
 pub mod network;
+pub mod points;
 pub mod script;
+mod steps;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{self, BotId, Millis, People, World as Telegram};
@@ -25,11 +27,13 @@ use mainstay::ports::{Ports, Storage};
 use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
+use points::Points;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
+use steps::Steps;
 use turmoil::{Builder, Sim};
 
 /// The host with the daemon.
@@ -37,7 +41,7 @@ pub const MACHINE: &str = "machine";
 /// The token of the world's one bot. The part behind the colon is a canary: it must be nowhere but in requests' paths.
 pub const TOKEN: &str = "700:simulated-canary-token-000000000000";
 /// The database's name on the disk.
-const DATABASE: &str = "mainstay.db";
+pub(crate) const DATABASE: &str = "mainstay.db";
 /// A simulation never comes so far.
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 /// Connections that wait to be accepted, and segments of one: turmoil panics at one more.
@@ -62,6 +66,8 @@ pub struct World {
     pub desk: Desk,
     /// Its disk.
     pub disk: Disk,
+    /// Where it can be cut.
+    pub points: Points,
     vfs: Rc<Vfs>,
     /// The Bot API server, its chats and people.
     pub telegram: Shared,
@@ -96,6 +102,7 @@ impl World {
         seed_sqlite(seeds.u32(..));
         let clock = Clock::new(seeds.u64(..));
         let disk = Disk::new(seeds.u64(..), profile);
+        let points = Points::new(&clock, &disk);
         let mut telegram = Telegram::new(seeds.u64(..));
         telegram.add_bot(TOKEN, "Mainstay", "mainstay_bot");
         people(&mut telegram);
@@ -110,8 +117,8 @@ impl World {
             .build();
         let mut world = World {
             sim,
-            machine: Machine::new(&clock),
-            desk: Desk::default(),
+            machine: Machine::new(&clock, &points),
+            desk: Desk::new(&points),
             vfs: Rc::new(Vfs::mount(&disk)),
             telegram: Shared::new(telegram),
             ended: Rc::default(),
@@ -123,6 +130,7 @@ impl World {
             restart_after: None,
             clock,
             disk,
+            points,
         };
         let shared = world.telegram.clone();
         world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time)));
@@ -134,23 +142,25 @@ impl World {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
         let small_cache = self.small_cache.clone();
-        let unsynced = self.unsynced.clone();
+        let (points, unsynced) = (self.points.clone(), self.unsynced.clone());
         self.sim.host(MACHINE, move || {
+            let http = Box::new(SimHttp::new(&points));
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
-                telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
+                telegram: Some(Rc::new(BotTelegram::over(http, TOKEN).expect("it looks like a token"))),
                 storage: Rc::new(SimStorage {
                     disk: disk.clone(),
                     vfs: vfs.clone(),
                     small_cache: small_cache.clone(),
                     unsynced: unsynced.clone(),
                 }),
-                runner: Rc::new(SimRunner::new(&machine)),
+                runner: Rc::new(Steps::new(SimRunner::new(&machine), &points)),
                 control: Rc::new(desk.clone()),
             };
             let (config, ended, clock) = (config.clone(), ended.clone(), clock.clone());
+            let points = points.clone();
             async move {
-                let how = mainstay::run::run(ports, config).await;
+                let how = points.until_cut(mainstay::run::run(ports, config)).await;
                 ended.borrow_mut().push((clock.sim_ms(), how));
                 Ok(())
             }
@@ -345,7 +355,9 @@ impl World {
     /// # Errors
     /// What SQLite says of the disk.
     pub fn left_on_disk(&self) -> Result<(Vfs, rusqlite::Connection), rusqlite::Error> {
-        let vfs = Vfs::mount(&self.disk.copy());
+        let disk = self.disk.copy();
+        disk.set_capacity(None);
+        let vfs = Vfs::mount(&disk);
         let db = vfs.open(DATABASE)?;
         Ok((vfs, db))
     }

@@ -1,5 +1,6 @@
 //! The way to Telegram: HTTP/1 over the simulated network, with the same honesty about what may have arrived as the real one.
 
+use super::points::{Class, Points};
 use crate::botapi::http::{Clock as ServerClock, Ended, Shared, serve_connection};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -41,11 +42,29 @@ pub async fn serve(shared: Shared, clock: ServerClock) -> turmoil::Result {
 }
 
 /// Connections from the daemon's host, one a request.
-pub struct SimHttp;
+pub struct SimHttp {
+    points: Points,
+}
+
+impl SimHttp {
+    /// For a daemon that can be cut at these points.
+    pub fn new(points: &Points) -> SimHttp {
+        SimHttp { points: points.clone() }
+    }
+}
 
 impl Http for SimHttp {
     fn post(&self, post: Post) -> LocalFuture<'_, Result<(u16, Vec<u8>), CallError>> {
-        Box::pin(request(post))
+        Box::pin(async move {
+            let [_, method] = &post.path;
+            let (before, after) = (format!("before {method}"), format!("{method} answered"));
+            self.points.pass_or_die(Class::Api, before).await;
+            let came = request(post).await;
+            if came.is_ok() {
+                self.points.pass_or_die(Class::Api, after).await;
+            }
+            came
+        })
     }
 }
 

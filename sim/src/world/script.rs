@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `exit:CODE@MS` | exits with this code after so long; without any such word, with 0 after a second |
 //! | `signal:N@MS` | is ended by this signal |
+//! | `fails:N@MS` | exits with 75 after so long in each of its first N attempts, and does the rest in those after |
 //! | `hang` | never ends by itself |
 //! | `stubborn:MS` | dies so long after it was asked to |
 //! | `immortal` | can't be killed until the world lets go of it |
@@ -13,6 +14,8 @@ use mainstay::attempt::End;
 
 /// How long a task takes that does not say, ms.
 const USUAL_MS: i64 = 1_000;
+/// The exit code that kinds of a simulation call transient.
+const TRANSIENT: i32 = 75;
 
 /// What a task will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +29,10 @@ pub struct Script {
 }
 
 impl Script {
-    /// Reads a prompt. What is no word of the table says nothing; numbers that are none are the usual ones.
-    pub fn read(prompt: &str) -> Script {
+    /// Reads a prompt for an attempt, of which the first is 1. What is no word of the table says nothing; numbers that are
+    /// none are the usual ones.
+    pub fn read(prompt: &str, attempt: u32) -> Script {
+        let mut fails = None;
         let mut script =
             Script { end: Some((USUAL_MS, End::Exited(0))), progress: Vec::new(), stubborn_ms: 0, immortal: false };
         for word in prompt.split_whitespace() {
@@ -36,6 +41,7 @@ impl Script {
             match what.split_once(':') {
                 Some(("exit", code)) => script.end = Some((at, End::Exited(code.parse().unwrap_or(0)))),
                 Some(("signal", n)) => script.end = Some((at, End::Signaled(n.parse().unwrap_or(9)))),
+                Some(("fails", n)) if attempt <= n.parse().unwrap_or(1) => fails = Some((at, End::Exited(TRANSIENT))),
                 Some(("stubborn", ms)) => script.stubborn_ms = ms.parse().unwrap_or(0),
                 Some(("progress", line)) => script.progress.push((at, line.to_owned())),
                 _ if what == "hang" => script.end = None,
@@ -43,6 +49,7 @@ impl Script {
                 _ => {}
             }
         }
+        script.end = fails.or(script.end);
         script.progress.sort();
         script
     }
@@ -74,11 +81,14 @@ mod tests {
 
     #[test]
     fn words_of_the_table_are_read_and_others_are_for_people() {
-        let script = Script::read("job 7: exit:3@250 please progress:half@100 stubborn:9000");
+        let script = Script::read("job 7: exit:3@250 please progress:half@100 stubborn:9000", 1);
         assert_eq!(script.end, Some((250, End::Exited(3))));
         assert_eq!(script.progress, [(100, "half".to_owned())]);
         assert_eq!((script.stubborn_ms(), script.is_immortal()), (9_000, false));
-        assert_eq!(Script::read("whatever").end, Some((USUAL_MS, End::Exited(0))));
-        assert_eq!(Script::read("hang immortal").end, None);
+        assert_eq!(Script::read("whatever", 1).end, Some((USUAL_MS, End::Exited(0))));
+        assert_eq!(Script::read("hang immortal", 1).end, None);
+        let ends = [1, 2, 3].map(|attempt| Script::read("fails:2@100 exit:0@900", attempt).end);
+        let failed = Some((100, End::Exited(75)));
+        assert_eq!(ends, [failed.clone(), failed, Some((900, End::Exited(0)))]);
     }
 }

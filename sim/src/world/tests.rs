@@ -1,5 +1,6 @@
 //! The thinnest whole path: a task through the simulated chat, network, disk and machine.
 
+use super::points::{Down, Point};
 use super::*;
 use crate::botapi::{ChatId, UserId};
 use crate::disk;
@@ -78,4 +79,51 @@ fn who_was_told_that_nothing_was_done_finds_nothing_done() {
     world.start();
     run_for(&mut world, 20_000);
     assert_eq!(world.machine.ledger().len(), 1, "the first is there after all, the later one is not");
+}
+
+/// A world in which a task is cut at a point of the machine, once it has struck.
+fn cut_at(what: &str, down: Down) -> World {
+    let live = |cut: Option<Point>| {
+        let mut world = world(1);
+        world.points.begin(cut.map(|point| (point, down)), true);
+        run_for(&mut world, 5_000);
+        let now = world.wall();
+        world.telegram.change(|t| t.people(now).say(ANA, ChatId(ANA.0), "/newtask note exit:0@2000"));
+        while world.points.struck().is_none() && world.now() < 20_000 {
+            assert!(world.step().is_none());
+        }
+        world
+    };
+    let undisturbed = live(None).points.passed();
+    let point = undisturbed.iter().find(|passed| passed.what == what).expect("it comes by it").point;
+    let mut world = live(Some(point));
+    assert_eq!(world.points.struck(), Some(down), "{what}");
+    match down {
+        Down::Daemon => world.kill(),
+        Down::Machine => world.power_loss(Survivors::Nothing),
+    }
+    world
+}
+
+#[test]
+fn what_is_cut_before_has_not_happened_and_what_is_cut_after_has() {
+    assert_eq!(cut_at("before go", Down::Daemon).machine.ledger(), []);
+    assert_eq!(cut_at("told to go", Down::Daemon).machine.alive().len(), 1, "a task outlives its daemon");
+    assert_eq!(cut_at("told to go", Down::Machine).machine.alive(), []);
+    let sent = |what: &str| {
+        let screen = cut_at(what, Down::Daemon).telegram.look(|t| t.screen(ChatId(ANA.0)));
+        screen.messages.iter().filter(|m| m.is_bot).count()
+    };
+    assert_eq!((sent("before SendMessage"), sent("SendMessage answered")), (0, 1));
+}
+
+#[test]
+fn power_that_fails_between_an_end_and_its_receipt_leaves_none() {
+    let end = |what: &str| {
+        let ledger = cut_at(what, Down::Machine).machine.ledger();
+        assert_eq!(ledger[0].ended_ms, Some(ledger[0].began_ms + 2_000), "{what}");
+        ledger[0].end.clone()
+    };
+    assert_eq!(end("program ended"), None);
+    assert_eq!(end("receipt written"), Some(mainstay::attempt::End::Exited(0)));
 }

@@ -14,7 +14,7 @@ const PROFILE: &str = "sim";
 
 pub(super) fn command() -> Command {
     Command::new("sim")
-        .about("Runs the daemon in a simulated world: run, sweep, meta, control; and mutants")
+        .about("Runs the daemon in a simulated world: run, sweep, meta, crash, control; and mutants")
         .after_help(
             "Examples:\n  cargo xtask sim run scenarios/restart-during-running.toml --seed 7\n  \
              cargo xtask sim sweep scenarios/swarm.toml --seeds 1000\n  cargo xtask sim --help-of sweep\n  \

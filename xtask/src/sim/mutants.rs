@@ -180,14 +180,11 @@ impl Hunters<'_> {
             return;
         }
         let Found { mutant: name, seeds, by, seconds, how } = found;
-        match (by, seeds) {
-            (Some(by), Some(seeds)) if table::is_right(mutant, found) => {
-                println!("{name:<32} seed {seeds:>3}  {by}  ({seconds:.0} s)");
-            }
-            (Some(by), Some(seeds)) => {
-                println!("{name:<32} seed {seeds:>3}  ANOTHER PROPERTY: {by}: {how}  ({seconds:.0} s)");
-            }
-            (Some(_) | None, _) => println!("{name:<32} MISSED: {}  ({seconds:.0} s)", mutant.about),
+        let after = seeds.map_or_else(|| "control ".to_owned(), |seeds| format!("seed {seeds:>3}"));
+        match by {
+            Some(by) if table::is_right(mutant, found) => println!("{name:<32} {after}  {by}  ({seconds:.0} s)"),
+            Some(by) => println!("{name:<32} {after}  ANOTHER PROPERTY: {by}: {how}  ({seconds:.0} s)"),
+            None => println!("{name:<32} MISSED: {}  ({seconds:.0} s)", mutant.about),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
 
 mod control;
+mod crash;
 mod many;
 mod one;
 mod scenario;
 
 use clap::{Parser, Subcommand};
+use crash::Crashes;
 use mainstay_sim::expect::Expected;
 use mainstay_sim::run::Verdict;
 use many::Many;
@@ -25,6 +27,7 @@ Examples:
   mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
   mainstay-simulate meta scenarios/swarm.toml --seeds 20
   mainstay-simulate scenario check scenarios/swarm.toml
+  mainstay-simulate crash --quick
 
 Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
 
@@ -47,6 +50,8 @@ enum Task {
     Scenario(scenario::Scenarios),
     /// The simulation tried on itself: that it would notice
     Control(control::Controls),
+    /// One life, cut off at each of its points
+    Crash(Crashes),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
         Task::Meta(many) => many::meta(&many),
         Task::Scenario(scenarios) => scenario::run(&scenarios),
         Task::Control(controls) => control::run(&controls),
+        Task::Crash(crashes) => crash::crash(&crashes),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");

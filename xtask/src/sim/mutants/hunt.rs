@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 pub(super) struct Found {
     /// Its name.
     pub(super) mutant: String,
-    /// Seeds it took; none when they were not enough.
+    /// Seeds it took; none when they were not enough, and for a control.
     pub(super) seeds: Option<u64>,
     /// The property or control that broke.
     pub(super) by: Option<String>,
@@ -34,7 +34,7 @@ pub(super) fn hunt(program: &Path, root: &Path, mutant: &Mutant, seeds: u64) -> 
     let first = first_broken(simulator.env(VARIABLE, &mutant.name).current_dir(root))?;
     Ok(Found {
         mutant: mutant.name.clone(),
-        seeds: first.as_ref().map(|one| one["seed"].as_u64().unwrap_or(0) + 1),
+        seeds: first.as_ref().and_then(|one| one["seed"].as_u64()).map(|seed| seed + 1),
         by: first.as_ref().and_then(|one| one["broken"].as_str()).map(str::to_owned),
         how: first.as_ref().and_then(|one| one["how"].as_str()).unwrap_or_default().to_owned(),
         seconds: began.elapsed().as_secs_f64(),
