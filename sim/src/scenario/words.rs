@@ -20,12 +20,12 @@ pub const fn word(name: &'static str, about: &'static str) -> Word {
 
 /// What a task does, in the notation of its prompt. Times are in ms and have no unit.
 pub const DOES: [Word; 7] = [
-    word("exit:CODE@MS", "exits with this code after so many ms; without any such word, with 0 after a second"),
-    word("signal:N@MS", "is ended by this signal after so many ms"),
     word(
         "fails:N@MS",
         "exits with 75 after so many ms in each of its first N attempts, and does the rest in those after",
     ),
+    word("exit:CODE@MS", "exits with this code after so many ms; without any such word, with 0 after a second"),
+    word("signal:N@MS", "is ended by this signal after so many ms"),
     word("hang", "never ends by itself"),
     word("stubborn:MS", "dies only so many ms after it was asked to"),
     word("immortal", "can't be killed until faults are over"),

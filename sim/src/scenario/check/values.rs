@@ -136,8 +136,8 @@ fn is_done(written: &str) -> Result<(), (String, String)> {
     };
     let is_number = |text: Option<&str>, most: u64| text.is_some_and(|t| t.parse::<u64>().is_ok_and(|n| n <= most));
     let is_right = match verb {
-        "exit" => is_number(detail, 255) && is_number(at, u64::from(u32::MAX)),
-        "signal" | "fails" => is_number(detail, 64) && is_number(at, u64::from(u32::MAX)),
+        "exit" | "fails" => is_number(detail, 255) && is_number(at, u64::from(u32::MAX)),
+        "signal" => is_number(detail, 64) && is_number(at, u64::from(u32::MAX)),
         "stubborn" => is_number(detail, u64::from(u32::MAX)) && at.is_none(),
         "progress" => detail.is_some_and(|text| !text.is_empty()) && is_number(at, u64::from(u32::MAX)),
         _ => detail.is_none() && at.is_none(),
