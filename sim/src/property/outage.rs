@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub enum Part {
     /// No daemon runs, whatever the reason.
     Daemon,
-    /// Nothing gets through between machine and Telegram.
+    /// Not everything gets through between machine and Telegram, or not in time.
     Line,
     /// Telegram answers wrongly or not at all.
     Telegram,

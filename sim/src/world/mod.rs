@@ -46,6 +46,8 @@ pub(crate) const DATABASE: &str = "mainstay.db";
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 /// Connections that wait to be accepted, and segments of one: turmoil panics at one more.
 const CONNECTIONS_MAX: usize = 4_096;
+/// A disk with less room than this may be full at any write, bytes.
+const ROOM_ENOUGH: u64 = 1 << 30;
 /// Round trips are twice this, in ms: a good line, and a bad one.
 const LATENCY_MS: (u64, u64) = (5, 60);
 
@@ -76,6 +78,7 @@ pub struct World {
     powered: bool,
     small_cache: Rc<Cell<bool>>,
     line_cut: bool,
+    line_slow: bool,
     unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
@@ -126,6 +129,7 @@ impl World {
             powered: true,
             small_cache: Rc::default(),
             line_cut: false,
+            line_slow: false,
             unsynced: Rc::default(),
             restart_after: None,
             clock,
@@ -275,9 +279,9 @@ impl World {
     pub fn is_out(&self, part: Part) -> bool {
         match part {
             Part::Daemon => !self.up,
-            Part::Line => self.line_cut,
+            Part::Line => self.line_cut || self.line_slow,
             Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
-            Part::Disk => self.disk.has_faults(),
+            Part::Disk => self.disk.has_faults() || self.disk.free().is_some_and(|room| room < ROOM_ENOUGH),
         }
     }
 
@@ -295,12 +299,14 @@ impl World {
 
     /// What the machine sends (`there`), or what Telegram sends, does not arrive, until [`World::cut_line`] repairs it.
     pub fn cut_line_one_way(&mut self, there: bool) {
+        self.line_cut = true;
         let (from, to) = if there { (MACHINE, TELEGRAM) } else { (TELEGRAM, MACHINE) };
         self.sim.partition_oneway(from, to);
     }
 
     /// Everything takes so long each way; as at the beginning when nothing is said.
     pub fn slow_line(&mut self, by: Option<Span>) {
+        self.line_slow = by.is_some();
         let (least, most) = by.map_or(LATENCY_MS, |by| (by.0, by.0));
         self.sim.set_link_latency(MACHINE, TELEGRAM, Duration::from_millis(least));
         self.sim.set_link_max_message_latency(MACHINE, TELEGRAM, Duration::from_millis(most));
