@@ -190,9 +190,12 @@ pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
         let of_it = of_it().filter(|ran| ran.began_ms <= wish.at);
         for ran in of_it.filter(|ran| ran.ended_ms.is_none_or(|ended| ended > wish.at)) {
             let ended = ran.ended_ms.unwrap_or(e.now_ms);
-            let out = e.outages.between(&Part::ALL, wish.at - HEARD_LATE_MS, ended);
-            let heard = if out == 0 { HEARD_MS } else { HEARD_LATE_MS + out };
-            let most = heard + kind.stop_grace_ms + policy::KILL_ALARM_MS;
+            let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
+            // What was out of order only later is no excuse.
+            let (since, in_time) = (wish.at - HEARD_LATE_MS, wish.at + HEARD_MS + ladder);
+            let excused = e.outages.between(&Part::ALL, since, ended.min(in_time)) > 0;
+            let out = if excused { e.outages.between(&Part::ALL, since, ended) } else { 0 };
+            let most = if excused { HEARD_LATE_MS + out + ladder } else { HEARD_MS + ladder };
             if ended - wish.at > most {
                 return Err(format!(
                     "attempt {} was alive {} ms after somebody wanted it stopped; with {out} ms out of order it may take {most}",

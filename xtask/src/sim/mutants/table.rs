@@ -33,12 +33,13 @@ pub(super) fn document(all: &[(&Mutant, &Found)], seeds: u64) -> String {
     let (simulator, product): (Vec<_>, Vec<_>) = all.iter().partition(|(mutant, _)| mutant.is_of_the_simulator());
     let mut text = format!(
         "# Planted bugs\n\n\
-         Each of these bugs is planted in a copy of the code (`sim/mutants.toml` has its text), and the simulation has to \
-         find it: a bug of the product by a property, within {seeds} seeds; a bug of the simulator by one of its own \
-         controls, because a harness that went blind finds nothing and says so. The last column is what was measured.\n\n\
-         This file is written by `cargo xtask sim mutants --write`, which takes a few minutes; `--only NAME` tries one.\n\n\
+         Each of these bugs is planted in a copy of the code (`sim/mutants.toml` has its text), and the simulation has to find \
+         it: a bug of the\nproduct by a property, within {seeds} seeds; a bug of the simulator by one of its own controls, \
+         because a harness that went blind\nfinds nothing, and says that everything holds. The last column is what was \
+         measured: a 1 is the first seed.\n\n\
+         `cargo xtask sim mutants --write` writes this file, in a few minutes; `--only NAME` tries one.\n\n\
          {found} of {} found as they should be, {missed} missed, {by_others} found by a property that is not named for \
-         them. Median over the product's: {} seed(s).\n",
+         them. Median over\nthe product's: {} seed(s).\n",
         all.len(),
         median.map_or_else(|| "-".to_owned(), |median| median.to_string()),
     );
