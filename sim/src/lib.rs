@@ -9,6 +9,7 @@ pub mod disk;
 pub mod fault;
 pub mod people;
 pub mod property;
+mod rest;
 pub mod run;
 pub mod scenario;
 pub mod terminal;

@@ -205,6 +205,11 @@ impl People {
         self.stop(world, now);
     }
 
+    /// Nobody is about to do anything, unless something happens.
+    pub fn are_idle(&self) -> bool {
+        self.intents.is_empty() && self.says.is_empty() && self.jobs.iter().all(|asked| asked.at.is_some())
+    }
+
     fn ask(&mut self, world: &mut World, now: i64) {
         for n in 0..self.jobs.len() {
             let asked = &mut self.jobs[n];

@@ -5,6 +5,7 @@ use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
 use crate::people::{self, People, job_of};
 use crate::property::{Broken, Settled};
+use crate::rest::Rest;
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
@@ -94,7 +95,14 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
     let faults = resolved.faults.clone();
     let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
-    let broken = run.live(resolved).or_else(|| run.judge());
+    let broken = match run.live(resolved) {
+        Life::Broke(broken) => Some(broken),
+        Life::Rests => None,
+        Life::OutOfTime => {
+            run.world.kill();
+            run.judge()
+        }
+    };
     run.verdict(seed, broken)
 }
 
@@ -134,26 +142,41 @@ struct Run {
     timeline: Vec<(i64, String)>,
 }
 
+/// What a life came to.
+enum Life {
+    /// A finding that needs no rest.
+    Broke(Broken),
+    /// Everything has come to rest, and everything holds.
+    Rests,
+    /// The time to come to rest is over.
+    OutOfTime,
+}
+
 /// How long a service manager waits before it starts a daemon that ended, ms.
 const RESTART_MS: i64 = 1_000;
 
 impl Run {
-    /// Faults and work, then time to come to rest. A finding that needs no rest ends it.
-    fn live(&mut self, scenario: &Scenario) -> Option<Broken> {
+    /// Faults and work, then time to come to rest.
+    fn live(&mut self, scenario: &Scenario) -> Life {
         while self.world.now() < scenario.lasts.ms() {
             self.strike();
             if let Some(broken) = self.tick() {
-                return Some(broken);
+                return Life::Broke(broken);
             }
         }
         self.calm();
         let until = self.world.now() + scenario.settles.ms();
+        let mut rest = Rest::default();
         while self.world.now() < until {
             if let Some(broken) = self.tick() {
-                return Some(broken);
+                return Life::Broke(broken);
+            }
+            // More of the same is not worth its time. What does not hold yet may, after a slow retry: time goes on.
+            if rest.has_come(&self.world, &self.people) && self.judge().is_none() {
+                return Life::Rests;
             }
         }
-        None
+        Life::OutOfTime
     }
 
     /// One tick of the world, and what people do in it.
@@ -228,8 +251,7 @@ impl Run {
     }
 
     /// Everything is at rest: the record is read from the disk, and judged with the world.
-    fn judge(&mut self) -> Option<Broken> {
-        self.world.kill();
+    fn judge(&self) -> Option<Broken> {
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
         let store = match self.world.database() {
@@ -285,5 +307,20 @@ mod tests {
         let (first, second) = (run(&swarm(), 3), play(&again, 3));
         assert_eq!((first.broken, second.broken), (None, None));
         assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
+    }
+
+    #[test]
+    fn time_passes_until_everything_rests_or_to_the_bound() {
+        let one = |ends: &str| {
+            let job = format!("[[job]]\nat = '1s'\nkind = 'build'\ndoes = 'exit:0@5000'\nends = '{ends}'\n");
+            Scenario::parse(&format!("about = 'x'\nlasts = '3m'\nsettles = '5m'\n{job}")).expect("a scenario")
+        };
+        let held = run(&one("SUCCEEDED"), 1);
+        assert_eq!(held.broken, None);
+        assert!(held.simulated_ms < 6 * 60_000, "it rested for a minute and went on: {}", held.simulated_ms);
+        // What does not hold may hold later: nobody gives up before the bound.
+        let broken = run(&one("FAILED"), 1);
+        assert_eq!(broken.broken.map(|b| b.property), Some("every task comes to its end"));
+        assert_eq!(broken.simulated_ms, 8 * 60_000);
     }
 }
