@@ -239,6 +239,16 @@ impl Fault {
 }
 
 impl Heal {
+    /// What is over then, in words.
+    pub fn over(self) -> &'static str {
+        match self {
+            Heal::Start => "a daemon is started",
+            Heal::Boot => "the machine boots",
+            Heal::Line => "the line works again",
+            Heal::Disk => "the disk works again",
+        }
+    }
+
     /// Brings it about.
     pub fn heal(self, world: &mut World) {
         match self {

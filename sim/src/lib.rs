@@ -5,13 +5,20 @@
 //! and nothing in production may depend on it.
 
 pub mod botapi;
+pub mod coverage;
+pub mod digest;
 pub mod disk;
 pub mod fault;
+mod lives;
 pub mod people;
+pub mod picture;
 pub mod property;
 mod rest;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod terminal;
+pub mod trace;
 pub mod vfs;
+mod watch;
 pub mod world;

@@ -3,14 +3,20 @@
 use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::fault::{Fault, Heal};
+use crate::lives::{dated, lives, state_at};
 use crate::people::{self, People, job_of};
 use crate::property::{Broken, Settled};
 use crate::rest::Rest;
 use crate::scenario::{Job, Moment, Planned, Scenario, Sectors, Span, Via};
+use crate::trace::{Entry, Lane, OVER};
+use crate::watch::{self, Watch};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
+use mainstay::event::Recorded;
 use mainstay::exit::ExitCode;
-use mainstay::real::store::Store;
+use mainstay::real::store::{LogFilter, Store};
+use mainstay::task::State;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a run came to.
@@ -30,8 +36,10 @@ pub struct Verdict {
     pub ran: usize,
     /// Simulated ms.
     pub simulated_ms: i64,
-    /// What went wrong and what people said and pressed, ms of the simulation and words.
-    pub timeline: Vec<(i64, String)>,
+    /// Which faults struck while some task was in which state.
+    pub met: BTreeSet<(String, State)>,
+    /// What happened: everything if somebody watched, else only what went wrong.
+    pub trace: Vec<Entry>,
 }
 
 /// Runs a scenario with a seed: what chance makes of it, played.
@@ -81,6 +89,15 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
 
 /// Plays what [`resolve`] made.
 pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
+    play_with(Watch::new(false), resolved, seed)
+}
+
+/// The same with a whole trace of it.
+pub fn watch(resolved: &Scenario, seed: u64) -> Verdict {
+    play_with(Watch::new(true), resolved, seed)
+}
+
+fn play_with(watch: Watch, resolved: &Scenario, seed: u64) -> Verdict {
     let seeds = Seeds::of(seed);
     let people = People::new(seeds.people, resolved.jobs.clone());
     let make = Make {
@@ -94,7 +111,7 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     };
     let world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
     let faults = resolved.faults.clone();
-    let mut run = Run { world, people, faults, healing: Vec::new(), struck: 0, timeline: Vec::new() };
+    let mut run = Run { world, people, faults, healing: Vec::new(), watch };
     let broken = match run.live(resolved) {
         Life::Broke(broken) => Some(broken),
         Life::Rests => None,
@@ -138,8 +155,7 @@ struct Run {
     faults: Vec<Planned>,
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
-    struck: usize,
-    timeline: Vec<(i64, String)>,
+    watch: Watch,
 }
 
 /// What a life came to.
@@ -186,18 +202,20 @@ impl Run {
         self.healing = later;
         for (_, heal) in due {
             heal.heal(&mut self.world);
-            self.timeline.push((now, format!("healed: {heal:?}")));
+            self.watch.note(now, Lane::Fault, format!("{OVER}{}", heal.over()));
         }
         self.people.act(&mut self.world);
-        let ended = self.world.step()?;
+        let ended = self.world.step();
+        self.watch.look(&self.world);
+        let ended = ended?;
         let now = self.world.now();
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
         {
             return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
         }
-        self.timeline
-            .push((now, format!("the daemon ended: {}", ended.map_or_else(|e| e.to_string(), |()| "as told".into()))));
+        let how = ended.map_or_else(|error| error.to_string(), |()| "as told".into());
+        self.watch.note(now, Lane::Daemon, format!("the daemon ended: {how}"));
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
@@ -219,8 +237,8 @@ impl Run {
             }
             let planned = self.faults.remove(n);
             let heal = planned.fault.strike(&mut self.world);
-            self.timeline.push((now, format!("struck: {:?}", planned.fault)));
-            self.struck += 1;
+            self.watch.strike(now, &planned.fault);
+            self.watch.look(&self.world);
             self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
         }
     }
@@ -252,15 +270,10 @@ impl Run {
 
     /// Everything is at rest: the record is read from the disk, and judged with the world.
     fn judge(&self) -> Option<Broken> {
-        let at_ms = self.world.now();
-        let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
-        let store = match self.world.database() {
-            Ok(db) => Store::open_to_read(db),
-            Err(error) => return Some(broken(error.to_string())),
-        };
-        let store = match store {
+        let broken = |how: String| Broken { property: "the record is whole", at_ms: self.world.now(), how };
+        let store = match self.store() {
             Ok(store) => store,
-            Err(error) => return Some(broken(error.to_string())),
+            Err(error) => return Some(broken(error)),
         };
         let config = people::config();
         match Settled::new(&self.world, &self.people, &config, &store) {
@@ -269,19 +282,44 @@ impl Run {
         }
     }
 
-    fn verdict(&self, seed: u64, broken: Option<Broken>) -> Verdict {
-        let ledger = self.world.machine.ledger();
+    fn store(&self) -> Result<Store, String> {
+        let db = self.world.database().map_err(|error| error.to_string())?;
+        Store::open_to_read(db).map_err(|error| error.to_string())
+    }
+
+    /// Every row of every table, and every event.
+    fn record(&self) -> Result<(String, Vec<Recorded>), String> {
+        let store = self.store()?;
+        let filter = LogFilter { last: u32::MAX, ..LogFilter::default() };
+        let events = store.logs(&filter).map_err(|error| error.to_string())?;
+        Ok((store.dump(&[]).map_err(|error| error.to_string())?, events))
+    }
+
+    fn verdict(self, seed: u64, broken: Option<Broken>) -> Verdict {
+        let mut digest = self.world.digest();
+        // A record that can't be read is what was found already; why not belongs to the digest all the same.
+        let (rows, events) = self.record().unwrap_or_else(|error| (error, Vec::new()));
+        digest.add_bytes(rows.as_bytes());
+        let events = dated(events, self.watch.skews());
         Verdict {
             seed,
             broken,
-            digest: self.world.digest(),
+            digest: digest.value(),
             jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
-            faults: self.struck,
-            ran: ledger.len(),
+            faults: self.watch.struck().len(),
+            ran: self.world.machine.ledger().len(),
             simulated_ms: self.world.now(),
-            timeline: self.timeline.clone(),
+            met: met(&self.watch, &events),
+            trace: self.watch.finish(&self.world, &self.people, &events),
         }
     }
+}
+
+/// Which faults struck while some task was in which state.
+fn met(watch: &Watch, events: &[(i64, Recorded)]) -> BTreeSet<(String, State)> {
+    let lives = lives(events);
+    let states = |at: i64| lives.values().filter_map(move |life| state_at(life, at));
+    watch.struck().iter().flat_map(|(at, fault)| states(*at).map(|state| (watch::name(fault), state))).collect()
 }
 
 /// A daemon may end when it is told to, and when its disk does not let it begin.

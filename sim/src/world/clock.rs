@@ -1,5 +1,6 @@
 //! The clocks of the simulated machine: turmoil's time, seen from this boot, with a wall clock that can be set wrong.
 
+use crate::digest::Digest;
 use mainstay::ports::{Instants, LocalFuture, Time};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,8 +27,8 @@ struct Inner {
     /// How much the wall clock is wrong, ms.
     skew_ms: Cell<i64>,
     rng: RefCell<fastrand::Rng>,
-    /// Bits given out so far, for the digest.
-    drawn: Cell<u64>,
+    /// Over all time and chance that was given out.
+    digest: Cell<Digest>,
 }
 
 impl Clock {
@@ -40,7 +41,7 @@ impl Clock {
             boot_id: RefCell::new("boot-1".into()),
             skew_ms: Cell::new(0),
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
-            drawn: Cell::new(0),
+            digest: Cell::default(),
         }))
     }
 
@@ -83,15 +84,27 @@ impl Clock {
         self.0.skew_ms.set(ms);
     }
 
-    /// Chance, the same for the same seed.
-    pub fn draw(&self) -> u64 {
-        self.0.drawn.set(self.0.drawn.get() + 1);
-        self.0.rng.borrow_mut().u64(..)
+    /// How much the machine's wall clock is wrong, ms.
+    pub fn skew(&self) -> i64 {
+        self.0.skew_ms.get()
     }
 
-    /// How often it was asked for entropy.
-    pub fn drawn(&self) -> u64 {
-        self.0.drawn.get()
+    /// Chance, the same for the same seed.
+    pub fn draw(&self) -> u64 {
+        let drawn = self.0.rng.borrow_mut().u64(..);
+        self.note(drawn);
+        drawn
+    }
+
+    /// Over all time that daemons asked for, and all chance that anybody did.
+    pub fn digest(&self) -> Digest {
+        self.0.digest.get()
+    }
+
+    fn note(&self, given: u64) {
+        let mut digest = self.0.digest.get();
+        digest.add(given);
+        self.0.digest.set(digest);
     }
 }
 
@@ -110,7 +123,10 @@ impl SimTime {
 
 impl Time for SimTime {
     fn now(&self) -> Instants {
-        self.clock.now()
+        let now = self.clock.now();
+        self.clock.note(now.wall_ms.unsigned_abs());
+        self.clock.note(now.boot_ms.unsigned_abs());
+        now
     }
 
     fn boot_id(&self) -> &str {

@@ -8,9 +8,11 @@ pub mod desk;
 pub mod machine;
 pub mod network;
 pub mod script;
+pub mod wire;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{BotId, Millis, World as Telegram};
+use crate::digest::Digest;
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
 use crate::scenario::Span;
@@ -25,10 +27,10 @@ use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
 use std::cell::RefCell;
-use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 use turmoil::{Builder, Sim};
+use wire::Wire;
 
 /// The host with the daemon.
 pub const MACHINE: &str = "machine";
@@ -57,6 +59,8 @@ pub struct World {
     pub desk: Desk,
     /// Its disk.
     pub disk: Disk,
+    /// The bytes between it and Telegram.
+    pub wire: Wire,
     vfs: Rc<Vfs>,
     /// The Bot API server, its chats and people.
     pub telegram: Shared,
@@ -104,6 +108,7 @@ impl World {
             sim,
             machine: Machine::new(&clock),
             desk: Desk::default(),
+            wire: Wire::default(),
             vfs: Rc::new(Vfs::mount(&disk)),
             telegram: Shared::new(telegram),
             ended: Rc::default(),
@@ -113,8 +118,8 @@ impl World {
             clock,
             disk,
         };
-        let shared = world.telegram.clone();
-        world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time)));
+        let (shared, wire) = (world.telegram.clone(), world.wire.clone());
+        world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time), wire.clone()));
         world.host_daemon(Rc::new(config));
         world
     }
@@ -122,10 +127,13 @@ impl World {
     fn host_daemon(&mut self, config: Rc<Config>) {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
+        let wire = self.wire.clone();
         self.sim.host(MACHINE, move || {
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
-                telegram: Some(Rc::new(BotTelegram::over(Box::new(SimHttp), TOKEN).expect("it looks like a token"))),
+                telegram: Some(Rc::new(
+                    BotTelegram::over(Box::new(SimHttp(wire.clone())), TOKEN).expect("it looks like a token"),
+                )),
                 storage: Rc::new(SimStorage { disk: disk.clone(), vfs: vfs.clone() }),
                 runner: Rc::new(SimRunner::new(&machine)),
                 control: Rc::new(desk.clone()),
@@ -221,21 +229,25 @@ impl World {
         self.desk.daemon_died();
     }
 
-    /// Over everything that was done to disk and network, all time and chance that was asked for, and all that ran.
-    pub fn digest(&self) -> u64 {
-        let mut hash = Fnv::default();
-        self.disk.digest().hash(&mut hash);
-        self.clock.drawn().hash(&mut hash);
-        self.now().hash(&mut hash);
+    /// Over every byte on the wire with its time, every operation of the disk, all time and chance that was asked for, every
+    /// request with what came of it, and all that ran.
+    pub fn digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        for word in [self.wire.passed().digest.value(), self.disk.digest(), self.clock.digest().value()] {
+            digest.add(word);
+        }
+        digest.add(self.now().unsigned_abs());
         for ran in self.machine.ledger() {
-            format!("{ran:?}").hash(&mut hash);
+            digest.add_bytes(format!("{ran:?}").as_bytes());
         }
         self.telegram.look(|t| {
             for record in t.log().iter() {
-                format!("{record:?}").hash(&mut hash);
+                digest.add(record.at.0);
+                digest.add_bytes(record.method.as_bytes());
+                digest.add_bytes(format!("{:?}", record.outcome).as_bytes());
             }
         });
-        hash.finish()
+        digest
     }
 
     // ------------------------------------------------------------------------------------------ the network
@@ -301,24 +313,3 @@ impl Storage for SimStorage {
 
 #[cfg(test)]
 mod tests;
-
-/// FNV-1a: a digest that is the same in every process.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}

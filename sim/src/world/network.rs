@@ -1,5 +1,6 @@
 //! The way to Telegram: HTTP/1 over the simulated network, with the same honesty about what may have arrived as the real one.
 
+use super::wire::{End, Watched, Wire};
 use crate::botapi::http::{Clock as ServerClock, Ended, Shared, serve_connection};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -24,11 +25,11 @@ const BOUNDARY: &str = "----simulated-form-boundary";
 ///
 /// # Errors
 /// The host has no such port, which no simulation brings about.
-pub async fn serve(shared: Shared, clock: ServerClock) -> turmoil::Result {
+pub async fn serve(shared: Shared, clock: ServerClock, wire: Wire) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     loop {
         let (stream, _) = listener.accept().await?;
-        let (shared, clock) = (shared.clone(), clock.clone());
+        let (shared, clock, stream) = (shared.clone(), clock.clone(), wire.watch(End::Telegram, stream));
         // The host's own runtime: its tasks end with the host.
         tokio::task::spawn_local(async move {
             match serve_connection(stream, &shared, &clock).await {
@@ -41,15 +42,15 @@ pub async fn serve(shared: Shared, clock: ServerClock) -> turmoil::Result {
 }
 
 /// Connections from the daemon's host, one a request.
-pub struct SimHttp;
+pub struct SimHttp(pub Wire);
 
 impl Http for SimHttp {
     fn post(&self, post: Post) -> LocalFuture<'_, Result<(u16, Vec<u8>), CallError>> {
-        Box::pin(request(post))
+        Box::pin(request(&self.0, post))
     }
 }
 
-async fn request(post: Post) -> Result<(u16, Vec<u8>), CallError> {
+async fn request(wire: &Wire, post: Post) -> Result<(u16, Vec<u8>), CallError> {
     let connecting = Duration::from_millis(policy::CONNECT_GIVE_UP_MS.unsigned_abs());
     let not_sent = |text: String| CallError { kind: CallErrorKind::NotSent, text };
     let stream = match timeout(connecting, TcpStream::connect((TELEGRAM, PORT))).await {
@@ -62,14 +63,14 @@ async fn request(post: Post) -> Result<(u16, Vec<u8>), CallError> {
         Err(_) => return Err(not_sent("connect: no answer in time".into())),
     };
     let ambiguous = |text: String| CallError { kind: CallErrorKind::Ambiguous, text };
-    match timeout(post.give_up, exchange(stream, post)).await {
+    match timeout(post.give_up, exchange(wire.watch(End::Machine, stream), post)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(text)) => Err(ambiguous(text)),
         Err(_) => Err(ambiguous("no answer in time".into())),
     }
 }
 
-async fn exchange(stream: TcpStream, post: Post) -> Result<(u16, Vec<u8>), String> {
+async fn exchange(stream: Watched<TcpStream>, post: Post) -> Result<(u16, Vec<u8>), String> {
     let answer_max = post.answer_max;
     let request = form(post);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
