@@ -1,7 +1,7 @@
 //! One run, and one told again.
 
-use crate::share::Line;
-use crate::{BROKEN, SWARM, Trouble};
+use crate::share::{Line, PANICKED, message};
+use crate::{BROKEN, LOST, SWARM, Trouble};
 use clap::Args;
 use mainstay_sim::picture::page;
 use mainstay_sim::run::{Verdict, play, resolve, watch};
@@ -51,7 +51,7 @@ pub(crate) fn run_one(one: &One) -> Result<ExitCode, Trouble> {
     let began = Instant::now();
     let resolved = resolve(&which.scenario, which.seed);
     let whole = one.trace || one.html.is_some();
-    let verdict = if whole { watch(&resolved, which.seed) } else { play(&resolved, which.seed) };
+    let verdict = played(if whole { watch } else { play }, &resolved, which.seed)?;
     if one.trace {
         tell(&verdict, one.json, &Lane::ALL);
     }
@@ -64,13 +64,20 @@ pub(crate) fn replay(replay: &Replay) -> Result<ExitCode, Trouble> {
     let which = Which::of(&replay.what, &replay.of)?;
     let began = Instant::now();
     let resolved = resolve(&which.scenario, which.seed);
-    let verdict = watch(&resolved, which.seed);
+    let verdict = played(watch, &resolved, which.seed)?;
     // What a person follows; the rest is for machines, and `run --trace` has it.
     let story = [Lane::Fault, Lane::Daemon, Lane::Person, Lane::Task, Lane::Machine, Lane::Network];
     tell(&verdict, replay.json, &story);
     say(&verdict, replay.json, began);
     draw(&which, &resolved, &verdict, replay.html.as_deref())?;
     Ok(code(&verdict))
+}
+
+/// Plays a run in a thread of its own, as a sweep does.
+fn played(how: fn(&Scenario, u64) -> Verdict, resolved: &Scenario, seed: u64) -> Result<Verdict, Trouble> {
+    let resolved = resolved.clone();
+    let played = std::thread::spawn(move || how(&resolved, seed)).join();
+    played.map_err(|panic| Trouble(LOST, format!("seed {seed}: {PANICKED}: {}", message(&*panic))))
 }
 
 /// A scenario and a seed.

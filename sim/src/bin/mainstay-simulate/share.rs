@@ -6,7 +6,7 @@ use mainstay_sim::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// A run takes a tenth of a second; one that takes so long does not end.
@@ -71,6 +71,10 @@ impl Line {
     /// For people.
     pub(crate) fn words(&self) -> String {
         let Line { seed, jobs, faults, ran, .. } = self;
+        if self.lost {
+            let (why, how) = (self.broken.as_deref().unwrap_or_default(), self.how.as_deref().unwrap_or_default());
+            return format!("seed {seed}\nLOST: {why} {how}").trim_end().to_owned();
+        }
         let what = format!("seed {seed}: {jobs} jobs, {faults} faults, {ran} programs started");
         match &self.broken {
             None => format!("{what}: everything held"),
@@ -103,19 +107,19 @@ fn guarded(scenario: &Scenario, seed: u64) -> (Line, bool) {
     });
     match receive.recv_timeout(ENDLESS) {
         Ok(line) => (line, true),
-        Err(_) if thread.is_finished() || thread.join_soon() => (Line::lost(seed, "the run itself panicked"), true),
-        Err(_) => (Line::lost(seed, "the run does not end"), false),
+        Err(RecvTimeoutError::Timeout) => (Line::lost(seed, "the run does not end"), false),
+        Err(RecvTimeoutError::Disconnected) => {
+            let why = thread.join().err().map_or_else(String::new, |panic| message(&*panic));
+            (Line { how: Some(why), ..Line::lost(seed, PANICKED) }, true)
+        }
     }
 }
 
-trait Soon {
-    fn join_soon(&self) -> bool;
-}
+/// What is said of a run that panicked.
+pub(crate) const PANICKED: &str = "the run itself panicked";
 
-impl Soon for std::thread::JoinHandle<()> {
-    /// A panicking thread drops its end of the channel a moment before it is finished.
-    fn join_soon(&self) -> bool {
-        std::thread::sleep(Duration::from_millis(100));
-        self.is_finished()
-    }
+/// The words of a panic, if it has any.
+pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
