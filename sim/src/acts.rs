@@ -65,6 +65,11 @@ impl Acts {
         done
     }
 
+    /// Nobody is to write or press anything any more.
+    pub fn are_over(&self) -> bool {
+        self.says.is_empty() && self.presses.is_empty()
+    }
+
     /// What never came about, in words.
     pub fn left(&self) -> Vec<String> {
         let says = self.says.iter().map(|says| format!("{} never wrote {:?}", says.by, says.text));

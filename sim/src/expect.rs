@@ -8,9 +8,10 @@ use crate::world::clock::EPOCH_MS;
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::TaskId;
 use mainstay::real::store::{LogFilter, Store};
+use serde::{Deserialize, Serialize};
 
 /// An expectation, with what was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// Of what.
     pub what: String,

@@ -5,14 +5,21 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::expect::{Expected, Rested};
 use crate::fault::{Chances, Fault, Heal};
+use crate::lives::{dated, lives, state_at};
 use crate::moment::Moments;
 use crate::people::{self, People};
 use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
+use crate::rest::Rest;
 use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
+use crate::trace::{Entry, Lane, OVER};
+use crate::watch::Watch;
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
+use mainstay::event::Recorded;
 use mainstay::exit::ExitCode;
-use mainstay::real::store::Store;
+use mainstay::real::store::{LogFilter, Store};
+use mainstay::task::State;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a run came to.
@@ -36,8 +43,10 @@ pub struct Verdict {
     pub simulated_ms: i64,
     /// What the scenario expects, with what was seen; nothing when a property broke before the end.
     pub expected: Vec<Expected>,
-    /// What went wrong and what people said and pressed, ms of the simulation and words.
-    pub timeline: Vec<(i64, String)>,
+    /// Which faults struck while some task was in which state.
+    pub met: BTreeSet<(String, State)>,
+    /// What happened: everything if somebody watched, else only what went wrong.
+    pub trace: Vec<Entry>,
 }
 
 /// Runs a scenario with a seed: what chance makes of it, played.
@@ -87,8 +96,23 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
     play_and_look(resolved, seed, |_| {}, |_, _, _| {}).0
 }
 
+/// The same with a whole trace of it.
+pub fn watch(resolved: &Scenario, seed: u64) -> Verdict {
+    play_with(Watch::new(true), resolved, seed, |_| {}, |_, _, _| {}).0
+}
+
 /// The same in a world that is changed before it begins, with a look at it when it is over.
 pub fn play_and_look<T>(
+    resolved: &Scenario,
+    seed: u64,
+    change: impl FnOnce(&mut World),
+    look: impl FnOnce(&World, &People, &Outages) -> T,
+) -> (Verdict, T) {
+    play_with(Watch::new(false), resolved, seed, change, look)
+}
+
+fn play_with<T>(
+    watch: Watch,
     resolved: &Scenario,
     seed: u64,
     change: impl FnOnce(&mut World),
@@ -117,7 +141,6 @@ pub fn play_and_look<T>(
         moments: Moments::default(),
         faults: resolved.faults.clone(),
         healing: Vec::new(),
-        struck: 0,
         outages: Outages::default(),
         outages_over: None,
         never: Vec::new(),
@@ -126,9 +149,16 @@ pub fn play_and_look<T>(
         looks: 0,
         amid: seeds.amid,
         armed: None,
-        timeline: Vec::new(),
+        watch,
     };
-    let broken = run.live(resolved).or_else(|| run.judge(resolved));
+    let broken = match run.live(resolved) {
+        Life::Broke(broken) => Some(broken),
+        Life::Rests => None,
+        Life::OutOfTime => {
+            run.world.kill();
+            run.judge(resolved)
+        }
+    };
     let looked = look(&run.world, &run.people, &run.outages);
     (run.verdict(seed, broken), looked)
 }
@@ -170,10 +200,9 @@ struct Run {
     faults: Vec<Planned>,
     /// To be healed, and when.
     healing: Vec<(i64, Heal)>,
-    struck: usize,
     /// When the last fault of Telegram or the line was over.
     outages_over: Option<i64>,
-    /// What the scenario tells of and never came about.
+    /// What went wrong only after something that never came about.
     never: Vec<String>,
     expected: Vec<Expected>,
     outages: Outages,
@@ -184,7 +213,17 @@ struct Run {
     amid: u64,
     /// A death that waits for a write, and until when, ms.
     armed: Option<(Planned, i64)>,
-    timeline: Vec<(i64, String)>,
+    watch: Watch,
+}
+
+/// What a life came to.
+enum Life {
+    /// A finding that needs no rest.
+    Broke(Broken),
+    /// Everything has come to rest, and everything holds.
+    Rests,
+    /// The time to come to rest is over.
+    OutOfTime,
 }
 
 /// The property that time passes for the daemon.
@@ -196,22 +235,27 @@ const ARMED_MS: i64 = 20_000;
 const RESTART_MS: i64 = 1_000;
 
 impl Run {
-    /// Faults and work, then time to come to rest. A finding that needs no rest ends it.
-    fn live(&mut self, scenario: &Scenario) -> Option<Broken> {
+    /// Faults and work, then time to come to rest.
+    fn live(&mut self, scenario: &Scenario) -> Life {
         while self.world.now() < scenario.lasts.ms() {
             self.strike();
             if let Some(broken) = self.tick() {
-                return Some(broken);
+                return Life::Broke(broken);
             }
         }
         self.calm();
         let until = self.world.now() + scenario.settles.ms();
+        let mut rest = Rest::default();
         while self.world.now() < until {
             if let Some(broken) = self.tick() {
-                return Some(broken);
+                return Life::Broke(broken);
+            }
+            // More of the same is not worth its time. What does not hold yet may, after a slow retry: time goes on.
+            if rest.has_come(&self.world, &self.people) && self.acts.are_over() && self.judge(scenario).is_none() {
+                return Life::Rests;
             }
         }
-        None
+        Life::OutOfTime
     }
 
     /// One tick of the world, and what people do in it.
@@ -224,7 +268,7 @@ impl Run {
             self.healing.extend(next.map(|(heal, after)| (now + after.ms(), heal)));
             // What goes on has been told when it began.
             if next.is_none() {
-                self.timeline.push((now, format!("healed: {heal:?}")));
+                self.watch.note(now, Lane::Fault, format!("{OVER}{}", heal.over()));
             }
         }
         for part in Part::ALL {
@@ -234,9 +278,11 @@ impl Run {
             return Some(broken);
         }
         self.people.act(&mut self.world);
-        let acted = self.acts.act(&mut self.world, &mut self.people, &self.moments);
-        self.timeline.extend(acted.into_iter().map(|what| (now, what)));
+        for what in self.acts.act(&mut self.world, &mut self.people, &self.moments) {
+            self.watch.note(now, Lane::Person, what);
+        }
         let ended = self.world.step();
+        self.watch.look(&self.world);
         if self.world.clock.spins() {
             let how = "its loop turns and turns, and no time passes".to_owned();
             return Some(Broken { property: SPINS, at_ms: now, how });
@@ -248,8 +294,8 @@ impl Run {
         {
             return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
         }
-        self.timeline
-            .push((now, format!("the daemon ended: {}", ended.map_or_else(|e| e.to_string(), |()| "as told".into()))));
+        let how = ended.map_or_else(|error| error.to_string(), |()| "as told".into());
+        self.watch.note(now, Lane::Daemon, format!("the daemon ended: {how}"));
         let after = self.world.restart_after.take().map_or(RESTART_MS, Span::ms);
         self.healing.push((now + after, Heal::Start));
         None
@@ -312,8 +358,8 @@ impl Run {
     fn bring_about(&mut self, planned: &Planned) {
         let now = self.world.now();
         let heal = planned.fault.strike(&mut self.world);
-        self.timeline.push((now, format!("struck: {:?}", planned.fault)));
-        self.struck += 1;
+        self.watch.strike(now, &planned.fault);
+        self.watch.look(&self.world);
         self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
         self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
     }
@@ -338,16 +384,11 @@ impl Run {
 
     /// Everything is at rest: the record is read from the disk, and judged with the world.
     fn judge(&mut self, scenario: &Scenario) -> Option<Broken> {
-        self.world.kill();
         let at_ms = self.world.now();
         let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
-        let store = match self.world.database() {
-            Ok(db) => Store::open_to_read(db),
-            Err(error) => return Some(broken(error.to_string())),
-        };
-        let store = match store {
+        let store = match self.store() {
             Ok(store) => store,
-            Err(error) => return Some(broken(error.to_string())),
+            Err(error) => return Some(broken(error)),
         };
         let config = people::config();
         let found = match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
@@ -359,14 +400,14 @@ impl Run {
 
     /// What the scenario expects besides.
     fn as_expected(&mut self, scenario: &Scenario, store: &Store) -> Option<Broken> {
-        self.never.extend(self.acts.left());
+        let never: Vec<String> = self.never.iter().cloned().chain(self.acts.left()).collect();
         let rested = Rested {
             scenario,
             world: &self.world,
             people: &self.people,
             store,
             outages_over: self.outages_over,
-            never: &self.never,
+            never: &never,
         };
         let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
         match rested.expected() {
@@ -377,21 +418,46 @@ impl Run {
         Some(broken(format!("{}: {} expected, {} seen", missed.what, missed.wanted, missed.seen)))
     }
 
-    fn verdict(&self, seed: u64, broken: Option<Broken>) -> Verdict {
-        let ledger = self.world.machine.ledger();
+    fn store(&self) -> Result<Store, String> {
+        let db = self.world.database().map_err(|error| error.to_string())?;
+        Store::open_to_read(db).map_err(|error| error.to_string())
+    }
+
+    /// Every row of every table, and every event.
+    fn record(&self) -> Result<(String, Vec<Recorded>), String> {
+        let store = self.store()?;
+        let filter = LogFilter { last: u32::MAX, ..LogFilter::default() };
+        let events = store.logs(&filter).map_err(|error| error.to_string())?;
+        Ok((store.dump(&[]).map_err(|error| error.to_string())?, events))
+    }
+
+    fn verdict(self, seed: u64, broken: Option<Broken>) -> Verdict {
+        let mut digest = self.world.digest();
+        // A record that can't be read is what was found already; why not belongs to the digest all the same.
+        let (rows, events) = self.record().unwrap_or_else(|error| (error, Vec::new()));
+        digest.add_bytes(rows.as_bytes());
+        let events = dated(events, self.watch.skews());
         Verdict {
             seed,
             broken,
-            digest: self.world.digest(),
+            digest: digest.value(),
             jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
-            faults: self.struck,
-            ran: ledger.len(),
+            faults: self.watch.struck().len(),
+            ran: self.world.machine.ledger().len(),
             looks: self.looks,
             simulated_ms: self.world.now(),
-            expected: self.expected.clone(),
-            timeline: self.timeline.clone(),
+            expected: self.expected,
+            met: met(&self.watch, &events),
+            trace: self.watch.finish(&self.world, &self.people, &events),
         }
     }
+}
+
+/// Which faults struck while some task was in which state.
+fn met(watch: &Watch, events: &[(i64, Recorded)]) -> BTreeSet<(String, State)> {
+    let lives = lives(events);
+    let states = |at: i64| lives.values().filter_map(move |life| state_at(life, at));
+    watch.struck().iter().flat_map(|(at, fault)| states(*at).map(|state| (fault.name().to_owned(), state))).collect()
 }
 
 /// A daemon may end when it is told to, and when its disk does not let it begin.
@@ -417,5 +483,20 @@ mod tests {
         let (first, second) = (run(&swarm(), 3), play(&again, 3));
         assert_eq!((first.broken, second.broken), (None, None));
         assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
+    }
+
+    #[test]
+    fn time_passes_until_everything_rests_or_to_the_bound() {
+        let one = |ends: &str| {
+            let job = format!("[[job]]\nat = '1s'\nkind = 'build'\ndoes = 'exit:0@5000'\nends = '{ends}'\n");
+            Scenario::parse(&format!("about = 'x'\nlasts = '3m'\nsettles = '5m'\n{job}")).expect("a scenario")
+        };
+        let held = run(&one("SUCCEEDED"), 1);
+        assert_eq!(held.broken, None);
+        assert!(held.simulated_ms < 6 * 60_000, "it rested for a minute and went on: {}", held.simulated_ms);
+        // What does not hold may hold later: nobody gives up before the bound.
+        let broken = run(&one("FAILED"), 1);
+        assert_eq!(broken.broken.map(|b| b.property), Some("every task comes to its end"));
+        assert_eq!(broken.simulated_ms, 8 * 60_000);
     }
 }

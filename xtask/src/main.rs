@@ -18,6 +18,8 @@ enum Verdict {
     Off,
     /// The machine did not play along: a build failed, a program could not be started.
     Infrastructure,
+    /// What the program said to which everything was passed on.
+    Passed(u8),
 }
 
 impl From<Verdict> for ExitCode {
@@ -27,6 +29,7 @@ impl From<Verdict> for ExitCode {
             Verdict::Off => 1,
             // 2 is clap's, for wrong usage.
             Verdict::Infrastructure => 5,
+            Verdict::Passed(code) => code,
         })
     }
 }

@@ -88,7 +88,7 @@ pub fn live_and_look(crashes: &[Crash], lefts: &[Left], control: Option<Control>
     Lived {
         broken,
         contents: life.contents,
-        digest: life.world.digest(),
+        digest: life.world.digest().value(),
         ran: life.world.machine.ledger().len(),
         simulated_ms: life.world.now(),
         passed: life.passed,

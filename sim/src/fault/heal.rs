@@ -38,6 +38,21 @@ impl Heal {
     /// What does no harm where nothing is to be healed.
     pub const ALWAYS: [Heal; 6] = [Heal::Line, Heal::Speed, Heal::Disk, Heal::Processes, Heal::Boot, Heal::Start];
 
+    /// What is over then, in words.
+    pub fn over(self) -> &'static str {
+        match self {
+            Heal::Start => "a daemon is started",
+            Heal::Boot => "the machine boots",
+            Heal::Line => "the line works again",
+            Heal::Speed => "the line is as quick as ever",
+            Heal::Disk => "the disk works again",
+            Heal::Processes => "processes can be killed again",
+            Heal::Chat => "the bot is in the group again",
+            Heal::Poll(_) => "nobody else polls",
+            Heal::Drift(..) => "the clock keeps its pace",
+        }
+    }
+
     /// Brings it about. What is to follow, and after how long.
     pub fn heal(self, world: &mut World) -> Option<(Heal, Span)> {
         match self {

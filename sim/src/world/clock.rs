@@ -1,5 +1,6 @@
 //! The clocks of the simulated machine: turmoil's time, seen from this boot, with a wall clock that can be set wrong.
 
+use crate::digest::Digest;
 use mainstay::ports::{Instants, LocalFuture, Time};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,8 +27,8 @@ struct Inner {
     /// How much the wall clock is wrong, ms.
     skew_ms: Cell<i64>,
     rng: RefCell<fastrand::Rng>,
-    /// Bits given out so far, for the digest.
-    drawn: Cell<u64>,
+    /// Over all time and chance that was given out.
+    digest: Cell<Digest>,
     /// When somebody last slept until now or earlier, and how often at that moment.
     hurried: Cell<(i64, u32)>,
 }
@@ -42,7 +43,7 @@ impl Clock {
             boot_id: RefCell::new("boot-1".into()),
             skew_ms: Cell::new(0),
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
-            drawn: Cell::new(0),
+            digest: Cell::default(),
             hurried: Cell::new((0, 0)),
         }))
     }
@@ -93,8 +94,20 @@ impl Clock {
 
     /// Chance, the same for the same seed.
     pub fn draw(&self) -> u64 {
-        self.0.drawn.set(self.0.drawn.get() + 1);
-        self.0.rng.borrow_mut().u64(..)
+        let drawn = self.0.rng.borrow_mut().u64(..);
+        self.note(drawn);
+        drawn
+    }
+
+    /// Over all time that daemons asked for, and all chance that anybody did.
+    pub fn digest(&self) -> Digest {
+        self.0.digest.get()
+    }
+
+    fn note(&self, given: u64) {
+        let mut digest = self.0.digest.get();
+        digest.add(given);
+        self.0.digest.set(digest);
     }
 
     /// Somebody sleeps until what is past. True when that was so often at the same moment that it would go on for ever.
@@ -108,11 +121,6 @@ impl Clock {
     /// A daemon has come back to the same moment again and again, without time going on. It sleeps for ever since then.
     pub fn spins(&self) -> bool {
         self.0.hurried.get().1 > HURRIES_MAX
-    }
-
-    /// How often it was asked for entropy.
-    pub fn drawn(&self) -> u64 {
-        self.0.drawn.get()
     }
 }
 
@@ -131,7 +139,10 @@ impl SimTime {
 
 impl Time for SimTime {
     fn now(&self) -> Instants {
-        self.clock.now()
+        let now = self.clock.now();
+        self.clock.note(now.wall_ms.unsigned_abs());
+        self.clock.note(now.boot_ms.unsigned_abs());
+        now
     }
 
     fn boot_id(&self) -> &str {

@@ -10,9 +10,11 @@ pub mod network;
 pub mod points;
 pub mod script;
 mod steps;
+pub mod wire;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{self, BotId, Millis, People, World as Telegram};
+use crate::digest::Digest;
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
 use crate::property::Part;
@@ -30,11 +32,11 @@ use network::{SimHttp, TELEGRAM};
 use points::Points;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 use steps::Steps;
 use turmoil::{Builder, Sim};
+use wire::Wire;
 
 /// The host with the daemon.
 pub const MACHINE: &str = "machine";
@@ -70,6 +72,8 @@ pub struct World {
     pub disk: Disk,
     /// Where it can be cut.
     pub points: Points,
+    /// The bytes between it and Telegram.
+    pub wire: Wire,
     vfs: Rc<Vfs>,
     /// The Bot API server, its chats and people.
     pub telegram: Shared,
@@ -122,6 +126,7 @@ impl World {
             sim,
             machine: Machine::new(&clock, &points),
             desk: Desk::new(&points),
+            wire: Wire::default(),
             vfs: Rc::new(Vfs::mount(&disk)),
             telegram: Shared::new(telegram),
             ended: Rc::default(),
@@ -136,8 +141,8 @@ impl World {
             disk,
             points,
         };
-        let shared = world.telegram.clone();
-        world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time)));
+        let (shared, wire) = (world.telegram.clone(), world.wire.clone());
+        world.sim.host(TELEGRAM, move || network::serve(shared.clone(), ServerClock::new(server_time), wire.clone()));
         world.host_daemon(Rc::new(config));
         world
     }
@@ -147,8 +152,9 @@ impl World {
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
         let (points, unsynced) = (self.points.clone(), self.unsynced.clone());
         let small_cache = self.small_cache.clone();
+        let wire = self.wire.clone();
         self.sim.host(MACHINE, move || {
-            let http = Box::new(SimHttp::new(&points));
+            let http = Box::new(SimHttp::new(&wire, &points));
             let ports = Ports {
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(http, TOKEN).expect("it looks like a token"))),
@@ -258,21 +264,25 @@ impl World {
         self.desk.daemon_died();
     }
 
-    /// Over everything that was done to disk and network, all time and chance that was asked for, and all that ran.
-    pub fn digest(&self) -> u64 {
-        let mut hash = Fnv::default();
-        self.disk.digest().hash(&mut hash);
-        self.clock.drawn().hash(&mut hash);
-        self.now().hash(&mut hash);
+    /// Over every byte on the wire with its time, every operation of the disk, all time and chance that was asked for, every
+    /// request with what came of it, and all that ran.
+    pub fn digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        for word in [self.wire.passed().digest.value(), self.disk.digest(), self.clock.digest().value()] {
+            digest.add(word);
+        }
+        digest.add(self.now().unsigned_abs());
         for ran in self.machine.ledger() {
-            format!("{ran:?}").hash(&mut hash);
+            digest.add_bytes(format!("{ran:?}").as_bytes());
         }
         self.telegram.look(|t| {
             for record in t.log().iter() {
-                format!("{record:?}").hash(&mut hash);
+                digest.add(record.at.0);
+                digest.add_bytes(record.method.as_bytes());
+                digest.add_bytes(format!("{:?}", record.outcome).as_bytes());
             }
         });
-        hash.finish()
+        digest
     }
 
     /// Whether a part of it is out of order now.
@@ -413,24 +423,3 @@ impl Storage for SimStorage {
 
 #[cfg(test)]
 mod tests;
-
-/// FNV-1a: a digest that is the same in every process.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}

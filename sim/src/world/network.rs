@@ -1,6 +1,7 @@
 //! The way to Telegram: HTTP/1 over the simulated network, with the same honesty about what may have arrived as the real one.
 
 use super::points::{Class, Points};
+use super::wire::{End, Watched, Wire};
 use crate::botapi::http::{Clock as ServerClock, Ended, Shared, serve_connection};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -25,11 +26,11 @@ const BOUNDARY: &str = "----simulated-form-boundary";
 ///
 /// # Errors
 /// The host has no such port, which no simulation brings about.
-pub async fn serve(shared: Shared, clock: ServerClock) -> turmoil::Result {
+pub async fn serve(shared: Shared, clock: ServerClock, wire: Wire) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     loop {
         let (stream, _) = listener.accept().await?;
-        let (shared, clock) = (shared.clone(), clock.clone());
+        let (shared, clock, stream) = (shared.clone(), clock.clone(), wire.watch(End::Telegram, stream));
         // The host's own runtime: its tasks end with the host.
         tokio::task::spawn_local(async move {
             match serve_connection(stream, &shared, &clock).await {
@@ -43,13 +44,14 @@ pub async fn serve(shared: Shared, clock: ServerClock) -> turmoil::Result {
 
 /// Connections from the daemon's host, one a request.
 pub struct SimHttp {
+    wire: Wire,
     points: Points,
 }
 
 impl SimHttp {
-    /// For a daemon that can be cut at these points.
-    pub fn new(points: &Points) -> SimHttp {
-        SimHttp { points: points.clone() }
+    /// Over this wire, for a daemon that can be cut at these points.
+    pub fn new(wire: &Wire, points: &Points) -> SimHttp {
+        SimHttp { wire: wire.clone(), points: points.clone() }
     }
 }
 
@@ -59,7 +61,7 @@ impl Http for SimHttp {
             let [_, method] = &post.path;
             let (before, after) = (format!("before {method}"), format!("{method} answered"));
             self.points.pass_or_die(Class::Api, before).await;
-            let came = request(post).await;
+            let came = request(&self.wire, post).await;
             if came.is_ok() {
                 self.points.pass_or_die(Class::Api, after).await;
             }
@@ -68,7 +70,7 @@ impl Http for SimHttp {
     }
 }
 
-async fn request(post: Post) -> Result<(u16, Vec<u8>), CallError> {
+async fn request(wire: &Wire, post: Post) -> Result<(u16, Vec<u8>), CallError> {
     let connecting = Duration::from_millis(policy::CONNECT_GIVE_UP_MS.unsigned_abs());
     let not_sent = |text: String| CallError { kind: CallErrorKind::NotSent, text };
     let stream = match timeout(connecting, TcpStream::connect((TELEGRAM, PORT))).await {
@@ -81,14 +83,14 @@ async fn request(post: Post) -> Result<(u16, Vec<u8>), CallError> {
         Err(_) => return Err(not_sent("connect: no answer in time".into())),
     };
     let ambiguous = |text: String| CallError { kind: CallErrorKind::Ambiguous, text };
-    match timeout(post.give_up, exchange(stream, post)).await {
+    match timeout(post.give_up, exchange(wire.watch(End::Machine, stream), post)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(text)) => Err(ambiguous(text)),
         Err(_) => Err(ambiguous("no answer in time".into())),
     }
 }
 
-async fn exchange(stream: TcpStream, post: Post) -> Result<(u16, Vec<u8>), String> {
+async fn exchange(stream: Watched<TcpStream>, post: Post) -> Result<(u16, Vec<u8>), String> {
     let answer_max = post.answer_max;
     let request = form(post);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;

@@ -14,11 +14,18 @@ const PROFILE: &str = "sim";
 
 pub(super) fn command() -> Command {
     Command::new("sim")
-        .about("Runs the daemon in a simulated world: run, sweep, meta, crash, control; and mutants")
+        .about(
+            "Runs the daemon in a simulated world: run, sweep, replay, shrink, meta, coverage, crash, control; and mutants",
+        )
         .after_help(
             "Examples:\n  cargo xtask sim run scenarios/restart-during-running.toml --seed 7\n  \
-             cargo xtask sim sweep scenarios/swarm.toml --seeds 1000\n  cargo xtask sim --help-of sweep\n  \
-             cargo xtask sim mutants --seeds 200 --only sync-normal",
+             cargo xtask sim sweep --swarm --seeds 1000\n  \
+             cargo xtask sim replay 4711 --html target/4711.html\n  \
+             cargo xtask sim shrink 4711 --out scenarios/regressions/NAME.toml\n  \
+             cargo xtask sim mutants --seeds 200 --only sync-normal\n  \
+             cargo xtask sim --help-of sweep\n\n\
+             Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice, \
+             4 a run panicked or did not end, 5 the machine did not play along, 6 too little was covered",
         )
         .arg(
             Arg::new("help-of")
@@ -67,9 +74,13 @@ pub(super) fn run_scenario(matches: &ArgMatches) -> Verdict {
 fn simulate(root: &Path, arguments: impl Iterator<Item = std::ffi::OsString>) -> Verdict {
     let Ok(simulator) = build(root) else { return Verdict::Infrastructure };
     match Process::new(&simulator).args(arguments).current_dir(root).status() {
-        Ok(status) if status.success() => Verdict::Good,
-        Ok(status) if status.code() == Some(2) => Verdict::Infrastructure,
-        Ok(_) => Verdict::Off,
+        Ok(status) => match status.code().map(u8::try_from) {
+            Some(Ok(code)) => Verdict::Passed(code),
+            Some(Err(_)) | None => {
+                eprintln!("{}: {status}", simulator.display());
+                Verdict::Infrastructure
+            }
+        },
         Err(error) => {
             eprintln!("{}: {error}", simulator.display());
             Verdict::Infrastructure

@@ -1,18 +1,25 @@
-//! Runs simulations: one, many, or the same twice. `cargo xtask sim` builds it in the release profile and calls it.
+//! Runs simulations: one, many, or the same twice; shrinks and draws what fails. `cargo xtask sim` builds it in a profile of
+//! its own and calls it.
 
 mod control;
+mod coverage;
 mod crash;
-mod many;
+mod meta;
 mod one;
+mod pool;
 mod scenario;
+mod share;
+mod shrink;
+mod sweep;
 
 use clap::{Parser, Subcommand};
+use coverage::Coverage;
 use crash::Crashes;
-use mainstay_sim::expect::Expected;
-use mainstay_sim::run::Verdict;
-use many::Many;
-use one::One;
+use meta::Meta;
+use one::{One, Replay};
+use shrink::Shrink;
 use std::process::ExitCode;
+use sweep::Sweep;
 
 /// A property did not hold.
 const BROKEN: u8 = 1;
@@ -20,16 +27,35 @@ const BROKEN: u8 = 1;
 const USAGE: u8 = 2;
 /// The same seed did not do the same.
 const UNSTEADY: u8 = 3;
+/// A run panicked, did not end, or its process died.
+const LOST: u8 = 4;
+/// The machine did not play along: a process could not be started, a file not be written.
+const MACHINE: u8 = 5;
+/// Too few of what can be met was met.
+const UNCOVERED: u8 = 6;
+
+/// The scenario of which a bare seed speaks.
+const SWARM: &str = "scenarios/swarm.toml";
 
 const EXAMPLES: &str = "\
 Examples:
   mainstay-simulate run scenarios/restart-during-running.toml --seed 7
-  mainstay-simulate sweep scenarios/swarm.toml --seeds 1000 --jobs 2
-  mainstay-simulate meta scenarios/swarm.toml --seeds 20
+  mainstay-simulate sweep --swarm --seeds 1000 --fail-dir target/failures
+  mainstay-simulate replay 4711 --html failure.html
+  mainstay-simulate shrink 4711 --out scenarios/regressions/lost-report.toml
+  mainstay-simulate meta --swarm --seeds 20
+  mainstay-simulate coverage --seeds 2000
   mainstay-simulate crash --quick
   mainstay-simulate scenario check scenarios/swarm.toml
 
-Exit codes: 0 all held, 1 a property did not hold, 2 usage, 3 the same seed did not do the same twice.";
+Exit codes:
+  0  all held
+  1  a property did not hold
+  2  usage: the command line, or the scenario can't be read
+  3  the same seed did not do the same twice
+  4  a run panicked, did not end, or its process died
+  5  the machine did not play along: a process could not be started, a file not be written
+  6  too few combinations of fault and state were met";
 
 #[derive(Parser)]
 #[command(version, about = "Runs the daemon in a simulated world", after_help = EXAMPLES)]
@@ -43,58 +69,50 @@ enum Task {
     /// One run of a scenario
     Run(One),
     /// Many seeds of a scenario; failing ones are named at the end
-    Sweep(Many),
+    Sweep(Sweep),
+    /// A run again, told: a seed of the swarm, or a scenario with the seed in it
+    Replay(Replay),
+    /// The smallest scenario that still fails as a seed or a scenario does
+    Shrink(Shrink),
     /// Each seed twice, in two processes: they must do the same
-    Meta(Many),
-    /// Writes and checks scenarios, and their docs
-    Scenario(scenario::Scenarios),
-    /// The simulation tried on itself: that it would notice
-    Control(control::Controls),
+    Meta(Meta),
+    /// Which faults struck in which states of tasks, over many seeds
+    Coverage(Coverage),
     /// One life, cut off at each of its points
     Crash(Crashes),
+    /// The simulation tried on itself: that it would notice
+    Control(control::Controls),
+    /// Writes and checks scenarios, and their docs
+    Scenario(scenario::Scenarios),
+}
+
+/// Why there is no verdict: words, and the exit code.
+struct Trouble(u8, String);
+
+impl Trouble {
+    fn usage(text: String) -> Trouble {
+        Trouble(USAGE, text)
+    }
+
+    fn machine(text: impl std::fmt::Display) -> Trouble {
+        Trouble(MACHINE, text.to_string())
+    }
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Task::Run(one) => one::run_one(&one),
-        Task::Sweep(many) if many.json => many::run_many(&many),
-        Task::Sweep(many) => many::sweep(&many),
-        Task::Meta(many) => many::meta(&many),
-        Task::Scenario(scenarios) => scenario::run(&scenarios),
-        Task::Control(controls) => control::run(&controls),
-        Task::Crash(crashes) => crash::crash(&crashes),
+        Task::Sweep(sweep) => sweep::run(&sweep),
+        Task::Replay(replay) => one::replay(&replay),
+        Task::Shrink(shrink) => shrink::run(&shrink),
+        Task::Meta(meta) => meta::run(&meta),
+        Task::Coverage(coverage) => coverage::run(&coverage),
+        Task::Crash(crashes) => crash::crash(&crashes).map_err(Trouble::usage),
+        Task::Control(controls) => control::run(&controls).map_err(Trouble::usage),
+        Task::Scenario(scenarios) => scenario::run(&scenarios).map_err(Trouble::usage),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        ExitCode::from(USAGE)
+    done.unwrap_or_else(|Trouble(code, text)| {
+        eprintln!("{text}");
+        ExitCode::from(code)
     })
-}
-
-fn line(verdict: &Verdict) -> String {
-    serde_json::json!({
-        "seed": verdict.seed,
-        "broken": verdict.broken.as_ref().map(|b| b.property),
-        "how": verdict.broken.as_ref().map(|b| &b.how),
-        "at_ms": verdict.broken.as_ref().map(|b| b.at_ms),
-        "digest": format!("{:016x}", verdict.digest),
-        "jobs": verdict.jobs,
-        "faults": verdict.faults,
-        "ran": verdict.ran,
-        "simulated_ms": verdict.simulated_ms,
-        "expected": verdict.expected.iter().map(expected).collect::<Vec<_>>(),
-    })
-    .to_string()
-}
-
-fn expected(one: &Expected) -> serde_json::Value {
-    serde_json::json!({ "what": one.what, "wanted": one.wanted, "seen": one.seen, "held": one.held })
-}
-
-fn words(verdict: &Verdict) -> String {
-    let Verdict { seed, jobs, faults, ran, .. } = verdict;
-    let what = format!("seed {seed}: {jobs} jobs, {faults} faults, {ran} programs started");
-    match &verdict.broken {
-        None => format!("{what}: everything held"),
-        Some(broken) => format!("{what}\nBROKEN: {}: {}", broken.property, broken.how),
-    }
 }
