@@ -119,7 +119,7 @@ mod tests {
         }
         assert_eq!(matrix.percent(), 100);
         matrix.0.remove(&("power-loss".to_owned(), "RUNNING".to_owned()));
-        assert_eq!(matrix.percent(), 98);
+        assert_eq!(matrix.percent(), 99);
         assert!(matrix.to_string().contains("MISSED"), "{matrix}");
         assert!(matrix.json(3).contains(r#""seeds":3"#));
     }

@@ -426,7 +426,11 @@ impl Store {
              WHERE state <> 'sent' AND state IN ('pending', 'sending')",
             [by, short],
         )?;
-        self.run("UPDATE chats SET next = min(next + ?1, ?2)", [by, long])
+        // A chat that does not want us is left alone for hours; whoever else has to wait is told so again when asked too early.
+        self.run(
+            "UPDATE chats SET next = min(next + ?1, CASE WHEN parked THEN ?3 ELSE ?2 END)",
+            [by, short, long],
+        )
     }
 }
 
