@@ -13,11 +13,13 @@ pub enum Part {
     Telegram,
     /// Writes or syncs of the disk fail.
     Disk,
+    /// Processes can't be killed.
+    Processes,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 4] = [Part::Daemon, Part::Line, Part::Telegram, Part::Disk];
+    pub const ALL: [Part; 5] = [Part::Daemon, Part::Line, Part::Telegram, Part::Disk, Part::Processes];
 }
 
 /// When what was out of order: from, until (ms of the run); the last may go on.

@@ -159,6 +159,11 @@ impl Machine {
         }
     }
 
+    /// Whether something runs that can't be killed.
+    pub fn holds(&self) -> bool {
+        self.0.state.borrow().attempts.values().any(|attempt| attempt.alive && attempt.script.is_immortal())
+    }
+
     /// What can't be killed dies when it is asked again.
     pub fn release(&self) {
         for attempt in self.0.state.borrow_mut().attempts.values_mut() {

@@ -291,6 +291,7 @@ impl World {
             Part::Daemon => !self.up,
             Part::Line => self.line_cut || self.line_slow,
             Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
+            Part::Processes => self.machine.holds(),
             Part::Disk => self.disk.has_faults() || self.disk.free().is_some_and(|room| room < ROOM_ENOUGH),
         }
     }

@@ -427,10 +427,7 @@ impl Store {
             [by, short],
         )?;
         // A chat that does not want us is left alone for hours; whoever else has to wait is told so again when asked too early.
-        self.run(
-            "UPDATE chats SET next = min(next + ?1, CASE WHEN parked THEN ?3 ELSE ?2 END)",
-            [by, short, long],
-        )
+        self.run("UPDATE chats SET next = min(next + ?1, CASE WHEN parked THEN ?3 ELSE ?2 END)", [by, short, long])
     }
 }
 
