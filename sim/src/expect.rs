@@ -3,8 +3,8 @@
 use crate::botapi::{ChatId, Outcome, Record};
 use crate::people::{People, REPEAT_MARK, STRANGER, job_of, reports_of, said};
 use crate::scenario::{Amount, Scenario, Span};
-use crate::world::World;
 use crate::world::clock::EPOCH_MS;
+use crate::world::{World, is_poll};
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::TaskId;
 use mainstay::real::store::{LogFilter, Store};
@@ -164,10 +164,6 @@ fn counted(all: &mut Vec<Expected>, what: &str, wanted: Option<Amount>, seen: us
     let Some(wanted) = wanted else { return };
     let held = wanted.holds(seen as u64);
     all.push(Expected { what: what.to_owned(), wanted: wanted.to_string(), seen: seen.to_string(), held });
-}
-
-fn is_poll(record: &Record) -> bool {
-    record.method.eq_ignore_ascii_case("getUpdates")
 }
 
 /// When it came, ms of the simulation.

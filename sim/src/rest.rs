@@ -1,8 +1,8 @@
 //! Whether a world has come to rest, so that no time need pass in it any more.
 
-use crate::botapi::{Method, Outcome, Record};
+use crate::botapi::{Outcome, Record};
 use crate::people::People;
-use crate::world::World;
+use crate::world::{World, is_poll};
 
 /// So long nothing may happen, ms: longer than a poll takes, and than anything that the daemon tries again quickly.
 const QUIET_MS: i64 = 60_000;
@@ -69,9 +69,4 @@ impl Pulse {
             world.telegram.look(|t| (t.log().iter().filter(|record| !is_poll(record)).count(), t.changes().end()));
         Pulse { ops: world.disk.ops(), requests, changes, ran: world.machine.ledger().len() }
     }
-}
-
-/// The one request that a daemon at rest makes.
-fn is_poll(record: &Record) -> bool {
-    Method::parse(&record.method) == Some(Method::GetUpdates)
 }

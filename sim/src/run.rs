@@ -340,6 +340,10 @@ impl Run {
         if let Some((planned, _)) = self.armed.take_if(|(_, until)| is_due(*until)) {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);
+            // The daemon may have ended in the same moment, with its disk cut off under its hands.
+            if self.world.disk.is_frozen() {
+                self.world.disk.kill();
+            }
         }
     }
 

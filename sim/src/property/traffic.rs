@@ -2,6 +2,7 @@
 
 use super::{Evidence, Part};
 use crate::botapi::{Millis, Outcome, Record};
+use crate::world::is_poll;
 use std::collections::BTreeMap;
 
 /// A poll waits 30 s at the server; after trouble the next begins within half a minute, and one that hangs is given up
@@ -13,10 +14,6 @@ const POLLS_A_MINUTE: usize = 120;
 fn at(e: &Evidence<'_>, record: &Record) -> i64 {
     let Millis(at) = record.at;
     i64::try_from(at).unwrap_or(i64::MAX) - e.epoch_ms
-}
-
-fn is_poll(record: &Record) -> bool {
-    record.method.eq_ignore_ascii_case("getUpdates")
 }
 
 /// More requests in ten seconds than any burst of cards needs, or polls without a pause.

@@ -13,7 +13,7 @@ mod steps;
 pub mod wire;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
-use crate::botapi::{self, BotId, Millis, People, World as Telegram};
+use crate::botapi::{self, BotId, Method, Millis, People, Record, World as Telegram};
 use crate::digest::Digest;
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
@@ -48,6 +48,8 @@ pub(crate) const DATABASE: &str = "mainstay.db";
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 /// Connections that wait to be accepted, and segments of one: turmoil panics at one more.
 const CONNECTIONS_MAX: usize = 4_096;
+/// How long the polls of another program wait, s: no daemon of ours asks for that.
+const OTHERS_POLL_S: u32 = 50;
 /// A disk with less room than this may be full at any write, bytes.
 const ROOM_ENOUGH: u64 = 1 << 30;
 /// Round trips are twice this, in ms: a good line, and a bad one.
@@ -338,7 +340,7 @@ impl World {
             let request = botapi::Request {
                 token: TOKEN.to_owned(),
                 method: "getUpdates".to_owned(),
-                body: serde_json::json!({ "timeout": 50 }),
+                body: serde_json::json!({ "timeout": OTHERS_POLL_S }),
                 files: BTreeMap::new(),
                 connection: t.connect(),
             };
@@ -353,10 +355,12 @@ impl World {
             let newest = t.screen(GROUP).messages.into_iter().rev().find(|m| !m.is_bot);
             let Some(message) = newest else { return };
             let mut people = t.people(wall);
+            let bot = BotId::of_token(TOKEN).expect("it looks like a token");
             if fresh {
                 people.repeat_message(GROUP, message.id);
-            } else {
-                people.repeat_newest_update(BotId::of_token(TOKEN).expect("it looks like a token"));
+            } else if people.pending_updates(bot) == 0 {
+                // What nobody has fetched yet would overtake what was said before it.
+                people.repeat_newest_update(bot);
             }
         });
     }
@@ -386,6 +390,11 @@ impl World {
     pub fn database(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
         self.vfs.open(DATABASE)
     }
+}
+
+/// Whether a request is a poll of the daemon's.
+pub fn is_poll(record: &Record) -> bool {
+    Method::parse(&record.method) == Some(Method::GetUpdates) && record.body["timeout"] != OTHERS_POLL_S
 }
 
 /// The true wall clock, inside a host.
