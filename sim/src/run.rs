@@ -341,7 +341,7 @@ impl Run {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);
             // The daemon may have ended in the same moment, with its disk cut off under its hands.
-            if self.world.disk.is_frozen() {
+            if self.world.disk.is_frozen() && !self.world.is_up() {
                 self.world.disk.kill();
             }
         }

@@ -67,7 +67,9 @@ impl Effects {
                     .look(|t| t.log().iter().filter(|record| matches!(record.outcome, Outcome::Struck { .. })).count()),
             ),
         );
-        self.add(6, many(has(&|fact| matches!(fact, Fact::StorageRecovered { .. }))));
+        // A disk that is only full fails too, but nothing struck it.
+        let recovered = many(has(&|fact| matches!(fact, Fact::StorageRecovered { .. })));
+        self.add(6, if counts.faults > 0 { recovered } else { 0 });
         let jumps = events.windows(2).filter(|pair| pair[0].at - pair[1].at > 60_000).count();
         self.add(7, many(jumps));
         let unknown = |fact: &Fact| matches!(fact, Fact::Ended { end: None, .. });

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 pub enum Part {
     /// No daemon runs, whatever the reason.
     Daemon,
-    /// Not everything gets through between machine and Telegram, or not in time.
+    /// Not everything gets through between machine and Telegram.
     Line,
+    /// It takes long to get through.
+    Speed,
     /// Telegram answers wrongly or not at all.
     Telegram,
     /// Writes or syncs of the disk fail.
@@ -19,7 +21,7 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 5] = [Part::Daemon, Part::Line, Part::Telegram, Part::Disk, Part::Processes];
+    pub const ALL: [Part; 6] = [Part::Daemon, Part::Line, Part::Speed, Part::Telegram, Part::Disk, Part::Processes];
 }
 
 /// When what was out of order: from, until (ms of the run); the last may go on.

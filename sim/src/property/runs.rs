@@ -181,15 +181,13 @@ pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
     for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
         let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
         let of_it = || e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task);
-        let stopped =
-            of_it().find(|ran| ran.end == Some(End::Signaled(15)) && ran.ended_ms.is_some_and(|at| at > wish.at));
+        // Not by its time limit, before the wish was heard.
+        let by_wish = |ran: &&Ran| {
+            let in_time = ran.ended_ms.is_some_and(|at| at > wish.at && at - ran.began_ms < kind.timeout_ms);
+            in_time && ran.end == Some(End::Signaled(15))
+        };
+        let stopped = of_it().find(by_wish);
         let later = stopped.and_then(|stopped| of_it().find(|ran| ran.key.attempt > stopped.key.attempt));
-        // It may have been stopped by its time limit, before the wish was heard.
-        let later = later.filter(|later| {
-            let out = e.outages.between(&Part::ALL, wish.at - HEARD_LATE_MS, later.began_ms);
-            let heard = if out == 0 { HEARD_MS } else { HEARD_LATE_MS + out };
-            later.began_ms > wish.at + heard
-        });
         if let Some(later) = later.filter(|_| asked.recovered.is_empty()) {
             return Err(format!("attempt {} began after somebody had stopped its task", later.key));
         }

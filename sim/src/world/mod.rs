@@ -291,7 +291,8 @@ impl World {
     pub fn is_out(&self, part: Part) -> bool {
         match part {
             Part::Daemon => !self.up,
-            Part::Line => self.line_cut || self.line_slow,
+            Part::Line => self.line_cut,
+            Part::Speed => self.line_slow,
             Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
             Part::Processes => self.machine.holds(),
             Part::Disk => self.disk.has_faults() || self.disk.free().is_some_and(|room| room < ROOM_ENOUGH),
