@@ -479,6 +479,7 @@ mod tests {
 
     #[test]
     fn what_a_seed_comes_to_can_be_written_down_and_played_again() {
+        let _alone = crate::vfs::alone();
         let resolved = resolve(&swarm(), 3);
         let text = toml::to_string(&resolved).expect("a scenario can be written");
         let again = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -491,6 +492,7 @@ mod tests {
 
     #[test]
     fn time_passes_until_everything_rests_or_to_the_bound() {
+        let _alone = crate::vfs::alone();
         let one = |ends: &str| {
             let job = format!("[[job]]\nat = '1s'\nkind = 'build'\ndoes = 'exit:0@5000'\nends = '{ends}'\n");
             Scenario::parse(&format!("about = 'x'\nlasts = '3m'\nsettles = '5m'\n{job}")).expect("a scenario")

@@ -78,5 +78,12 @@ pub fn seed_sqlite(seed: u32) {
     }
 }
 
+/// SQLite's random numbers belong to the process: where tests are threads of one, they take turns.
+#[cfg(test)]
+pub(crate) fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,7 @@ mod tests {
 
     #[test]
     fn a_commit_is_there_with_its_last_write_and_not_without() {
+        let _alone = crate::vfs::alone();
         let disk = Disk::new(1, Profile::SMALL_SECTORS);
         let place = Vfs::mount(&disk);
         let db = place.open(DATABASE).expect("a database");

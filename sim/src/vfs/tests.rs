@@ -1,13 +1,6 @@
 use super::*;
 use crate::disk::{Fault, Op, Profile, Survivors};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// SQLite's random numbers belong to the process: where tests are threads of one, they take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A database in production's settings but for `synchronous`, on a disk of its own.
 struct Place {

@@ -51,6 +51,7 @@ fn texts(world: &World) -> Vec<String> {
 
 #[test]
 fn a_task_goes_from_a_word_in_the_chat_to_its_report() {
+    let _alone = crate::vfs::alone();
     let mut world = world(1);
     run_for(&mut world, 5_000);
     let now = world.wall();
@@ -64,6 +65,7 @@ fn a_task_goes_from_a_word_in_the_chat_to_its_report() {
 /// A commit that could not be synced is not there for the daemon that tried, and is for the next one.
 #[test]
 fn who_was_told_that_nothing_was_done_finds_nothing_done() {
+    let _alone = crate::vfs::alone();
     let mut world = world(1);
     run_for(&mut world, 5_000);
     world.disk.set_faults(Some(Box::new(|op, _, _| (op == disk::Op::Sync).then_some(disk::Fault::Eio))));
@@ -107,6 +109,7 @@ fn cut_at(what: &str, down: Down) -> World {
 
 #[test]
 fn what_is_cut_before_has_not_happened_and_what_is_cut_after_has() {
+    let _alone = crate::vfs::alone();
     assert_eq!(cut_at("before go", Down::Daemon).machine.ledger(), []);
     assert_eq!(cut_at("told to go", Down::Daemon).machine.alive().len(), 1, "a task outlives its daemon");
     assert_eq!(cut_at("told to go", Down::Machine).machine.alive(), []);
@@ -119,6 +122,7 @@ fn what_is_cut_before_has_not_happened_and_what_is_cut_after_has() {
 
 #[test]
 fn power_that_fails_between_an_end_and_its_receipt_leaves_none() {
+    let _alone = crate::vfs::alone();
     let end = |what: &str| {
         let ledger = cut_at(what, Down::Machine).machine.ledger();
         assert_eq!(ledger[0].ended_ms, Some(ledger[0].began_ms + 2_000), "{what}");

@@ -10,6 +10,7 @@ fn first(points: &[Passed], what: &str) -> usize {
 
 #[test]
 fn every_class_has_points_and_some_of_them_hold() {
+    let _alone = crate::vfs::alone();
     let points = undisturbed(None).expect("it holds");
     assert!(points.len() > 1_000, "{} points", points.len());
     for place in places(&points, Some(5), Shard { number: 1, of: 2 }) {
@@ -21,6 +22,7 @@ fn every_class_has_points_and_some_of_them_hold() {
 
 #[test]
 fn the_life_comes_by_all_that_can_be_done() {
+    let _alone = crate::vfs::alone();
     let points = undisturbed(None).expect("it holds");
     let done = |what: &str| points[first(&points, what)].clone();
     for what in ["write", "sync", "create", "delete", "truncate"] {
@@ -44,6 +46,7 @@ fn the_life_comes_by_all_that_can_be_done() {
 
 #[test]
 fn another_life_is_told_from_the_same_one() {
+    let _alone = crate::vfs::alone();
     let points = undisturbed(None).expect("it holds");
     let place = first(&points, "before go");
     let mut other = points.clone();
@@ -55,6 +58,7 @@ fn another_life_is_told_from_the_same_one() {
 
 #[test]
 fn a_disk_that_ignores_syncs_is_found() {
+    let _alone = crate::vfs::alone();
     let depth = Depth { again: 0, control: Some(Control::LyingDisk) };
     let points = undisturbed(depth.control).expect("nobody notices while the power is on");
     // The command line has its answer, and the daemon goes on.
