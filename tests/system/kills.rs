@@ -207,6 +207,8 @@ fn a_task_that_ends_while_nobody_watches_keeps_its_exit_code() {
         let receipt = place.path(&format!("state/attempts/{id}-1/receipt.json"));
         until("the receipt", || receipt.exists().then_some(()));
     }
+    // A shim is there for a moment after its receipt, and would be taken over.
+    until("the end of the shims", || place.processes().is_empty().then_some(()));
     place.start();
     for (code, id) in (0..).zip(&ids) {
         let state = if code == 0 { "SUCCEEDED" } else { "FAILED" };

@@ -34,6 +34,8 @@ fn ready_is_said_once_everything_is_taken_over_and_stopping_before_the_end() {
         let receipt = place.path(&format!("state/attempts/{id}-1/receipt.json"));
         super::place::until("the receipt", || receipt.exists().then_some(()));
     }
+    // A shim is there for a moment after its receipt, and would be taken over.
+    super::place::until("the end of the shims", || place.processes().is_empty().then_some(()));
     place.launch();
     assert_eq!(word(&socket), "READY=1");
     // What had to be taken over is on record by now.
