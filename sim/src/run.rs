@@ -227,7 +227,7 @@ enum Life {
 }
 
 /// The property that time passes for the daemon.
-const SPINS: &str = "the daemon does not spin";
+pub(crate) const SPINS: &str = "the daemon does not spin";
 /// How long a death waits for a write, ms.
 const ARMED_MS: i64 = 20_000;
 

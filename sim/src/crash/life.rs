@@ -8,6 +8,7 @@ use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::people::{self, People, job_of};
 use crate::property::{Broken, Evidence, Outages, Part, judge};
+use crate::run::SPINS;
 use crate::scenario::{Job, Span, Via};
 use crate::vfs::seed_sqlite;
 use crate::world::clock::EPOCH_MS;
@@ -229,6 +230,9 @@ impl Life {
         self.people.act(&mut self.world);
         self.disturb();
         let ended = self.world.step();
+        if self.world.clock.spins() {
+            return Some(self.broken(SPINS, "its loop turns and turns, and no time passes".into()));
+        }
         if self.world.points.struck().is_some() {
             self.go_down();
             return None;

@@ -1,8 +1,8 @@
 //! What people had read of a task when everything went dark. The record has to know of it from before, not from a second
 //! telling.
 
-use crate::botapi::ChatId;
-use crate::people::{self, GROUP, task_of};
+use crate::people::chats;
+use crate::property::told::told;
 use crate::world::World;
 use mainstay::event::{Fact, Recorded};
 use mainstay::task::State;
@@ -17,11 +17,9 @@ pub(super) struct Shown {
 impl Shown {
     /// What can be read now.
     pub(super) fn now(world: &World) -> Shown {
-        let config = people::config();
-        let chats = config.operators.keys().map(|id| ChatId(*id)).chain([GROUP]);
-        let states = chats.flat_map(|chat| {
+        let states = chats().into_iter().flat_map(|chat| {
             let screen = world.telegram.look(|t| t.screen(chat));
-            screen.messages.into_iter().filter(|m| m.is_bot).filter_map(|m| state_in(&m.text))
+            screen.messages.into_iter().filter(|m| m.is_bot).filter_map(|m| told(&m.text))
         });
         Shown { wall_ms: world.clock.true_wall_ms(), states: states.collect() }
     }
@@ -43,27 +41,10 @@ impl Shown {
     }
 }
 
-/// The task and its state in the first line of a card or report.
-fn state_in(text: &str) -> Option<(i64, State)> {
-    let line = text.lines().next()?;
-    let task = task_of(line)?;
-    let words = |c: char| !c.is_ascii_uppercase();
-    let state = line.split(words).find_map(|word| State::ALL.into_iter().find(|state| state.to_string() == word))?;
-    Some((task, state))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use mainstay::id::{Actor, TaskId};
-
-    #[test]
-    fn the_first_line_says_which_task_and_how_it_stands() {
-        assert_eq!(state_in("#7 build · REQUESTED\njob-1 FAILED"), Some((7, State::Requested)));
-        assert_eq!(state_in("🔴 #12 build · FAILED (exit code 3)"), Some((12, State::Failed)));
-        assert_eq!(state_in("#3 flaky · QUEUED for another try (exit code 75)"), Some((3, State::Queued)));
-        assert_eq!(state_in("Nothing waits."), None);
-    }
 
     #[test]
     fn what_the_record_learned_only_afterwards_was_lost() {

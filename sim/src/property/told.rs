@@ -43,7 +43,7 @@ pub fn check(telegram: &Shared, asked: &[Asked], events: &[Recorded]) -> Result<
 }
 
 /// The task and the state that a card or a report tells of in its first line.
-fn told(text: &str) -> Option<(i64, State)> {
+pub(crate) fn told(text: &str) -> Option<(i64, State)> {
     let line = text.lines().next()?;
     let words = line.split(|c: char| !c.is_ascii_alphabetic());
     let state = words.filter_map(|word| State::ALL.into_iter().find(|state| state.name() == word)).next()?;
@@ -59,6 +59,7 @@ mod tests {
         assert_eq!(told("#7 build · RUNNING (attempt 2)\njob-1 APPROVED"), Some((7, State::Running)));
         assert_eq!(told("✅ #12 build SUCCEEDED after 2 s\njob-1"), Some((12, State::Succeeded)));
         assert_eq!(told("(possible repeat) #3 note · QUEUED"), Some((3, State::Queued)));
+        assert_eq!(told("#3 flaky · QUEUED for another try (exit code 75)"), Some((3, State::Queued)));
         assert_eq!(told("#7 approved: ready"), None);
         assert_eq!(told("nothing"), None);
     }
