@@ -24,7 +24,11 @@ use sha2::{Digest, Sha256};
 /// "Main" in ASCII, in the database's header: tells our file from any other.
 const APPLICATION_ID: i32 = 0x4d61_696e;
 /// One file a step; a step is never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/1.sql"), include_str!("../../../migrations/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/1.sql"),
+    include_str!("../../../migrations/2.sql"),
+    include_str!("../../../migrations/3.sql"),
+];
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
 /// event, a new value in an old field, a field left out that it can't do without.
@@ -325,12 +329,17 @@ impl Store {
             data: &data,
         };
         let hash = row.hash(&self.tip);
+        // OR FAIL, and a place that SQLite gives: for the reason in migrations/3.sql.
         self.db
             .prepare_cached(
-                "INSERT INTO events (seq, at, epoch, trace, task, attempt, actor, kind, data, hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT OR FAIL INTO events (at, epoch, trace, task, attempt, actor, kind, data, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![seq, at, epoch, row.trace, row.task, row.attempt, row.actor, row.kind, row.data, hash])?;
+            .execute(params![at, epoch, row.trace, row.task, row.attempt, row.actor, row.kind, row.data, hash])?;
+        let given = self.db.last_insert_rowid();
+        if given != seq {
+            return Err(StoreError::Misfit(format!("event {seq}: it became event {given}")));
+        }
         self.tip = hash;
         self.next_event += 1;
         Ok(seq)
