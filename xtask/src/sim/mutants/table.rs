@@ -54,7 +54,7 @@ pub(super) fn in_words(summary: &Summary, proof: Option<&Proof>) -> String {
         Some(Proof { tried, right, before, faults, seconds, wrong: _ }) => {
             let _ = write!(
                 text,
-                "\n{tried} shrunk, {right} fail with their bug and hold without it; medians: {} faults left of {}, in {} s",
+                "\n{tried} shrunk, {right} fail with their bug and hold without it; medians: faults left {} of {}, in {} s",
                 or(*faults, "no"),
                 or(*before, "no"),
                 whole(*seconds),
@@ -97,9 +97,9 @@ pub(super) fn document(all: &[(&Mutant, &Found)], seeds: u64) -> String {
         "# Planted bugs\n\n\
          Each of these bugs is planted in a copy of the code (`sim/mutants.toml` has its text), and the simulation has to find \
          it: a bug of the\nproduct by a property, within {seeds} seeds; a bug of the simulator by one of its own controls, \
-         because a harness that went blind\nfinds nothing, and says that everything holds. The last column is what was \
-         measured: a 1 is the first seed.\n\n\
-         `cargo xtask sim mutants --shrink --write` writes this file, in half an hour, most of which is shrinking; `--only NAME` \
+         because a harness that went blind\nfinds nothing, and says that everything holds. The seeds it took are \
+         measured: a 1 is the first one.\n\n\
+         `cargo xtask sim mutants --shrink --write` writes this file, in some twenty minutes, most of which is shrinking;\n`--only NAME` \
          tries one.\n\n\
          {found} of {} found as they should be, {missed} missed, {by_others} found by a property that is not named for \
          them. Median over\nthe product's: {} seed(s).\n",
@@ -147,9 +147,9 @@ fn shrinking(all: &[(&Mutant, &Found)]) -> String {
     let longest = shrunk.iter().map(|(_, shrunk)| shrunk.seconds).max_by(f64::total_cmp);
     let _ = write!(
         text,
-        "What the seed came to is shrunk by `sim shrink`, and the file that this leaves is run twice: with the bug, it has to break \
-         the property\nthat the seed broke; without, everything has to hold. Faults and jobs are the file's entries, before and \
-         after.\n\n\
+        "What the seed came to is shrunk by `sim shrink`, which ends by itself after 50 s with what it has by then. The file that is \
+         left\nis run twice: with the bug, it has to break the property that the seed broke; without, everything has to hold. Faults \
+         and jobs\nare entries of the file, before and after.\n\n\
          {right} of {tried} fail with their bug and hold without it. Medians: {} fault(s) left of {}, in {} s (at most {}), while \
          others used\nthe machine too. {without_faults} need no fault at all.\n\n",
         or(faults, "-"),
