@@ -140,20 +140,28 @@ fn shrinking(all: &[(&Mutant, &Found)]) -> String {
     let mut text = format!("\n## What they broke, made small ({tried})\n\n");
     let left = all.iter().filter(|(m, found)| shrink::seed(m, found).is_some() && found.shrunk.is_none()).count();
     if left > 0 {
-        let _ = writeln!(text, "**{left} were not shrunk since the code has changed: say `--shrink`.**\n");
+        let _ = writeln!(text, "**{left} were not shrunk since the code has changed: say `--shrink`.**");
+    }
+    if tried == 0 {
+        return text;
+    }
+    if left > 0 {
+        text.push('\n');
     }
     let shrunk = shrunk(all);
     let without_faults = shrunk.iter().filter(|(_, shrunk)| shrunk.faults() == Some(0)).count();
+    let most = shrunk.iter().filter_map(|(_, shrunk)| shrunk.faults()).max();
     let longest = shrunk.iter().map(|(_, shrunk)| shrunk.seconds).max_by(f64::total_cmp);
     let _ = write!(
         text,
         "What the seed came to is shrunk by `sim shrink`, which ends by itself after 50 s with what it has by then. The file that is \
          left\nis run twice: with the bug, it has to break the property that the seed broke; without, everything has to hold. Faults \
          and jobs\nare entries of the file, before and after.\n\n\
-         {right} of {tried} fail with their bug and hold without it. Medians: {} fault(s) left of {}, in {} s (at most {}), while \
+         {right} of {tried} fail with their bug and hold without it. Medians: {} fault(s) left of {} (at most {}), in {} s (at most {}), while \
          others used\nthe machine too. {without_faults} need no fault at all.\n\n",
         or(faults, "-"),
         or(before, "-"),
+        or(most, "-"),
         whole(seconds),
         whole(longest),
     );
@@ -196,4 +204,39 @@ fn shrinking(all: &[(&Mutant, &Found)]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_shrunk_has_no_figures_in_the_document() {
+        let mutant = Mutant {
+            name: "a-bug".into(),
+            about: "x".into(),
+            file: "daemon/a.rs".into(),
+            old: "x".into(),
+            new: "PLANTED".into(),
+            also: Vec::new(),
+            caught_by: vec!["p".into()],
+            scenario: SWARM.into(),
+        };
+        let mut found = Found {
+            mutant: "a-bug".into(),
+            seeds: Some(1),
+            by: Some("p".into()),
+            how: String::new(),
+            seconds: 1.0,
+            shrunk: None,
+        };
+        let text = document(&[(&mutant, &found)], 200);
+        assert!(text.contains("1 were not shrunk") && !text.contains("Medians"), "{text}");
+        let before = shrink::Size { faults: 9, jobs: 5 };
+        found.shrunk = Some(Shrunk { before, seconds: 2.0, left: Err("the run panics".into()) });
+        let text = document(&[(&mutant, &found)], 200);
+        assert!(!text.contains("were not shrunk") && text.contains("0 of 1 fail with their bug"), "{text}");
+        assert!(text.contains("- **a-bug: shrinking left no file: the run panics**"), "{text}");
+        assert!(text.contains("| `a-bug` | 9 | - | 5 | - | 2 | **no** | **no** |"), "{text}");
+    }
 }
