@@ -18,6 +18,8 @@ enum Verdict {
     Off,
     /// The machine did not play along: a build failed, a program could not be started.
     Infrastructure,
+    /// Nothing is off, and too little was looked at to say that all is good.
+    TooLittle,
     /// What the program said to which everything was passed on.
     Passed(u8),
 }
@@ -29,6 +31,7 @@ impl From<Verdict> for ExitCode {
             Verdict::Off => 1,
             // 2 is clap's, for wrong usage.
             Verdict::Infrastructure => 5,
+            Verdict::TooLittle => 6,
             Verdict::Passed(code) => code,
         })
     }
@@ -40,7 +43,10 @@ fn main() -> ExitCode {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([bench::command(), demo::command(), sim::command(), sim::scenario(), tidy::command()])
-        .after_help("Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along")
+        .after_help(
+            "Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along, 6 too little was \
+             looked at",
+        )
         .get_matches();
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),

@@ -3,6 +3,7 @@
 mod hunt;
 mod list;
 mod plant;
+mod shrink;
 mod table;
 
 use super::build;
@@ -10,10 +11,12 @@ use crate::Verdict;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use hunt::Found;
 use list::{LIST, Mutant};
+use shrink::{Proof, Shrinker};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
+use table::Summary;
 
 /// What was found so far, one JSON line a mutant, so that an interrupted run can go on.
 const NOTES: &str = "target/mutants/found.jsonl";
@@ -23,7 +26,7 @@ const DOCUMENT: &str = "docs/MUTANTS.md";
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("mutants")
-        .about("Plants each known bug, and tells how many seeds it takes to find it")
+        .about("Plants each known bug, and tells how many seeds it takes to find it, and how small what it broke becomes")
         .arg(
             Arg::new("seeds")
                 .long("seeds")
@@ -40,29 +43,31 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(usize))
                 .help("Mutants tried at once; as many as there are cores when not given"),
         )
+        .arg(flag("shrink", "Then makes what each bug of the product broke small, and runs the files that are left"))
         .arg(flag("again", "Also those that an earlier run of the same code has tried already"))
         .arg(flag("json", "One JSON line a mutant instead of words"))
         .arg(flag("write", "Write docs/MUTANTS.md when all were tried"))
         .after_help(
             "Examples:\n  cargo xtask sim mutants\n  cargo xtask sim mutants --only sync-normal --again\n  \
-             cargo xtask sim mutants --write\n\nExit codes: 0 all found by a property named for them, 1 not all, 5 it \
-             could not be tried",
+             cargo xtask sim mutants --shrink --write\n\n\
+             --shrink wants of each bug that a seed of the swarm found a file that fails with the bug, by the same \
+             property, and holds without it; of all of them a median of at most 4 faults, and of at most 60 s. A single one \
+             may take longer, since machines are shared: what each took is in the table. The files are left in \
+             target/mutants/shrunk.\n\n\
+             Exit codes: 0 all found by a property named for them, and small, 1 not all, 5 it could not be tried, 6 nothing \
+             was there to shrink, so that nothing is proved",
         )
 }
 
 pub(super) fn run(root: &Path, matches: &ArgMatches) -> Verdict {
-    match try_all(root, matches) {
-        Ok(true) => Verdict::Good,
-        Ok(false) => Verdict::Off,
-        Err(error) => {
-            eprintln!("{error}");
-            Verdict::Infrastructure
-        }
-    }
+    try_all(root, matches).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        Verdict::Infrastructure
+    })
 }
 
-/// Whether all were found as they should be.
-fn try_all(root: &Path, matches: &ArgMatches) -> Result<bool, String> {
+/// Whether all were found as they should be, and small.
+fn try_all(root: &Path, matches: &ArgMatches) -> Result<Verdict, String> {
     let seeds = *matches.get_one::<u64>("seeds").expect("has a default");
     let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
     let mutants = list::list(root)?;
@@ -75,23 +80,44 @@ fn try_all(root: &Path, matches: &ArgMatches) -> Result<bool, String> {
     let wanted: Vec<&Mutant> = mutants.iter().filter(|m| only.is_empty() || only.contains(&&m.name)).collect();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = matches.get_one::<usize>("jobs").copied().unwrap_or(cores).max(1);
-    let hunters = Hunters { program: &program, root, made_of, seeds, json: matches.get_flag("json") };
+    let hunters = Hunters {
+        program: &program,
+        root,
+        made_of,
+        seeds,
+        json: matches.get_flag("json"),
+        shrinks: matches.get_flag("shrink"),
+    };
     let known = if matches.get_flag("again") { BTreeMap::new() } else { hunters.known(&wanted) };
-    let found = hunters.all(&wanted, known, jobs)?;
+    let mut found = hunters.all(&wanted, known, jobs)?;
+    if hunters.shrinks {
+        hunters.shrink_all(&wanted, &mut found, &Shrinker { root, program: &program, simulator: &simulator })?;
+    }
     let all: Vec<(&Mutant, &Found)> = wanted.iter().filter_map(|m| Some((*m, found.get(&m.name)?))).collect();
     let summary = table::summary(&all);
-    if !matches.get_flag("json") {
-        let median = summary.median.map_or_else(|| "none".to_owned(), |median| median.to_string());
-        println!(
-            "{} found, {} missed, {} found by another property than named; median seeds to find: {median}",
-            summary.found, summary.missed, summary.by_others
-        );
+    let proof = hunters.shrinks.then(|| table::proof(&all));
+    if !hunters.json {
+        println!("{}", table::in_words(&summary, proof.as_ref()));
+    }
+    for wrong in proof.iter().flat_map(|proof| &proof.wrong) {
+        eprintln!("{wrong}");
     }
     if matches.get_flag("write") && only.is_empty() {
         let text = table::document(&all, seeds);
         std::fs::write(root.join(DOCUMENT), text).map_err(|error| format!("{DOCUMENT}: {error}"))?;
     }
-    Ok(summary.missed + summary.by_others == 0)
+    Ok(verdict(&summary, proof.as_ref()))
+}
+
+/// How it ends. Where there was nothing to shrink, nothing is wrong, and nothing is proved either.
+fn verdict(summary: &Summary, proof: Option<&Proof>) -> Verdict {
+    if summary.missed + summary.by_others > 0 || proof.is_some_and(|proof| !proof.wrong.is_empty()) {
+        Verdict::Off
+    } else if proof.is_some_and(|proof| proof.tried == 0) {
+        Verdict::TooLittle
+    } else {
+        Verdict::Good
+    }
 }
 
 struct Hunters<'a> {
@@ -100,6 +126,8 @@ struct Hunters<'a> {
     made_of: u64,
     seeds: u64,
     json: bool,
+    /// What they find is shrunk afterwards.
+    shrinks: bool,
 }
 
 impl Hunters<'_> {
@@ -164,22 +192,64 @@ impl Hunters<'_> {
             eprint!("{} ...\r", mutant.name);
         }
         let found = hunt::hunt(self.program, self.root, mutant, self.seeds)?;
-        let line = serde_json::to_string(&(self.depends_on(mutant), &found)).map_err(|error| error.to_string())?;
-        let notes = std::fs::OpenOptions::new().create(true).append(true).open(self.root.join(NOTES));
-        notes.and_then(|mut notes| writeln!(notes, "{line}")).map_err(|error| format!("{NOTES}: {error}"))?;
+        self.note(mutant, &found)?;
         self.tell(mutant, &found);
         Ok(found)
     }
 
+    /// Notes what is known of it by now; of several notes the last one counts.
+    fn note(&self, mutant: &Mutant, found: &Found) -> Result<(), String> {
+        let line = serde_json::to_string(&(self.depends_on(mutant), found)).map_err(|error| error.to_string())?;
+        let notes = std::fs::OpenOptions::new().create(true).append(true).open(self.root.join(NOTES));
+        notes.and_then(|mut notes| writeln!(notes, "{line}")).map_err(|error| format!("{NOTES}: {error}"))
+    }
+
+    /// Shrinks what was found and is not shrunk yet: one after the other, so that each has the machine to itself.
+    fn shrink_all(
+        &self,
+        wanted: &[&Mutant],
+        found: &mut BTreeMap<String, Found>,
+        shrinker: &Shrinker<'_>,
+    ) -> Result<(), String> {
+        for (n, mutant) in wanted.iter().enumerate() {
+            let Some(found) = found.get_mut(&mutant.name) else { continue };
+            let Some(seed) = shrink::seed(mutant, found) else {
+                if !self.json && !mutant.is_of_the_simulator() {
+                    println!("{:<32} not shrunk: no seed of the swarm has found it", mutant.name);
+                }
+                continue;
+            };
+            if found.shrunk.is_none() {
+                if std::io::stderr().is_terminal() {
+                    eprint!("shrinking, {} of {}: {} ...\r", n + 1, wanted.len(), mutant.name);
+                }
+                let shrunk =
+                    shrinker.shrink(mutant, seed).map_err(|error| format!("mutant {}: {error}", mutant.name))?;
+                found.shrunk = Some(shrunk);
+                self.note(mutant, found)?;
+            }
+            self.tell_shrunk(mutant, found);
+        }
+        Ok(())
+    }
+
+    fn tell_shrunk(&self, mutant: &Mutant, found: &Found) {
+        if self.json {
+            println!("{}", table::json(mutant, found));
+        } else if let Some(shrunk) = &found.shrunk {
+            println!("{:<32} {}", mutant.name, table::shrunk_in_words(found, shrunk));
+        }
+    }
+
     fn tell(&self, mutant: &Mutant, found: &Found) {
         if self.json {
-            println!(
-                "{}",
-                serde_json::json!({ "about": mutant.about, "right": table::is_right(mutant, found), "found": found })
-            );
+            // One line for each: that of what is to be shrunk comes when it is.
+            if !self.shrinks || shrink::seed(mutant, found).is_none() {
+                println!("{}", table::json(mutant, found));
+            }
             return;
         }
-        let Found { mutant: name, seeds, by, seconds, how } = found;
+        let Found { mutant: name, seeds, by, seconds, how, shrunk: _ } = found;
         let after = seeds.map_or_else(|| "control ".to_owned(), |seeds| format!("seed {seeds:>3}"));
         match by {
             Some(by) if table::is_right(mutant, found) => println!("{name:<32} {after}  {by}  ({seconds:.0} s)"),
@@ -192,6 +262,75 @@ impl Hunters<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missed_or_wrong_is_off_and_what_was_not_tried_is_not_good() {
+        let summary = |missed| Summary { found: 1, missed, by_others: 0, median: Some(1) };
+        let proof = |tried, wrong: &[&str]| Proof {
+            tried,
+            right: 0,
+            before: None,
+            faults: None,
+            seconds: None,
+            wrong: wrong.iter().map(|&wrong| wrong.to_owned()).collect(),
+        };
+        assert_eq!(verdict(&summary(0), None), Verdict::Good);
+        assert_eq!(verdict(&summary(1), None), Verdict::Off);
+        assert_eq!(verdict(&summary(0), Some(&proof(1, &[]))), Verdict::Good);
+        assert_eq!(verdict(&summary(0), Some(&proof(1, &["x"]))), Verdict::Off);
+        assert_eq!(verdict(&summary(0), Some(&proof(0, &[]))), Verdict::TooLittle);
+        assert_eq!(verdict(&summary(1), Some(&proof(0, &[]))), Verdict::Off);
+    }
+
+    #[test]
+    fn of_several_notes_the_last_one_of_the_same_program_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("target/mutants")).expect("made");
+        let hunters = |made_of| Hunters {
+            program: Path::new("none"),
+            root: folder.path(),
+            made_of,
+            seeds: 1,
+            json: false,
+            shrinks: true,
+        };
+        let mutant = mutant("a", "PLANTED");
+        let found = |seeds, shrunk| Found {
+            mutant: "a".into(),
+            seeds: Some(seeds),
+            by: Some("y".into()),
+            how: String::new(),
+            seconds: 1.0,
+            shrunk,
+        };
+        let shrunk = shrink::Shrunk {
+            before: shrink::Size { faults: 3, jobs: 2 },
+            seconds: 2.0,
+            left: Err("nothing was left".into()),
+        };
+        hunters(1).note(&mutant, &found(7, None)).expect("noted");
+        hunters(1).note(&mutant, &found(7, Some(shrunk))).expect("noted");
+        hunters(2).note(&mutant, &found(9, None)).expect("noted");
+        let known = |made_of| hunters(made_of).known(&[&mutant]).remove("a");
+        let first = known(1).expect("known");
+        assert!(first.seeds == Some(7) && first.shrunk.is_some_and(|shrunk| shrunk.before.faults == 3));
+        let other = known(2).expect("known");
+        assert!(other.seeds == Some(9) && other.shrunk.is_none());
+        assert!(known(3).is_none());
+    }
+
+    fn mutant(old: &str, new: &str) -> Mutant {
+        Mutant {
+            name: old.replace(' ', "-"),
+            about: "x".into(),
+            file: "a.rs".into(),
+            old: old.into(),
+            new: new.into(),
+            also: Vec::new(),
+            caught_by: vec!["y".into()],
+            scenario: "z".into(),
+        }
+    }
 
     #[test]
     fn every_mutant_can_be_planted() {
@@ -210,16 +349,6 @@ mod tests {
     fn what_occurs_twice_or_overlaps_or_never_asks_its_turn_can_not_be_planted() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a.rs"), "one two three two").expect("written");
-        let mutant = |old: &str, new: &str| Mutant {
-            name: old.replace(' ', "-"),
-            about: "x".into(),
-            file: "a.rs".into(),
-            old: old.into(),
-            new: new.into(),
-            also: Vec::new(),
-            caught_by: vec!["y".into()],
-            scenario: "z".into(),
-        };
         let plant = |mutants: &[Mutant]| plant::planted(folder.path(), mutants);
         let good = plant(&[mutant("one", "PLANTED"), mutant("three", "(PLANTED)")]).expect("planted");
         assert_eq!(good["a.rs"], "mainstay::planted::is(\"one\") two (mainstay::planted::is(\"three\")) two");

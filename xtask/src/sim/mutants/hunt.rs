@@ -2,6 +2,7 @@
 
 use super::list::Mutant;
 use super::plant::VARIABLE;
+use super::shrink::Shrunk;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,6 +21,9 @@ pub(super) struct Found {
     pub(super) how: String,
     /// Wall time, s.
     pub(super) seconds: f64,
+    /// What shrinking made of it, if that was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shrunk: Option<Shrunk>,
 }
 
 /// Runs seeds of the mutant's scenario, or the controls, until something breaks.
@@ -38,6 +42,7 @@ pub(super) fn hunt(program: &Path, root: &Path, mutant: &Mutant, seeds: u64) -> 
         by: first.as_ref().and_then(|one| one["broken"].as_str()).map(str::to_owned),
         how: first.as_ref().and_then(|one| one["how"].as_str()).unwrap_or_default().to_owned(),
         seconds: began.elapsed().as_secs_f64(),
+        shrunk: None,
     })
 }
 

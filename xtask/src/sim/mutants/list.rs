@@ -5,6 +5,8 @@ use std::path::Path;
 
 /// Where they are listed.
 pub(super) const LIST: &str = "sim/mutants.toml";
+/// The scenario that has to find a bug for which none is said.
+pub(super) const SWARM: &str = "scenarios/swarm.toml";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +48,7 @@ pub(super) struct Edit {
 }
 
 fn swarm() -> String {
-    "scenarios/swarm.toml".to_owned()
+    SWARM.to_owned()
 }
 
 impl Mutant {
