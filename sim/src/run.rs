@@ -4,7 +4,7 @@ use crate::acts::{Acts, due};
 use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::expect::{Expected, Rested};
-use crate::fault::{Chances, Fault, Heal};
+use crate::fault::{Chances, Fault, Heal, Struck};
 use crate::lives::{dated, lives, state_at};
 use crate::moment::Moments;
 use crate::people::{self, People};
@@ -361,11 +361,15 @@ impl Run {
 
     fn bring_about(&mut self, planned: &Planned) {
         let now = self.world.now();
-        let heal = planned.fault.strike(&mut self.world);
-        self.watch.strike(now, &planned.fault);
+        let struck = planned.fault.strike(&mut self.world);
         self.watch.look(&self.world);
+        match struck {
+            Struck::Nothing => return self.watch.miss(now, &planned.fault),
+            Struck::Once => {}
+            Struck::Lasting(heal, after) => self.healing.push((now + after.ms(), heal)),
+        }
+        self.watch.strike(now, &planned.fault);
         self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
-        self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
     }
 
     /// Nothing goes wrong any more.

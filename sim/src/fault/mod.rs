@@ -211,18 +211,36 @@ fn minute() -> Span {
     Span(60_000)
 }
 
+/// What came of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Struck {
+    /// There was nothing that it could do: the world is as if it had not been.
+    Nothing,
+    /// It is done, and nothing is to be healed.
+    Once,
+    /// It goes on: what is to be healed, and after how long.
+    Lasting(Heal, Span),
+}
+
+impl Struck {
+    /// At once, if it did anything at all.
+    fn once(did: bool) -> Struck {
+        if did { Struck::Once } else { Struck::Nothing }
+    }
+}
+
 impl Fault {
-    /// Brings it about. What is to be healed, and after how long.
-    pub fn strike(&self, world: &mut World) -> Option<(Heal, Span)> {
+    /// Brings it about, as far as there is anything that it can strike.
+    pub fn strike(&self, world: &mut World) -> Struck {
         match self {
             Fault::DaemonKilled { down } if world.is_up() => {
                 world.kill();
-                Some((Heal::Start, *down))
+                Struck::Lasting(Heal::Start, *down)
             }
             Fault::DaemonStopped { down } if world.is_up() => {
                 world.desk.terminate();
                 world.restart_after = Some(*down);
-                None
+                Struck::Once
             }
             Fault::PowerLoss { off, left } if world.has_power() => {
                 world.power_loss(match left {
@@ -230,24 +248,24 @@ impl Fault {
                     Left::Prefix => Survivors::Prefix,
                     Left::Any => Survivors::Sectors { keep: 0.5, torn: true },
                 });
-                Some((Heal::Boot, *off))
+                Struck::Lasting(Heal::Boot, *off)
             }
             // There is nobody whom it could strike.
-            Fault::DaemonKilled { .. } | Fault::DaemonStopped { .. } | Fault::PowerLoss { .. } => None,
+            Fault::DaemonKilled { .. } | Fault::DaemonStopped { .. } | Fault::PowerLoss { .. } => Struck::Nothing,
             Fault::LineCut { lasts, way } => {
                 match way {
                     Way::Both => world.cut_line(true),
                     Way::There => world.cut_line_one_way(true),
                     Way::Back => world.cut_line_one_way(false),
                 }
-                Some((Heal::Line, *lasts))
+                Struck::Lasting(Heal::Line, *lasts)
             }
             Fault::LineSlow { lasts, by } => {
                 world.slow_line(Some(*by));
-                Some((Heal::Speed, *lasts))
+                Struck::Lasting(Heal::Speed, *lasts)
             }
             Fault::Telegram { answer, to, lasts } => {
-                let fault = botapi::Fault::named(answer)?;
+                let Some(fault) = botapi::Fault::named(answer) else { return Struck::Nothing };
                 let until = Millis(world.wall().0 + lasts.0);
                 let methods = match to {
                     To::All => Methods::All,
@@ -255,46 +273,38 @@ impl Fault {
                     To::Sends => Methods::AllBut(Method::GetUpdates),
                 };
                 world.telegram.change(|t| t.faults.add(Rule { methods, quota: Quota::Until(until), fault }));
-                None
+                Struck::Once
             }
-            Fault::UpdateRepeated { fresh } => {
-                world.repeat_update(*fresh);
-                None
-            }
+            Fault::UpdateRepeated { fresh } => Struck::once(world.repeat_update(*fresh)),
             Fault::UpdatesRenumbered {} => {
                 // Each time lower than before: an id is never used twice.
                 let next = (RENUMBERED - world.now() / 50).max(1);
                 world.quirk(|people, bot| people.rebase_updates(bot, botapi::UpdateId(next)));
-                None
+                Struck::Once
             }
             Fault::UpdateUnknown {} => {
                 let news = serde_json::json!({ "date": 0, "of": "the future" });
                 world.quirk(|people, bot| people.unknown_update(bot, "thought_reading", news));
-                None
+                Struck::Once
             }
             Fault::OtherPoller { lasts } => {
                 world.poll_as_somebody_else();
                 let times = lasts.0 / OTHER_POLL.0;
-                Some((Heal::Poll(u32::try_from(times).unwrap_or(u32::MAX)), OTHER_POLL))
+                Struck::Lasting(Heal::Poll(u32::try_from(times).unwrap_or(u32::MAX)), OTHER_POLL)
             }
             Fault::ChatGone { lasts } => {
                 world.quirk(|people, _| people.kick(people::ANA, people::GROUP));
-                Some((Heal::Chat, *lasts))
+                Struck::Lasting(Heal::Chat, *lasts)
             }
             Fault::ShimKilled { job } => {
-                if let Some(key) = running(world, *job) {
-                    world.machine.kill_shim(key);
-                }
-                None
+                Struck::once(running(world, *job).is_some_and(|key| world.machine.kill_shim(key)))
             }
             Fault::StartsFail { times } => {
                 world.machine.fail_starts(*times);
-                None
+                Struck::Once
             }
-            Fault::ProcessStuck { lasts } => {
-                world.machine.hold();
-                Some((Heal::Processes, *lasts))
-            }
+            Fault::ProcessStuck { lasts } if world.machine.hold() => Struck::Lasting(Heal::Processes, *lasts),
+            Fault::ProcessStuck { .. } => Struck::Nothing,
             Fault::DiskFails { how, lasts } => {
                 let how = *how;
                 world.disk.set_faults(Some(Box::new(move |op, _, _| match (how, op) {
@@ -304,17 +314,19 @@ impl Fault {
                     (DiskFailure::ShortReads, Op::Read) => Some(disk::Fault::ShortRead),
                     (_, _) => None,
                 })));
-                Some((Heal::Disk, *lasts))
+                Struck::Lasting(Heal::Disk, *lasts)
             }
             Fault::DiskFull { room_kib, lasts } => {
                 world.disk.set_capacity(Some(world.disk.used() + room_kib * 1_024));
-                Some((Heal::Disk, *lasts))
+                Struck::Lasting(Heal::Disk, *lasts)
             }
             Fault::ClockSet { by_seconds } => {
-                world.clock.set_skew(by_seconds.saturating_mul(1_000));
-                None
+                let (was, is) = (world.clock.skew(), by_seconds.saturating_mul(1_000));
+                world.clock.set_skew(is);
+                Struck::once(is != was)
             }
-            Fault::ClockDrifts { by_ms, lasts } => Some((Heal::Drift(*by_ms, lasts.0 / 1_000), heal::SECOND)),
+            Fault::ClockDrifts { by_ms: 0, .. } => Struck::Nothing,
+            Fault::ClockDrifts { by_ms, lasts } => Struck::Lasting(Heal::Drift(*by_ms, lasts.0 / 1_000), heal::SECOND),
         }
     }
 }
@@ -363,6 +375,39 @@ fn pick<'a, T>(rng: &mut fastrand::Rng, from: &'a [T]) -> &'a T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_strikes_nothing_says_so() {
+        let _alone = crate::vfs::alone();
+        let make = crate::world::Make {
+            seed: 1,
+            tick: std::time::Duration::from_millis(100),
+            disk: disk::Profile::SMALL_SECTORS,
+            config: people::config(),
+        };
+        let mut world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(0))));
+        // Nothing runs, nobody has said anything, and a clock can be set to what it shows.
+        let lasts = Span(1_000);
+        for fault in [
+            Fault::ShimKilled { job: None },
+            Fault::ProcessStuck { lasts },
+            Fault::UpdateRepeated { fresh: false },
+            Fault::UpdateRepeated { fresh: true },
+            Fault::ClockSet { by_seconds: 0 },
+            Fault::ClockDrifts { by_ms: 0, lasts },
+        ] {
+            assert_eq!(fault.strike(&mut world), Struck::Nothing, "{fault:?}");
+        }
+        let kill = Fault::DaemonKilled { down: lasts };
+        assert_eq!(kill.strike(&mut world), Struck::Lasting(Heal::Start, lasts));
+        // There is nobody any more to kill or to tell, and what is off can't lose its power.
+        assert_eq!(kill.strike(&mut world), Struck::Nothing);
+        assert_eq!(Fault::DaemonStopped { down: lasts }.strike(&mut world), Struck::Nothing);
+        let power = Fault::PowerLoss { off: lasts, left: Left::Any };
+        assert_eq!(power.strike(&mut world), Struck::Lasting(Heal::Boot, lasts));
+        assert_eq!(power.strike(&mut world), Struck::Nothing);
+        assert_eq!(Fault::ClockSet { by_seconds: 5 }.strike(&mut world), Struck::Once);
+    }
 
     #[test]
     fn the_table_says_of_each_fault_what_serde_does() {
