@@ -184,8 +184,12 @@ pub struct People {
     pub double_taps: u64,
     /// Kinds of which who asked may approve their own.
     own_yes: BTreeSet<String>,
+    /// Kinds that want more than one approval.
+    pairs: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
+    /// When somebody last gave what a task waited for besides approvals.
+    given: BTreeMap<(i64, &'static str), i64>,
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
@@ -214,6 +218,7 @@ impl People {
             pushed: false,
         };
         let jobs = jobs.into_iter().map(&mut asked).collect();
+        let kinds = |are: fn(&Kind) -> bool| config().kinds.into_values().filter(are).map(|kind| kind.name).collect();
         People {
             rng,
             jobs,
@@ -222,8 +227,10 @@ impl People {
             looked_at: 0,
             introduced: false,
             double_taps: 0,
-            own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
+            own_yes: kinds(|kind| kind.self_approval),
+            pairs: kinds(|kind| kind.approvals > 1),
             says: Vec::new(),
+            given: BTreeMap::new(),
             at_once: false,
             refused: BTreeMap::new(),
         }
@@ -364,7 +371,12 @@ impl People {
             return;
         }
         let requester = habits_of(&asked.job.by).user;
-        let planner = EVERYBODY.len() - 1;
+        // Who plans may not approve: where two others have to, only who asked is left.
+        let planner =
+            if self.pairs.contains(&asked.job.kind) { requester } else { EVERYBODY[EVERYBODY.len() - 1].user };
+        let planner = EVERYBODY.iter().position(|habits| habits.user == planner).unwrap_or(0);
+        self.give_what_is_missing(seen, n, now);
+        let asked = &mut self.jobs[n];
         if let Some(task) = task_of(&seen.text).filter(|_| asked.moods.plans && seen.text.contains("APPROVED")) {
             asked.moods.plans = false;
             self.says.push((planner, n, format!("/plan {task} in two steps")));
@@ -417,16 +429,35 @@ impl People {
         }
     }
 
+    /// Who asked says how it is to be done where a kind wants a plan, and somebody else passes it where it wants a review: once
+    /// more when a minute later it is still missing.
+    fn give_what_is_missing(&mut self, seen: &Seen, n: usize, now: i64) {
+        const PATIENCE_MS: i64 = 60_000;
+        let Some(task) = task_of(&seen.text) else { return };
+        let requester = EVERYBODY.iter().position(|habits| habits.name == self.jobs[n].job.by).unwrap_or(0);
+        let reviewer = usize::from(requester == 0);
+        for (missing, who, text) in [
+            ("waits for a plan", requester, format!("/plan {task} with care")),
+            ("waits for a passed review", reviewer, format!("/review {task} pass")),
+        ] {
+            let lately = self.given.get(&(task, missing)).is_some_and(|at| now - at < PATIENCE_MS);
+            if seen.text.contains(missing) && !lately {
+                self.given.insert((task, missing), now);
+                self.says.push((who, n, text));
+            }
+        }
+    }
+
     fn press(&mut self, world: &mut World, now: i64) {
         for (who, n, text) in std::mem::take(&mut self.says) {
             let wall = world.wall();
             let user = EVERYBODY[who].user;
             let pressed = Pressed { task: text.split(' ').nth(1).and_then(|id| id.parse().ok()), by: user, at: now };
             // Read late, it may be what lets the job run.
-            if text.starts_with("/resume") {
-                self.jobs[n].resumed.push(pressed);
-            } else {
-                self.jobs[n].planned.push(pressed);
+            match text.split(' ').next() {
+                Some("/resume") => self.jobs[n].resumed.push(pressed),
+                Some("/plan") => self.jobs[n].planned.push(pressed),
+                _ => {}
             }
             world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
         }

@@ -78,15 +78,17 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
     resolved.sectors.get_or_insert(sectors);
     if let Some(swarm) = &scenario.swarm {
         let names = people::names();
-        for _ in 0..rng.u32(swarm.jobs.0..=swarm.jobs.1) {
-            resolved.jobs.push(draw_job(&mut rng, &names, scenario.lasts));
-        }
-        resolved.jobs.sort_by_key(|job| job.at);
+        let number = rng.u32(swarm.jobs.0..=swarm.jobs.1);
+        let mut jobs: Vec<_> = (0..number).map(|_| draw_job(&mut rng, &names, scenario.lasts)).collect();
         let chances = Chances::draw(&mut rng);
         for _ in 0..rng.u32(0..=swarm.faults) {
             let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
             resolved.faults.push(Planned { at, when: None, fault: chances.fault(&mut rng) });
         }
+        // Last, so that what a seed means else does not hang on it.
+        jobs.iter_mut().for_each(|job| draw_another_kind(&mut rng, job));
+        resolved.jobs.extend(jobs);
+        resolved.jobs.sort_by_key(|job| job.at);
     }
     resolved
 }
@@ -188,6 +190,14 @@ fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
         runs: None,
         attempts: None,
         reported: None,
+    }
+}
+
+/// Some jobs are of kinds that want more than one approval, or have little time, or one slot.
+fn draw_another_kind(rng: &mut fastrand::Rng, job: &mut Job) {
+    const KINDS: [&str; 5] = ["brief", "brief", "pair", "plan", "solo"];
+    if rng.u32(..10) < 3 {
+        KINDS[rng.usize(..KINDS.len())].clone_into(&mut job.kind);
     }
 }
 
@@ -479,6 +489,12 @@ mod tests {
 
     fn swarm() -> Scenario {
         Scenario::parse("about = 'x'\nlasts = '10m'\n[swarm]\njobs = [3, 12]\nfaults = 10\n").expect("a scenario")
+    }
+
+    #[test]
+    fn chance_draws_every_kind_of_job() {
+        let kinds: BTreeSet<_> = (0..40).flat_map(|seed| resolve(&swarm(), seed).jobs).map(|job| job.kind).collect();
+        assert_eq!(kinds, people::config().kinds.into_keys().collect());
     }
 
     #[test]
