@@ -5,7 +5,8 @@ mod moods;
 
 pub use moods::{MEDDLING, Moods, Pressed};
 
-use crate::botapi::{ChatId, MessageId, Seen, UserId};
+use crate::botapi::{ChatId, MessageId, PressId, Seen, UserId};
+use crate::property::told::told;
 use crate::scenario::{Job, Via};
 use crate::world::World;
 use mainstay::command::{Mode, Role};
@@ -165,6 +166,19 @@ pub struct Asked {
     pub pushed: bool,
 }
 
+/// Somebody's button: who, where, on which message, what it sends.
+type Button = (usize, ChatId, MessageId, String);
+
+/// What is answered to a press that need not be repeated: the button does nothing any more, or not for who pressed it.
+const IN_VAIN: [&str; 6] = [
+    "Already pressed by",
+    "no longer valid",
+    "has expired",
+    "This button is somebody else's",
+    "you approved #",
+    "wants somebody else's yes",
+];
+
 /// The button under a command that was read late.
 const CONFIRM: &str = "Do it now";
 
@@ -176,7 +190,11 @@ pub struct People {
     /// What somebody is about to press: when, who, where, which button.
     intents: Vec<(i64, usize, ChatId, MessageId, String)>,
     /// What somebody has pressed already, and when last.
-    pressed: BTreeMap<(usize, ChatId, MessageId, String), i64>,
+    pressed: BTreeMap<Button, i64>,
+    /// Presses that nobody has answered yet.
+    unanswered: Vec<(PressId, Button)>,
+    /// Buttons of which somebody was told that their press does nothing, now or ever.
+    dead: BTreeSet<Button>,
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
@@ -186,6 +204,8 @@ pub struct People {
     own_yes: BTreeSet<String>,
     /// Kinds that want more than one approval.
     pairs: BTreeSet<String>,
+    /// Kinds that want a plan: who asked says one.
+    planned: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
     /// When somebody last gave what a task waited for besides approvals.
@@ -224,11 +244,14 @@ impl People {
             jobs,
             intents: Vec::new(),
             pressed: BTreeMap::new(),
+            unanswered: Vec::new(),
+            dead: BTreeSet::new(),
             looked_at: 0,
             introduced: false,
             double_taps: 0,
             own_yes: kinds(|kind| kind.self_approval),
             pairs: kinds(|kind| kind.approvals > 1),
+            planned: kinds(|kind| kind.requires_plan),
             says: Vec::new(),
             given: BTreeMap::new(),
             at_once: false,
@@ -315,12 +338,19 @@ impl People {
             return;
         }
         self.looked_at = changes;
+        self.hear_answers(world);
         for chat in chats() {
             let screen = world.telegram.look(|t| t.screen(chat));
-            for seen in screen.messages.iter().filter(|m| m.is_bot) {
+            let bots = || screen.messages.iter().filter(|m| m.is_bot);
+            let newest: BTreeMap<i64, MessageId> =
+                bots().filter_map(|seen| task_of_card(&seen.text).map(|task| (task, seen.id))).collect();
+            for seen in bots() {
                 self.hear_refusal(chat, seen, now);
                 let Some(n) = self.job_shown(seen) else { continue };
                 self.meddle(world, chat, seen, n);
+                if newest.values().any(|id| *id == seen.id) {
+                    self.give_what_is_missing(seen, n, now);
+                }
                 self.consider(chat, seen, n, now);
             }
         }
@@ -335,6 +365,19 @@ impl People {
         {
             self.refused.entry((chat, seen.id)).or_insert((n, now + PATIENCE_MS));
         }
+    }
+
+    /// Nobody goes on pressing what they were told is in vain.
+    fn hear_answers(&mut self, world: &World) {
+        let dead = &mut self.dead;
+        self.unanswered.retain(|(press, button)| {
+            let Some(answer) = world.telegram.look(|t| t.toast(press)) else { return true };
+            let text = answer.text.unwrap_or_default();
+            if IN_VAIN.iter().any(|words| text.contains(words)) {
+                dead.insert(button.clone());
+            }
+            false
+        });
     }
 
     fn hear_the_command_line(&mut self, world: &World, now: i64) {
@@ -375,9 +418,8 @@ impl People {
         let planner =
             if self.pairs.contains(&asked.job.kind) { requester } else { EVERYBODY[EVERYBODY.len() - 1].user };
         let planner = EVERYBODY.iter().position(|habits| habits.user == planner).unwrap_or(0);
-        self.give_what_is_missing(seen, n, now);
-        let asked = &mut self.jobs[n];
-        if let Some(task) = task_of(&seen.text).filter(|_| asked.moods.plans && seen.text.contains("APPROVED")) {
+        let replans = asked.moods.plans && !self.planned.contains(&asked.job.kind);
+        if let Some(task) = task_of(&seen.text).filter(|_| replans && seen.text.contains("APPROVED")) {
             asked.moods.plans = false;
             self.says.push((planner, n, format!("/plan {task} in two steps")));
         }
@@ -398,10 +440,10 @@ impl People {
                     }
                     _ => false,
                 };
-                if !here || !wants {
+                let key = (who, chat, seen.id, data.clone());
+                if !here || !wants || self.dead.contains(&key) {
                     continue;
                 }
-                let key = (who, chat, seen.id, data.clone());
                 if pushes && habits.user == requester && button.label.contains("Approve") {
                     // Once a job: nobody writes the same at every look.
                     let task = self.jobs[n].tasks.last().filter(|_| !self.jobs[n].pushed);
@@ -433,6 +475,9 @@ impl People {
     /// more when a minute later it is still missing.
     fn give_what_is_missing(&mut self, seen: &Seen, n: usize, now: i64) {
         const PATIENCE_MS: i64 = 60_000;
+        if self.jobs[n].job.left_alone {
+            return;
+        }
         let Some(task) = task_of(&seen.text) else { return };
         let requester = EVERYBODY.iter().position(|habits| habits.name == self.jobs[n].job.by).unwrap_or(0);
         let reviewer = usize::from(requester == 0);
@@ -471,10 +516,10 @@ impl People {
             // What is not there any more can't be pressed: somebody else was faster.
             let Some(label) = label else { continue };
             let pressed = world.telegram.change(|t| t.people(wall).press(user, chat, message, &data));
-            if pressed.is_err() {
-                continue;
-            }
-            let before = self.pressed.insert((who, chat, message, data), now);
+            let Ok(press) = pressed else { continue };
+            let button = (who, chat, message, data);
+            self.unanswered.push((press, button.clone()));
+            let before = self.pressed.insert(button, now);
             self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
             let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
@@ -540,6 +585,12 @@ pub fn reports_of(world: &World, task: i64) -> Vec<String> {
         ["✅", "🔴", "⚪"].iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(task)
     };
     said(world).into_iter().filter(is_report).collect()
+}
+
+/// The task whose card this is: answers tell of no state, and reports begin with a mark.
+fn task_of_card(text: &str) -> Option<i64> {
+    let card = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
+    told(card).filter(|_| card.starts_with('#')).map(|(task, _)| task)
 }
 
 /// The number of the task that a message of the bot is about: `#7`.
