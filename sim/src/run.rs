@@ -253,7 +253,9 @@ impl Run {
                 return Life::Broke(broken);
             }
         }
-        self.calm();
+        if let Err(broken) = self.calm() {
+            return Life::Broke(broken);
+        }
         let until = self.world.now() + scenario.settles.ms();
         let mut rest = Rest::default();
         while self.world.now() < until {
@@ -271,6 +273,11 @@ impl Run {
     /// One tick of the world, and what people do in it.
     fn tick(&mut self) -> Option<Broken> {
         let now = self.world.now();
+        // Before anything is healed: what lasts no time at all has been there too.
+        self.note_outages();
+        if let Err(broken) = self.look_at_what_is_left() {
+            return Some(broken);
+        }
         let (due, later): (Vec<_>, Vec<_>) = self.healing.drain(..).partition(|(at, _)| *at <= now);
         self.healing = later;
         for (_, heal) in due {
@@ -281,16 +288,12 @@ impl Run {
                 self.watch.note(now, Lane::Fault, format!("{OVER}{}", heal.over()));
             }
         }
-        for part in Part::ALL {
-            self.outages.note(part, now, self.world.is_out(part));
-        }
-        if let Err(broken) = self.look_at_what_is_left() {
-            return Some(broken);
-        }
+        self.note_outages();
         self.people.act(&mut self.world);
         for what in self.acts.act(&mut self.world, &mut self.people, &self.moments) {
             self.watch.note(now, Lane::Person, what);
         }
+        self.lived |= self.world.is_up();
         let ended = self.world.step();
         self.watch.look(&self.world);
         if self.world.clock.spins() {
@@ -311,11 +314,17 @@ impl Run {
         None
     }
 
+    /// What is out of order now, and what is not.
+    fn note_outages(&mut self) {
+        for part in Part::ALL {
+            self.outages.note(part, self.world.now(), self.world.is_out(part));
+        }
+    }
+
     /// Once a daemon or the machine has died: the disk must have what people were told.
     fn look_at_what_is_left(&mut self) -> Result<(), Broken> {
         let up = self.world.is_up();
-        if up || !std::mem::replace(&mut self.lived, up) {
-            self.lived |= up;
+        if up || !std::mem::replace(&mut self.lived, false) {
             return Ok(());
         }
         self.looks += 1;
@@ -383,13 +392,15 @@ impl Run {
     }
 
     /// Nothing goes wrong any more.
-    fn calm(&mut self) {
+    fn calm(&mut self) -> Result<(), Broken> {
         let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
         self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
         if let Some((planned, _)) = self.armed.take() {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);
         }
+        self.note_outages();
+        self.look_at_what_is_left()?;
         let waiting = std::mem::take(&mut self.healing).into_iter().map(|(_, heal)| heal);
         for heal in waiting.chain(Heal::ALWAYS) {
             heal.heal(&mut self.world);
@@ -398,6 +409,8 @@ impl Run {
         self.world.clock.set_skew(0);
         self.world.machine.fail_starts(0);
         self.world.telegram.change(|t| t.faults.heal());
+        self.note_outages();
+        Ok(())
     }
 
     /// Everything is at rest: the record is read from the disk, and judged with the world.
@@ -508,6 +521,21 @@ mod tests {
         let (first, second) = (run(&swarm(), 3), play(&again, 3));
         assert_eq!((first.broken, second.broken), (None, None));
         assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
+    }
+
+    #[test]
+    fn every_death_is_looked_at_also_without_a_pause_after_it() {
+        let _alone = crate::vfs::alone();
+        // The last two come amid a write or when faults are over, and all but one daemon are followed by another at once.
+        let kill = |at: &str, down: &str| format!("[[fault]]\nfault = 'daemon-killed'\nat = '{at}'\ndown = '{down}'\n");
+        let deaths: Vec<_> = [("10s", "0s"), ("10100ms", "0s"), ("20s", "1s"), ("30s", "0s"), ("59900ms", "0s")]
+            .map(|(at, down)| kill(at, down))
+            .into();
+        for (n, text) in (0..deaths.len()).map(|n| (n + 1, deaths[..=n].concat())) {
+            let scenario = Scenario::parse(&format!("about = 'x'\nlasts = '1m'\n{text}")).expect("a scenario");
+            let run = run(&scenario, 1);
+            assert_eq!((run.broken, run.looks, run.faults), (None, n, n), "{text}");
+        }
     }
 
     #[test]
