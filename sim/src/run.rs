@@ -289,6 +289,8 @@ impl Run {
             }
         }
         self.note_outages();
+        // What the clock shows from here on, before anything is recorded by it.
+        self.watch.look(&self.world);
         self.people.act(&mut self.world);
         for what in self.acts.act(&mut self.world, &mut self.people, &self.moments) {
             self.watch.note(now, Lane::Person, what);
@@ -410,6 +412,7 @@ impl Run {
         self.world.machine.fail_starts(0);
         self.world.telegram.change(|t| t.faults.heal());
         self.note_outages();
+        self.watch.look(&self.world);
         Ok(())
     }
 
@@ -467,7 +470,7 @@ impl Run {
         // A record that can't be read is what was found already; why not belongs to the digest all the same.
         let (rows, events) = self.record().unwrap_or_else(|error| (error, Vec::new()));
         digest.add_bytes(rows.as_bytes());
-        let events = dated(events, self.watch.skews());
+        let events = dated(events, self.watch.skews(), self.world.now());
         Verdict {
             seed,
             broken,
@@ -536,6 +539,22 @@ mod tests {
             let run = run(&scenario, 1);
             assert_eq!((run.broken, run.looks, run.faults), (None, n, n), "{text}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_drifts_misdates_nothing() {
+        let _alone = crate::vfs::alone();
+        // It is set at the beginning of each tick, so whatever is recorded is recorded just after that.
+        let drifts = "[[fault]]\nat = '2s'\nfault = 'clock-drifts'\nby_ms = 900\nlasts = '50s'\n";
+        let job = "[[job]]\nat = '1s'\nkind = 'build'\n";
+        let scenario = Scenario::parse(&format!("about = 'x'\nlasts = '1m'\ntick = '1s'\n{job}{drifts}"));
+        let run = watch(&scenario.expect("a scenario"), 1);
+        let at = |lane: Lane, words: &str| {
+            let is_it = |entry: &&Entry| entry.lane == lane && entry.words.starts_with(words);
+            run.trace.iter().find(is_it).expect("it happened").at_ms
+        };
+        let late = at(Lane::Machine, "attempt 1-1 runs") - at(Lane::Task, "RUNNING");
+        assert!((0..200).contains(&late), "it ran {late} ms after it was to");
     }
 
     #[test]
