@@ -179,6 +179,11 @@ const IN_VAIN: [&str; 6] = [
     "wants somebody else's yes",
 ];
 
+/// So long people wait for an answer to a request before they may ask again, ms.
+const UNANSWERED_MS: i64 = 10_000;
+/// How often they look at a chat in which nothing is new, ms.
+const GLANCE_MS: i64 = 5_000;
+
 /// The button under a command that was read late.
 const CONFIRM: &str = "Do it now";
 
@@ -213,7 +218,13 @@ pub struct People {
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
-    refused: BTreeMap<(ChatId, MessageId), (usize, i64)>,
+    refused: BTreeMap<(ChatId, MessageId), (usize, Option<i64>)>,
+    /// When each job was last asked for.
+    asked_last: BTreeMap<usize, i64>,
+    /// Jobs of which it was decided whether their person asks again because no answer came.
+    has_waited: BTreeSet<usize>,
+    /// When everybody last acted.
+    acted: i64,
 }
 
 impl People {
@@ -256,6 +267,9 @@ impl People {
             given: BTreeMap::new(),
             at_once: false,
             refused: BTreeMap::new(),
+            asked_last: BTreeMap::new(),
+            has_waited: BTreeSet::new(),
+            acted: 0,
         }
     }
 
@@ -288,6 +302,7 @@ impl People {
         self.look(world, now);
         self.press(world, now);
         self.stop(world, now);
+        self.acted = now;
     }
 
     fn ask(&mut self, world: &mut World, now: i64) {
@@ -297,20 +312,25 @@ impl People {
             let first = asked.at.is_none() && asked.job.at.ms() <= now;
             // Impatience: asked again, once, because nothing came back. A client of the command line goes on until it is answered,
             // under the same key.
-            let waited = asked.at.map_or(0, |at| now - at);
+            let since = self.asked_last.get(&n).copied().or(asked.at);
+            let waited = since.map_or(0, |since| now - since);
             let unanswered = asked.acknowledged.is_none() && !first;
             let again = match asked.job.via {
-                Via::Cli => unanswered && waited > 0 && waited % 10_000 == 0,
+                Via::Cli => unanswered && waited >= UNANSWERED_MS,
                 Via::Group | Via::Private => {
-                    let impatient = unanswered && asked.messages.len() == 1 && waited == 10_000;
+                    let has_waited = unanswered && asked.messages.len() == 1 && waited >= UNANSWERED_MS;
+                    let impatient = has_waited && self.has_waited.insert(n);
                     impatient && !self.at_once && self.rng.u32(..100) < habits.repeats
                 }
             };
-            let asked_to = self.refused.values().any(|refused| *refused == (n, now));
+            let is_due = |at: &Option<i64>| at.is_some_and(|at| at <= now);
+            let mut refusals = self.refused.values_mut().filter(|(job, at)| *job == n && is_due(at));
+            let asked_to = refusals.next().is_some_and(|(_, at)| at.take().is_some());
             if !first && !again && !asked_to {
                 continue;
             }
             asked.at.get_or_insert(now);
+            self.asked_last.insert(n, now);
             let prompt = format!("job-{} {}", n + 1, asked.job.does);
             let wall = world.wall();
             let chat = match asked.job.via {
@@ -334,7 +354,7 @@ impl People {
         let changes = world.telegram.look(|t| t.changes().end());
         let changed = changes != self.looked_at;
         // Without news there is only impatience, and that does not look every tick.
-        if !changed && now % 5_000 != 0 {
+        if !changed && now / GLANCE_MS == self.acted / GLANCE_MS {
             return;
         }
         self.looked_at = changes;
@@ -363,7 +383,7 @@ impl People {
         if seen.text.contains("ask again")
             && let Some(n) = self.jobs.iter().position(answers)
         {
-            self.refused.entry((chat, seen.id)).or_insert((n, now + PATIENCE_MS));
+            self.refused.entry((chat, seen.id)).or_insert((n, Some(now + PATIENCE_MS)));
         }
     }
 

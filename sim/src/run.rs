@@ -558,6 +558,22 @@ mod tests {
     }
 
     #[test]
+    fn people_lose_patience_whatever_the_tick() {
+        let _alone = crate::vfs::alone();
+        let cut = "[[fault]]\nat = '1s'\nfault = 'line-cut'\nlasts = '30s'\n";
+        let job = "[[job]]\nat = '6s'\nkind = 'note'\nby = 'ben'\n";
+        for tick in ["100ms", "300ms", "700ms"] {
+            let text = format!("about = 'x'\nlasts = '1m'\ntick = '{tick}'\n{job}{cut}");
+            let scenario = Scenario::parse(&text).expect("a scenario");
+            let asks_again = |seed| {
+                let look = |_: &World, people: &People, _: &Outages| people.jobs[0].messages.len();
+                play_and_look(&resolve(&scenario, seed), seed, |_| {}, look).1 == 2
+            };
+            assert!((0..10).any(asks_again), "{tick}");
+        }
+    }
+
+    #[test]
     fn time_passes_until_everything_rests_or_to_the_bound() {
         let _alone = crate::vfs::alone();
         let one = |ends: &str| {
