@@ -1,135 +1,22 @@
 //! The people of a simulation: they ask for jobs, look at what the bot shows, and press what it offers. What they asked for
 //! and pressed is the truth that the daemon is judged by; what it says is only what they see.
 
+mod cast;
 mod moods;
+mod reading;
 
+pub use cast::{ANA, GROUP, STRANGER, STRANGER_NAME, UID, chats, config, move_in, names, user_of};
 pub use moods::{MEDDLING, Moods, Pressed};
+pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
-use crate::botapi::{ChatId, MessageId, PressId, Seen, UserId};
-use crate::property::told::told;
+use cast::{EVERYBODY, habits_of};
+use reading::task_of_card;
+
+use crate::botapi::{ChatId, MessageId, PressId, Seen};
 use crate::scenario::{Job, Via};
 use crate::world::World;
-use mainstay::command::{Mode, Role};
-use mainstay::config::{Config, Kind, Operator, TelegramConfig};
+use mainstay::config::Kind;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The group in which operators talk.
-pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
-
-/// The careful one, to whom the machine belongs.
-pub const ANA: UserId = UserId(11);
-
-/// How somebody behaves.
-struct Habits {
-    name: &'static str,
-    user: UserId,
-    roles: &'static [Role],
-    /// Between seeing and pressing, ms.
-    reacts_ms: (u64, u64),
-    /// Of a hundred presses, so many are double taps.
-    double_taps: u32,
-    /// Presses again when nothing has changed for so long, ms.
-    patience_ms: i64,
-    /// Of a hundred requests, so many are made again because no answer came within ten seconds.
-    repeats: u32,
-    /// Tries what is not theirs to do: approves their own, and says `/resume` before anybody approved.
-    pushes: bool,
-}
-
-/// The careful one looks first; the hasty one taps twice and asks again; the absent-minded one takes minutes.
-const EVERYBODY: [Habits; 3] = [
-    Habits {
-        name: "ana",
-        user: ANA,
-        roles: &[Role::Operator, Role::Approver],
-        reacts_ms: (2_000, 8_000),
-        double_taps: 0,
-        patience_ms: 180_000,
-        repeats: 0,
-        pushes: false,
-    },
-    Habits {
-        name: "ben",
-        user: UserId(12),
-        roles: &[Role::Operator, Role::Approver],
-        reacts_ms: (300, 2_000),
-        double_taps: 50,
-        patience_ms: 20_000,
-        repeats: 30,
-        pushes: true,
-    },
-    Habits {
-        name: "cleo",
-        user: UserId(13),
-        roles: &[Role::Admin],
-        reacts_ms: (10_000, 120_000),
-        double_taps: 5,
-        patience_ms: 240_000,
-        repeats: 0,
-        pushes: false,
-    },
-];
-
-/// Whose word means nothing.
-pub const STRANGER: UserId = UserId(66);
-/// How a scenario calls that one.
-pub const STRANGER_NAME: &str = "stranger";
-/// The uid of the one user of the machine: ana's.
-pub const UID: u32 = 1_000;
-
-/// The configuration of every simulation.
-pub fn config() -> Config {
-    let kind = |name: &str, heavy: bool, change: fn(&mut Kind)| {
-        let mut kind = Kind::new(name, heavy, vec![name.to_owned()]);
-        kind.timeout_ms = 90_000;
-        change(&mut kind);
-        (name.to_owned(), kind)
-    };
-    let operator = |h: &Habits| {
-        let uid = (h.name == "ana").then_some(UID);
-        (h.user.0, Operator { id: h.user.0, name: h.name.to_owned(), roles: h.roles.to_vec(), uid })
-    };
-    Config {
-        state_dir: "/".into(),
-        autonomy: Mode::Supervised,
-        telegram: Some(TelegramConfig {
-            api_url: String::new(),
-            token_file: None,
-            poll_timeout_ms: 30_000,
-            chats: vec![GROUP.0],
-            report_chat: Some(GROUP.0),
-        }),
-        operators: EVERYBODY.iter().map(operator).collect(),
-        kinds: BTreeMap::from([
-            kind("build", true, |_| {}),
-            kind("backup", true, |k| (k.idempotent, k.max_attempts, k.backoff_ms) = (true, 3, 1_000)),
-            kind("flaky", true, |k| {
-                (k.max_attempts, k.backoff_ms, k.transient_exit_codes) = (3, 1_000, vec![75]);
-            }),
-            kind("solo", true, |k| k.concurrency = 1),
-            kind("note", false, |_| {}),
-            kind("brief", true, |k| (k.approval_ttl_ms, k.queue_ttl_ms, k.concurrency) = (60_000, 30_000, 1)),
-            kind("pair", true, |k| k.approvals = 2),
-            kind("plan", true, |k| (k.requires_plan, k.requires_review) = (true, true)),
-        ]),
-        running_max: 8,
-        hash: "simulated".into(),
-    }
-}
-
-/// Opens the chats.
-pub fn move_in(people: &mut crate::botapi::People<'_>) {
-    for somebody in &EVERYBODY {
-        people.acquaintance(somebody.user, somebody.name);
-    }
-    people.group_with_id(GROUP, "Operators");
-    people.acquaintance(STRANGER, "Mallory");
-}
-
-/// The number of the job that a prompt belongs to: its first word is `job-N`.
-pub fn job_of(prompt: &str) -> Option<usize> {
-    prompt.split_whitespace().next()?.strip_prefix("job-")?.parse().ok()
-}
 
 /// A job as people know it.
 #[derive(Debug, Clone)]
@@ -567,55 +454,4 @@ impl People {
             }
         }
     }
-}
-
-fn habits_of(name: &str) -> &'static Habits {
-    EVERYBODY.iter().find(|h| h.name == name).unwrap_or(&EVERYBODY[0])
-}
-
-/// Who has this name, strangers included.
-pub fn user_of(name: &str) -> UserId {
-    if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
-}
-
-/// The chats in which the bot tells them something.
-pub fn chats() -> Vec<ChatId> {
-    std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0))).collect()
-}
-
-/// The names that a scenario can use.
-pub fn names() -> Vec<&'static str> {
-    EVERYBODY.iter().map(|h| h.name).collect()
-}
-
-/// What stands before a message that may have arrived before.
-pub const REPEAT_MARK: &str = "(possible repeat) ";
-
-/// What the bot says in the chats of operators, as it can be read now.
-pub fn said(world: &World) -> Vec<String> {
-    let chats = std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0)));
-    let screens = chats.map(|chat| world.telegram.look(|t| t.screen(chat)));
-    screens.flat_map(|screen| screen.messages).filter(|seen| seen.is_bot).map(|seen| seen.text).collect()
-}
-
-/// Reports of a task's end that can be read, repeats included.
-pub fn reports_of(world: &World, task: i64) -> Vec<String> {
-    let is_report = |text: &String| {
-        let plain = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
-        ["✅", "🔴", "⚪"].iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(task)
-    };
-    said(world).into_iter().filter(is_report).collect()
-}
-
-/// The task whose card this is: answers tell of no state, and reports begin with a mark.
-fn task_of_card(text: &str) -> Option<i64> {
-    let card = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
-    told(card).filter(|_| card.starts_with('#')).map(|(task, _)| task)
-}
-
-/// The number of the task that a message of the bot is about: `#7`.
-pub fn task_of(text: &str) -> Option<i64> {
-    let after = &text[text.find('#')? + 1..];
-    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-    after[..end].parse().ok()
 }

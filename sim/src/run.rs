@@ -1,53 +1,28 @@
 //! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
 
+mod draw;
+mod verdict;
+
+pub use draw::resolve;
+pub use verdict::Verdict;
+
 use crate::acts::{Acts, due};
 use crate::botapi::Millis;
 use crate::disk::Profile;
-use crate::expect::{Expected, Rested};
-use crate::fault::{Chances, Fault, Heal, Struck};
-use crate::lives::{dated, lives, state_at};
+use crate::expect::Expected;
+use crate::fault::{Fault, Heal, Struck};
 use crate::moment::Moments;
 use crate::people::{self, People};
-use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
+use crate::property::{Broken, Outages, Part, look_at_crash, told};
 use crate::rest::Rest;
-use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
-use crate::trace::{Entry, Lane, OVER};
+use crate::scenario::{Planned, Scenario, Sectors, Span};
+use crate::trace::{Lane, OVER};
 use crate::watch::Watch;
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
-use mainstay::event::Recorded;
 use mainstay::exit::ExitCode;
-use mainstay::real::store::{LogFilter, Store};
-use mainstay::task::State;
-use std::collections::BTreeSet;
+use mainstay::real::store::Store;
 use std::time::Duration;
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The seed.
-    pub seed: u64,
-    /// The first property that did not hold.
-    pub broken: Option<Broken>,
-    /// Over all that happened: two runs with the same digest did the same.
-    pub digest: u64,
-    /// Jobs that were asked for.
-    pub jobs: usize,
-    /// Faults that struck.
-    pub faults: usize,
-    /// Programs that were started.
-    pub ran: usize,
-    /// How often what a dead daemon had left was looked at.
-    pub looks: usize,
-    /// Simulated ms.
-    pub simulated_ms: i64,
-    /// What the scenario expects, with what was seen; nothing when a property broke before the end.
-    pub expected: Vec<Expected>,
-    /// Which faults struck while some task was in which state.
-    pub met: BTreeSet<(String, State)>,
-    /// What happened: everything if somebody watched, else only what went wrong.
-    pub trace: Vec<Entry>,
-}
 
 /// Runs a scenario with a seed: what chance makes of it, played.
 pub fn run(scenario: &Scenario, seed: u64) -> Verdict {
@@ -67,30 +42,6 @@ impl Seeds {
         let mut rng = fastrand::Rng::with_seed(seed);
         Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..), amid: rng.u64(..) }
     }
-}
-
-/// What a scenario and a seed come to: a scenario in which nothing is left to chance but how people and the network behave.
-/// Played with the same seed it is the same run, and it stays so when other chances are drawn one day.
-pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
-    let mut rng = fastrand::Rng::with_seed(Seeds::of(seed).plan);
-    let mut resolved = Scenario { seed: Some(seed), swarm: None, ..scenario.clone() };
-    let sectors = if rng.bool() { Sectors::Small } else { Sectors::Large };
-    resolved.sectors.get_or_insert(sectors);
-    if let Some(swarm) = &scenario.swarm {
-        let names = people::names();
-        let number = rng.u32(swarm.jobs.0..=swarm.jobs.1);
-        let mut jobs: Vec<_> = (0..number).map(|_| draw_job(&mut rng, &names, scenario.lasts)).collect();
-        let chances = Chances::draw(&mut rng);
-        for _ in 0..rng.u32(0..=swarm.faults) {
-            let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
-            resolved.faults.push(Planned { at, when: None, fault: chances.fault(&mut rng) });
-        }
-        // Last, so that what a seed means else does not hang on it.
-        jobs.iter_mut().for_each(|job| draw_another_kind(&mut rng, job));
-        resolved.jobs.extend(jobs);
-        resolved.jobs.sort_by_key(|job| job.at);
-    }
-    resolved
 }
 
 /// Plays what [`resolve`] made.
@@ -163,42 +114,6 @@ fn play_with<T>(
     };
     let looked = look(&run.world, &run.people, &run.outages);
     (run.verdict(seed, broken), looked)
-}
-
-fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
-    let pick = |rng: &mut fastrand::Rng, from: &[&str]| from[rng.usize(..from.len())].to_owned();
-    let via = [Via::Group, Via::Private, Via::Cli][rng.usize(..3)];
-    let ms = rng.u64(10..=60_000);
-    let does = match rng.u32(..10) {
-        0..=4 => format!("exit:0@{ms}"),
-        5 => format!("exit:75@{ms}"),
-        6 => format!("exit:1@{ms}"),
-        7 => format!("signal:9@{ms}"),
-        8 => format!("exit:0@{ms} progress:half@{}", ms / 2),
-        _ => format!("hang stubborn:{}", rng.u64(0..=20_000)),
-    };
-    Job {
-        at: Span(rng.u64(0..=lasts.0 * 3 / 4)),
-        // The command line is ana's.
-        by: if via == Via::Cli { "ana".into() } else { pick(rng, names) },
-        kind: pick(rng, &["build", "build", "backup", "flaky", "solo", "note"]),
-        does,
-        via,
-        stop_after: (rng.u32(..10) == 0).then(|| Span(rng.u64(0..=30_000))),
-        left_alone: false,
-        ends: None,
-        runs: None,
-        attempts: None,
-        reported: None,
-    }
-}
-
-/// Some jobs are of kinds that want more than one approval, or have little time, or one slot.
-fn draw_another_kind(rng: &mut fastrand::Rng, job: &mut Job) {
-    const KINDS: [&str; 5] = ["brief", "brief", "pair", "plan", "solo"];
-    if rng.u32(..10) < 3 {
-        KINDS[rng.usize(..KINDS.len())].clone_into(&mut job.kind);
-    }
 }
 
 struct Run {
@@ -415,83 +330,6 @@ impl Run {
         self.watch.look(&self.world);
         Ok(())
     }
-
-    /// Everything is at rest: the record is read from the disk, and judged with the world.
-    fn judge(&mut self, scenario: &Scenario) -> Option<Broken> {
-        let at_ms = self.world.now();
-        let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
-        let store = match self.store() {
-            Ok(store) => store,
-            Err(error) => return Some(broken(error)),
-        };
-        let config = people::config();
-        let found = match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
-            Ok(evidence) => judge(&evidence),
-            Err(error) => Some(broken(error)),
-        };
-        found.or_else(|| self.as_expected(scenario, &store))
-    }
-
-    /// What the scenario expects besides.
-    fn as_expected(&mut self, scenario: &Scenario, store: &Store) -> Option<Broken> {
-        let never: Vec<String> = self.never.iter().cloned().chain(self.acts.left()).collect();
-        let rested = Rested {
-            scenario,
-            world: &self.world,
-            people: &self.people,
-            store,
-            outages_over: self.outages_over,
-            never: &never,
-        };
-        let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
-        match rested.expected() {
-            Ok(expected) => self.expected = expected,
-            Err(error) => return Some(broken(error)),
-        }
-        let missed = self.expected.iter().find(|one| !one.held)?;
-        Some(broken(format!("{}: {} expected, {} seen", missed.what, missed.wanted, missed.seen)))
-    }
-
-    fn store(&self) -> Result<Store, String> {
-        let db = self.world.database().map_err(|error| error.to_string())?;
-        Store::open_to_read(db).map_err(|error| error.to_string())
-    }
-
-    /// Every row of every table, and every event.
-    fn record(&self) -> Result<(String, Vec<Recorded>), String> {
-        let store = self.store()?;
-        let filter = LogFilter { last: u32::MAX, ..LogFilter::default() };
-        let events = store.logs(&filter).map_err(|error| error.to_string())?;
-        Ok((store.dump(&[]).map_err(|error| error.to_string())?, events))
-    }
-
-    fn verdict(self, seed: u64, broken: Option<Broken>) -> Verdict {
-        let mut digest = self.world.digest();
-        // A record that can't be read is what was found already; why not belongs to the digest all the same.
-        let (rows, events) = self.record().unwrap_or_else(|error| (error, Vec::new()));
-        digest.add_bytes(rows.as_bytes());
-        let events = dated(events, self.watch.skews(), self.world.now());
-        Verdict {
-            seed,
-            broken,
-            digest: digest.value(),
-            jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
-            faults: self.watch.struck().len(),
-            ran: self.world.machine.ledger().len(),
-            looks: self.looks,
-            simulated_ms: self.world.now(),
-            expected: self.expected,
-            met: met(&self.watch, &events),
-            trace: self.watch.finish(&self.world, &self.people, &events),
-        }
-    }
-}
-
-/// Which faults struck while some task was in which state.
-fn met(watch: &Watch, events: &[(i64, Recorded)]) -> BTreeSet<(String, State)> {
-    let lives = lives(events);
-    let states = |at: i64| lives.values().filter_map(move |life| state_at(life, at));
-    watch.struck().iter().flat_map(|(at, fault)| states(*at).map(|state| (fault.name().to_owned(), state))).collect()
 }
 
 /// A daemon may end when it is told to, and when its disk does not let it begin.
@@ -500,92 +338,4 @@ fn may_end_like_this(code: ExitCode) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn swarm() -> Scenario {
-        Scenario::parse("about = 'x'\nlasts = '10m'\n[swarm]\njobs = [3, 12]\nfaults = 10\n").expect("a scenario")
-    }
-
-    #[test]
-    fn chance_draws_every_kind_of_job() {
-        let kinds: BTreeSet<_> = (0..40).flat_map(|seed| resolve(&swarm(), seed).jobs).map(|job| job.kind).collect();
-        assert_eq!(kinds, people::config().kinds.into_keys().collect());
-    }
-
-    #[test]
-    fn what_a_seed_comes_to_can_be_written_down_and_played_again() {
-        let _alone = crate::vfs::alone();
-        let resolved = resolve(&swarm(), 3);
-        let text = toml::to_string(&resolved).expect("a scenario can be written");
-        let again = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        assert_eq!(again, resolved, "{text}");
-        // One run a process would be needed for the same bytes of SQLite; the machine's part is the same in any.
-        let (first, second) = (run(&swarm(), 3), play(&again, 3));
-        assert_eq!((first.broken, second.broken), (None, None));
-        assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
-    }
-
-    #[test]
-    fn every_death_is_looked_at_also_without_a_pause_after_it() {
-        let _alone = crate::vfs::alone();
-        // The last two come amid a write or when faults are over, and all but one daemon are followed by another at once.
-        let kill = |at: &str, down: &str| format!("[[fault]]\nfault = 'daemon-killed'\nat = '{at}'\ndown = '{down}'\n");
-        let deaths: Vec<_> = [("10s", "0s"), ("10100ms", "0s"), ("20s", "1s"), ("30s", "0s"), ("59900ms", "0s")]
-            .map(|(at, down)| kill(at, down))
-            .into();
-        for (n, text) in (0..deaths.len()).map(|n| (n + 1, deaths[..=n].concat())) {
-            let scenario = Scenario::parse(&format!("about = 'x'\nlasts = '1m'\n{text}")).expect("a scenario");
-            let run = run(&scenario, 1);
-            assert_eq!((run.broken, run.looks, run.faults), (None, n, n), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_clock_that_drifts_misdates_nothing() {
-        let _alone = crate::vfs::alone();
-        // It is set at the beginning of each tick, so whatever is recorded is recorded just after that.
-        let drifts = "[[fault]]\nat = '2s'\nfault = 'clock-drifts'\nby_ms = 900\nlasts = '50s'\n";
-        let job = "[[job]]\nat = '1s'\nkind = 'build'\n";
-        let scenario = Scenario::parse(&format!("about = 'x'\nlasts = '1m'\ntick = '1s'\n{job}{drifts}"));
-        let run = watch(&scenario.expect("a scenario"), 1);
-        let at = |lane: Lane, words: &str| {
-            let is_it = |entry: &&Entry| entry.lane == lane && entry.words.starts_with(words);
-            run.trace.iter().find(is_it).expect("it happened").at_ms
-        };
-        let late = at(Lane::Machine, "attempt 1-1 runs") - at(Lane::Task, "RUNNING");
-        assert!((0..200).contains(&late), "it ran {late} ms after it was to");
-    }
-
-    #[test]
-    fn people_lose_patience_whatever_the_tick() {
-        let _alone = crate::vfs::alone();
-        let cut = "[[fault]]\nat = '1s'\nfault = 'line-cut'\nlasts = '30s'\n";
-        let job = "[[job]]\nat = '6s'\nkind = 'note'\nby = 'ben'\n";
-        for tick in ["100ms", "300ms", "700ms"] {
-            let text = format!("about = 'x'\nlasts = '1m'\ntick = '{tick}'\n{job}{cut}");
-            let scenario = Scenario::parse(&text).expect("a scenario");
-            let asks_again = |seed| {
-                let look = |_: &World, people: &People, _: &Outages| people.jobs[0].messages.len();
-                play_and_look(&resolve(&scenario, seed), seed, |_| {}, look).1 == 2
-            };
-            assert!((0..10).any(asks_again), "{tick}");
-        }
-    }
-
-    #[test]
-    fn time_passes_until_everything_rests_or_to_the_bound() {
-        let _alone = crate::vfs::alone();
-        let one = |ends: &str| {
-            let job = format!("[[job]]\nat = '1s'\nkind = 'build'\ndoes = 'exit:0@5000'\nends = '{ends}'\n");
-            Scenario::parse(&format!("about = 'x'\nlasts = '3m'\nsettles = '5m'\n{job}")).expect("a scenario")
-        };
-        let held = run(&one("SUCCEEDED"), 1);
-        assert_eq!(held.broken, None);
-        assert!(held.simulated_ms < 6 * 60_000, "it rested for a minute and went on: {}", held.simulated_ms);
-        // What does not hold may hold later: nobody gives up before the bound.
-        let broken = run(&one("FAILED"), 1);
-        assert_eq!(broken.broken.map(|b| b.property), Some("every task comes to its end"));
-        assert_eq!(broken.simulated_ms, 8 * 60_000);
-    }
-}
+mod tests;
