@@ -8,21 +8,22 @@ use std::collections::BTreeMap;
 /// From when on the machine's wall clock was wrong by how much: ms of the simulation, ms. By time, from the beginning.
 pub(crate) type Skews = [(i64, i64)];
 
-/// Each event with when it was recorded, ms of the simulation: events carry the machine's wall clock, which may be wrong.
-pub(crate) fn dated(events: Vec<Recorded>, skews: &Skews) -> Vec<(i64, Recorded)> {
+/// Each event with when it was recorded, ms of the simulation: events carry the machine's wall clock, which may be wrong. None
+/// is later than the end of the run.
+pub(crate) fn dated(events: Vec<Recorded>, skews: &Skews, end: i64) -> Vec<(i64, Recorded)> {
     let mut last = 0;
     events
         .into_iter()
         .map(|event| {
-            last = when(event.at - EPOCH_MS, skews, last);
+            last = when(event.at - EPOCH_MS, skews, last, end);
             (last, event)
         })
         .collect()
 }
 
-/// The first moment, not before `last`, at which the wall clock showed this.
-fn when(wall: i64, skews: &Skews, last: i64) -> i64 {
-    let ends = skews.iter().skip(1).map(|(since, _)| *since).chain([i64::MAX]);
+/// The first moment, not before `last` and not after the end of the run, at which the wall clock showed this.
+fn when(wall: i64, skews: &Skews, last: i64, end: i64) -> i64 {
+    let ends = skews.iter().skip(1).map(|(since, _)| *since).chain([end]);
     let showed = skews.iter().zip(ends).find_map(|((since, skew), end)| {
         let at = wall - skew;
         (at >= last && *since <= at && at <= end).then_some(at)
@@ -60,13 +61,15 @@ mod tests {
     #[test]
     fn a_wrong_wall_clock_is_seen_through() {
         let skews = [(0, 0), (10_000, -8_000), (20_000, 0)];
-        assert_eq!(when(5_000, &skews, 0), 5_000);
+        let when = |wall, last| when(wall, &skews, last, 60_000);
+        assert_eq!(when(5_000, 0), 5_000);
         // Shown twice: at 5 s and, set back, at 13 s.
-        assert_eq!(when(5_000, &skews, 9_000), 13_000);
-        assert_eq!(when(25_000, &skews, 13_000), 25_000);
-        // What it never showed was recorded no earlier than the event before.
-        assert_eq!(when(90_000_000, &[(0, 0), (10, 5)], 70), 89_999_995);
-        assert_eq!(when(-1, &skews, 70), 70);
+        assert_eq!(when(5_000, 9_000), 13_000);
+        assert_eq!(when(25_000, 13_000), 25_000);
+        // What it never showed was recorded no earlier than the event before, and nothing after the end.
+        assert_eq!(when(-1, 70), 70);
+        assert_eq!(when(60_000, 70), 60_000);
+        assert_eq!(when(60_001, 70), 70);
     }
 
     #[test]

@@ -1,134 +1,22 @@
 //! The people of a simulation: they ask for jobs, look at what the bot shows, and press what it offers. What they asked for
 //! and pressed is the truth that the daemon is judged by; what it says is only what they see.
 
+mod cast;
 mod moods;
+mod reading;
 
+pub use cast::{ANA, GROUP, STRANGER, STRANGER_NAME, UID, chats, config, move_in, names, user_of};
 pub use moods::{MEDDLING, Moods, Pressed};
+pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
-use crate::botapi::{ChatId, MessageId, Seen, UserId};
+use cast::{EVERYBODY, habits_of};
+use reading::task_of_card;
+
+use crate::botapi::{ChatId, MessageId, PressId, Seen};
 use crate::scenario::{Job, Via};
 use crate::world::World;
-use mainstay::command::{Mode, Role};
-use mainstay::config::{Config, Kind, Operator, TelegramConfig};
+use mainstay::config::Kind;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The group in which operators talk.
-pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
-
-/// The careful one, to whom the machine belongs.
-pub const ANA: UserId = UserId(11);
-
-/// How somebody behaves.
-struct Habits {
-    name: &'static str,
-    user: UserId,
-    roles: &'static [Role],
-    /// Between seeing and pressing, ms.
-    reacts_ms: (u64, u64),
-    /// Of a hundred presses, so many are double taps.
-    double_taps: u32,
-    /// Presses again when nothing has changed for so long, ms.
-    patience_ms: i64,
-    /// Of a hundred requests, so many are made again because no answer came within ten seconds.
-    repeats: u32,
-    /// Tries what is not theirs to do: approves their own, and says `/resume` before anybody approved.
-    pushes: bool,
-}
-
-/// The careful one looks first; the hasty one taps twice and asks again; the absent-minded one takes minutes.
-const EVERYBODY: [Habits; 3] = [
-    Habits {
-        name: "ana",
-        user: ANA,
-        roles: &[Role::Operator, Role::Approver],
-        reacts_ms: (2_000, 8_000),
-        double_taps: 0,
-        patience_ms: 180_000,
-        repeats: 0,
-        pushes: false,
-    },
-    Habits {
-        name: "ben",
-        user: UserId(12),
-        roles: &[Role::Operator, Role::Approver],
-        reacts_ms: (300, 2_000),
-        double_taps: 50,
-        patience_ms: 20_000,
-        repeats: 30,
-        pushes: true,
-    },
-    Habits {
-        name: "cleo",
-        user: UserId(13),
-        roles: &[Role::Admin],
-        reacts_ms: (10_000, 120_000),
-        double_taps: 5,
-        patience_ms: 240_000,
-        repeats: 0,
-        pushes: false,
-    },
-];
-
-/// Whose word means nothing.
-pub const STRANGER: UserId = UserId(66);
-/// How a scenario calls that one.
-pub const STRANGER_NAME: &str = "stranger";
-/// The uid of the one user of the machine: ana's.
-pub const UID: u32 = 1_000;
-
-/// The configuration of every simulation.
-pub fn config() -> Config {
-    let kind = |name: &str, heavy: bool, change: fn(&mut Kind)| {
-        let mut kind = Kind::new(name, heavy, vec![name.to_owned()]);
-        kind.timeout_ms = 90_000;
-        change(&mut kind);
-        (name.to_owned(), kind)
-    };
-    let operator = |h: &Habits| {
-        let uid = (h.name == "ana").then_some(UID);
-        (h.user.0, Operator { id: h.user.0, name: h.name.to_owned(), roles: h.roles.to_vec(), uid })
-    };
-    Config {
-        state_dir: "/".into(),
-        autonomy: Mode::Supervised,
-        telegram: Some(TelegramConfig {
-            api_url: String::new(),
-            token_file: None,
-            poll_timeout_ms: 30_000,
-            chats: vec![GROUP.0],
-            report_chat: Some(GROUP.0),
-        }),
-        operators: EVERYBODY.iter().map(operator).collect(),
-        kinds: BTreeMap::from([
-            kind("build", true, |_| {}),
-            kind("backup", true, |k| (k.idempotent, k.max_attempts, k.backoff_ms) = (true, 3, 1_000)),
-            kind("flaky", true, |k| {
-                (k.max_attempts, k.backoff_ms, k.transient_exit_codes) = (3, 1_000, vec![75]);
-            }),
-            kind("solo", true, |k| k.concurrency = 1),
-            kind("note", false, |_| {}),
-            kind("brief", true, |k| (k.approval_ttl_ms, k.queue_ttl_ms, k.concurrency) = (60_000, 30_000, 1)),
-            kind("pair", true, |k| k.approvals = 2),
-            kind("plan", true, |k| (k.requires_plan, k.requires_review) = (true, true)),
-        ]),
-        running_max: 8,
-        hash: "simulated".into(),
-    }
-}
-
-/// Opens the chats.
-pub fn move_in(people: &mut crate::botapi::People<'_>) {
-    for somebody in &EVERYBODY {
-        people.acquaintance(somebody.user, somebody.name);
-    }
-    people.group_with_id(GROUP, "Operators");
-    people.acquaintance(STRANGER, "Mallory");
-}
-
-/// The number of the job that a prompt belongs to: its first word is `job-N`.
-pub fn job_of(prompt: &str) -> Option<usize> {
-    prompt.split_whitespace().next()?.strip_prefix("job-")?.parse().ok()
-}
 
 /// A job as people know it.
 #[derive(Debug, Clone)]
@@ -165,6 +53,24 @@ pub struct Asked {
     pub pushed: bool,
 }
 
+/// Somebody's button: who, where, on which message, what it sends.
+type Button = (usize, ChatId, MessageId, String);
+
+/// What is answered to a press that need not be repeated: the button does nothing any more, or not for who pressed it.
+const IN_VAIN: [&str; 6] = [
+    "Already pressed by",
+    "no longer valid",
+    "has expired",
+    "This button is somebody else's",
+    "you approved #",
+    "wants somebody else's yes",
+];
+
+/// So long people wait for an answer to a request before they may ask again, ms.
+const UNANSWERED_MS: i64 = 10_000;
+/// How often they look at a chat in which nothing is new, ms.
+const GLANCE_MS: i64 = 5_000;
+
 /// The button under a command that was read late.
 const CONFIRM: &str = "Do it now";
 
@@ -176,7 +82,11 @@ pub struct People {
     /// What somebody is about to press: when, who, where, which button.
     intents: Vec<(i64, usize, ChatId, MessageId, String)>,
     /// What somebody has pressed already, and when last.
-    pressed: BTreeMap<(usize, ChatId, MessageId, String), i64>,
+    pressed: BTreeMap<Button, i64>,
+    /// Presses that nobody has answered yet.
+    unanswered: Vec<(PressId, Button)>,
+    /// Buttons of which somebody was told that their press does nothing, now or ever.
+    dead: BTreeSet<Button>,
     /// What the bot showed at the last look: to look closer only at what changed.
     looked_at: u64,
     introduced: bool,
@@ -184,12 +94,24 @@ pub struct People {
     pub double_taps: u64,
     /// Kinds of which who asked may approve their own.
     own_yes: BTreeSet<String>,
+    /// Kinds that want more than one approval.
+    pairs: BTreeSet<String>,
+    /// Kinds that want a plan: who asked says one.
+    planned: BTreeSet<String>,
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
+    /// When somebody last gave what a task waited for besides approvals.
+    given: BTreeMap<(i64, &'static str), i64>,
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
-    refused: BTreeMap<(ChatId, MessageId), (usize, i64)>,
+    refused: BTreeMap<(ChatId, MessageId), (usize, Option<i64>)>,
+    /// When each job was last asked for.
+    asked_last: BTreeMap<usize, i64>,
+    /// Jobs of which it was decided whether their person asks again because no answer came.
+    has_waited: BTreeSet<usize>,
+    /// When everybody last acted.
+    acted: i64,
 }
 
 impl People {
@@ -214,18 +136,27 @@ impl People {
             pushed: false,
         };
         let jobs = jobs.into_iter().map(&mut asked).collect();
+        let kinds = |are: fn(&Kind) -> bool| config().kinds.into_values().filter(are).map(|kind| kind.name).collect();
         People {
             rng,
             jobs,
             intents: Vec::new(),
             pressed: BTreeMap::new(),
+            unanswered: Vec::new(),
+            dead: BTreeSet::new(),
             looked_at: 0,
             introduced: false,
             double_taps: 0,
-            own_yes: config().kinds.into_values().filter(|kind| kind.self_approval).map(|kind| kind.name).collect(),
+            own_yes: kinds(|kind| kind.self_approval),
+            pairs: kinds(|kind| kind.approvals > 1),
+            planned: kinds(|kind| kind.requires_plan),
             says: Vec::new(),
+            given: BTreeMap::new(),
             at_once: false,
             refused: BTreeMap::new(),
+            asked_last: BTreeMap::new(),
+            has_waited: BTreeSet::new(),
+            acted: 0,
         }
     }
 
@@ -258,6 +189,7 @@ impl People {
         self.look(world, now);
         self.press(world, now);
         self.stop(world, now);
+        self.acted = now;
     }
 
     fn ask(&mut self, world: &mut World, now: i64) {
@@ -267,20 +199,25 @@ impl People {
             let first = asked.at.is_none() && asked.job.at.ms() <= now;
             // Impatience: asked again, once, because nothing came back. A client of the command line goes on until it is answered,
             // under the same key.
-            let waited = asked.at.map_or(0, |at| now - at);
+            let since = self.asked_last.get(&n).copied().or(asked.at);
+            let waited = since.map_or(0, |since| now - since);
             let unanswered = asked.acknowledged.is_none() && !first;
             let again = match asked.job.via {
-                Via::Cli => unanswered && waited > 0 && waited % 10_000 == 0,
+                Via::Cli => unanswered && waited >= UNANSWERED_MS,
                 Via::Group | Via::Private => {
-                    let impatient = unanswered && asked.messages.len() == 1 && waited == 10_000;
+                    let has_waited = unanswered && asked.messages.len() == 1 && waited >= UNANSWERED_MS;
+                    let impatient = has_waited && self.has_waited.insert(n);
                     impatient && !self.at_once && self.rng.u32(..100) < habits.repeats
                 }
             };
-            let asked_to = self.refused.values().any(|refused| *refused == (n, now));
+            let is_due = |at: &Option<i64>| at.is_some_and(|at| at <= now);
+            let mut refusals = self.refused.values_mut().filter(|(job, at)| *job == n && is_due(at));
+            let asked_to = refusals.next().is_some_and(|(_, at)| at.take().is_some());
             if !first && !again && !asked_to {
                 continue;
             }
             asked.at.get_or_insert(now);
+            self.asked_last.insert(n, now);
             let prompt = format!("job-{} {}", n + 1, asked.job.does);
             let wall = world.wall();
             let chat = match asked.job.via {
@@ -304,16 +241,23 @@ impl People {
         let changes = world.telegram.look(|t| t.changes().end());
         let changed = changes != self.looked_at;
         // Without news there is only impatience, and that does not look every tick.
-        if !changed && now % 5_000 != 0 {
+        if !changed && now / GLANCE_MS == self.acted / GLANCE_MS {
             return;
         }
         self.looked_at = changes;
+        self.hear_answers(world);
         for chat in chats() {
             let screen = world.telegram.look(|t| t.screen(chat));
-            for seen in screen.messages.iter().filter(|m| m.is_bot) {
+            let bots = || screen.messages.iter().filter(|m| m.is_bot);
+            let newest: BTreeMap<i64, MessageId> =
+                bots().filter_map(|seen| task_of_card(&seen.text).map(|task| (task, seen.id))).collect();
+            for seen in bots() {
                 self.hear_refusal(chat, seen, now);
                 let Some(n) = self.job_shown(seen) else { continue };
                 self.meddle(world, chat, seen, n);
+                if newest.values().any(|id| *id == seen.id) {
+                    self.give_what_is_missing(seen, n, now);
+                }
                 self.consider(chat, seen, n, now);
             }
         }
@@ -326,8 +270,21 @@ impl People {
         if seen.text.contains("ask again")
             && let Some(n) = self.jobs.iter().position(answers)
         {
-            self.refused.entry((chat, seen.id)).or_insert((n, now + PATIENCE_MS));
+            self.refused.entry((chat, seen.id)).or_insert((n, Some(now + PATIENCE_MS)));
         }
+    }
+
+    /// Nobody goes on pressing what they were told is in vain.
+    fn hear_answers(&mut self, world: &World) {
+        let dead = &mut self.dead;
+        self.unanswered.retain(|(press, button)| {
+            let Some(answer) = world.telegram.look(|t| t.toast(press)) else { return true };
+            let text = answer.text.unwrap_or_default();
+            if IN_VAIN.iter().any(|words| text.contains(words)) {
+                dead.insert(button.clone());
+            }
+            false
+        });
     }
 
     fn hear_the_command_line(&mut self, world: &World, now: i64) {
@@ -364,8 +321,12 @@ impl People {
             return;
         }
         let requester = habits_of(&asked.job.by).user;
-        let planner = EVERYBODY.len() - 1;
-        if let Some(task) = task_of(&seen.text).filter(|_| asked.moods.plans && seen.text.contains("APPROVED")) {
+        // Who plans may not approve: where two others have to, only who asked is left.
+        let planner =
+            if self.pairs.contains(&asked.job.kind) { requester } else { EVERYBODY[EVERYBODY.len() - 1].user };
+        let planner = EVERYBODY.iter().position(|habits| habits.user == planner).unwrap_or(0);
+        let replans = asked.moods.plans && !self.planned.contains(&asked.job.kind);
+        if let Some(task) = task_of(&seen.text).filter(|_| replans && seen.text.contains("APPROVED")) {
             asked.moods.plans = false;
             self.says.push((planner, n, format!("/plan {task} in two steps")));
         }
@@ -386,10 +347,10 @@ impl People {
                     }
                     _ => false,
                 };
-                if !here || !wants {
+                let key = (who, chat, seen.id, data.clone());
+                if !here || !wants || self.dead.contains(&key) {
                     continue;
                 }
-                let key = (who, chat, seen.id, data.clone());
                 if pushes && habits.user == requester && button.label.contains("Approve") {
                     // Once a job: nobody writes the same at every look.
                     let task = self.jobs[n].tasks.last().filter(|_| !self.jobs[n].pushed);
@@ -417,16 +378,38 @@ impl People {
         }
     }
 
+    /// Who asked says how it is to be done where a kind wants a plan, and somebody else passes it where it wants a review: once
+    /// more when a minute later it is still missing.
+    fn give_what_is_missing(&mut self, seen: &Seen, n: usize, now: i64) {
+        const PATIENCE_MS: i64 = 60_000;
+        if self.jobs[n].job.left_alone {
+            return;
+        }
+        let Some(task) = task_of(&seen.text) else { return };
+        let requester = EVERYBODY.iter().position(|habits| habits.name == self.jobs[n].job.by).unwrap_or(0);
+        let reviewer = usize::from(requester == 0);
+        for (missing, who, text) in [
+            ("waits for a plan", requester, format!("/plan {task} with care")),
+            ("waits for a passed review", reviewer, format!("/review {task} pass")),
+        ] {
+            let lately = self.given.get(&(task, missing)).is_some_and(|at| now - at < PATIENCE_MS);
+            if seen.text.contains(missing) && !lately {
+                self.given.insert((task, missing), now);
+                self.says.push((who, n, text));
+            }
+        }
+    }
+
     fn press(&mut self, world: &mut World, now: i64) {
         for (who, n, text) in std::mem::take(&mut self.says) {
             let wall = world.wall();
             let user = EVERYBODY[who].user;
             let pressed = Pressed { task: text.split(' ').nth(1).and_then(|id| id.parse().ok()), by: user, at: now };
             // Read late, it may be what lets the job run.
-            if text.starts_with("/resume") {
-                self.jobs[n].resumed.push(pressed);
-            } else {
-                self.jobs[n].planned.push(pressed);
+            match text.split(' ').next() {
+                Some("/resume") => self.jobs[n].resumed.push(pressed),
+                Some("/plan") => self.jobs[n].planned.push(pressed),
+                _ => {}
             }
             world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
         }
@@ -440,10 +423,10 @@ impl People {
             // What is not there any more can't be pressed: somebody else was faster.
             let Some(label) = label else { continue };
             let pressed = world.telegram.change(|t| t.people(wall).press(user, chat, message, &data));
-            if pressed.is_err() {
-                continue;
-            }
-            let before = self.pressed.insert((who, chat, message, data), now);
+            let Ok(press) = pressed else { continue };
+            let button = (who, chat, message, data);
+            self.unanswered.push((press, button.clone()));
+            let before = self.pressed.insert(button, now);
             self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
             let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
@@ -471,49 +454,4 @@ impl People {
             }
         }
     }
-}
-
-fn habits_of(name: &str) -> &'static Habits {
-    EVERYBODY.iter().find(|h| h.name == name).unwrap_or(&EVERYBODY[0])
-}
-
-/// Who has this name, strangers included.
-pub fn user_of(name: &str) -> UserId {
-    if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
-}
-
-/// The chats in which the bot tells them something.
-pub fn chats() -> Vec<ChatId> {
-    std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0))).collect()
-}
-
-/// The names that a scenario can use.
-pub fn names() -> Vec<&'static str> {
-    EVERYBODY.iter().map(|h| h.name).collect()
-}
-
-/// What stands before a message that may have arrived before.
-pub const REPEAT_MARK: &str = "(possible repeat) ";
-
-/// What the bot says in the chats of operators, as it can be read now.
-pub fn said(world: &World) -> Vec<String> {
-    let chats = std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0)));
-    let screens = chats.map(|chat| world.telegram.look(|t| t.screen(chat)));
-    screens.flat_map(|screen| screen.messages).filter(|seen| seen.is_bot).map(|seen| seen.text).collect()
-}
-
-/// Reports of a task's end that can be read, repeats included.
-pub fn reports_of(world: &World, task: i64) -> Vec<String> {
-    let is_report = |text: &String| {
-        let plain = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
-        ["✅", "🔴", "⚪"].iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(task)
-    };
-    said(world).into_iter().filter(is_report).collect()
-}
-
-/// The number of the task that a message of the bot is about: `#7`.
-pub fn task_of(text: &str) -> Option<i64> {
-    let after = &text[text.find('#')? + 1..];
-    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-    after[..end].parse().ok()
 }

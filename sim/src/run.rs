@@ -1,53 +1,28 @@
 //! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
 
+mod draw;
+mod verdict;
+
+pub use draw::resolve;
+pub use verdict::Verdict;
+
 use crate::acts::{Acts, due};
 use crate::botapi::Millis;
 use crate::disk::Profile;
-use crate::expect::{Expected, Rested};
-use crate::fault::{Chances, Fault, Heal};
-use crate::lives::{dated, lives, state_at};
+use crate::expect::Expected;
+use crate::fault::{Fault, Heal, Struck};
 use crate::moment::Moments;
 use crate::people::{self, People};
-use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
+use crate::property::{Broken, Outages, Part, look_at_crash, told};
 use crate::rest::Rest;
-use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
-use crate::trace::{Entry, Lane, OVER};
+use crate::scenario::{Planned, Scenario, Sectors, Span};
+use crate::trace::{Lane, OVER};
 use crate::watch::Watch;
 use crate::world::clock::EPOCH_MS;
 use crate::world::{Make, World};
-use mainstay::event::Recorded;
 use mainstay::exit::ExitCode;
-use mainstay::real::store::{LogFilter, Store};
-use mainstay::task::State;
-use std::collections::BTreeSet;
+use mainstay::real::store::Store;
 use std::time::Duration;
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The seed.
-    pub seed: u64,
-    /// The first property that did not hold.
-    pub broken: Option<Broken>,
-    /// Over all that happened: two runs with the same digest did the same.
-    pub digest: u64,
-    /// Jobs that were asked for.
-    pub jobs: usize,
-    /// Faults that struck.
-    pub faults: usize,
-    /// Programs that were started.
-    pub ran: usize,
-    /// How often what a dead daemon had left was looked at.
-    pub looks: usize,
-    /// Simulated ms.
-    pub simulated_ms: i64,
-    /// What the scenario expects, with what was seen; nothing when a property broke before the end.
-    pub expected: Vec<Expected>,
-    /// Which faults struck while some task was in which state.
-    pub met: BTreeSet<(String, State)>,
-    /// What happened: everything if somebody watched, else only what went wrong.
-    pub trace: Vec<Entry>,
-}
 
 /// Runs a scenario with a seed: what chance makes of it, played.
 pub fn run(scenario: &Scenario, seed: u64) -> Verdict {
@@ -67,28 +42,6 @@ impl Seeds {
         let mut rng = fastrand::Rng::with_seed(seed);
         Seeds { plan: rng.u64(..), people: rng.u64(..), world: rng.u64(..), amid: rng.u64(..) }
     }
-}
-
-/// What a scenario and a seed come to: a scenario in which nothing is left to chance but how people and the network behave.
-/// Played with the same seed it is the same run, and it stays so when other chances are drawn one day.
-pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
-    let mut rng = fastrand::Rng::with_seed(Seeds::of(seed).plan);
-    let mut resolved = Scenario { seed: Some(seed), swarm: None, ..scenario.clone() };
-    let sectors = if rng.bool() { Sectors::Small } else { Sectors::Large };
-    resolved.sectors.get_or_insert(sectors);
-    if let Some(swarm) = &scenario.swarm {
-        let names = people::names();
-        for _ in 0..rng.u32(swarm.jobs.0..=swarm.jobs.1) {
-            resolved.jobs.push(draw_job(&mut rng, &names, scenario.lasts));
-        }
-        resolved.jobs.sort_by_key(|job| job.at);
-        let chances = Chances::draw(&mut rng);
-        for _ in 0..rng.u32(0..=swarm.faults) {
-            let at = Some(Span(rng.u64(0..=scenario.lasts.0)));
-            resolved.faults.push(Planned { at, when: None, fault: chances.fault(&mut rng) });
-        }
-    }
-    resolved
 }
 
 /// Plays what [`resolve`] made.
@@ -163,34 +116,6 @@ fn play_with<T>(
     (run.verdict(seed, broken), looked)
 }
 
-fn draw_job(rng: &mut fastrand::Rng, names: &[&str], lasts: Span) -> Job {
-    let pick = |rng: &mut fastrand::Rng, from: &[&str]| from[rng.usize(..from.len())].to_owned();
-    let via = [Via::Group, Via::Private, Via::Cli][rng.usize(..3)];
-    let ms = rng.u64(10..=60_000);
-    let does = match rng.u32(..10) {
-        0..=4 => format!("exit:0@{ms}"),
-        5 => format!("exit:75@{ms}"),
-        6 => format!("exit:1@{ms}"),
-        7 => format!("signal:9@{ms}"),
-        8 => format!("exit:0@{ms} progress:half@{}", ms / 2),
-        _ => format!("hang stubborn:{}", rng.u64(0..=20_000)),
-    };
-    Job {
-        at: Span(rng.u64(0..=lasts.0 * 3 / 4)),
-        // The command line is ana's.
-        by: if via == Via::Cli { "ana".into() } else { pick(rng, names) },
-        kind: pick(rng, &["build", "build", "backup", "flaky", "solo", "note"]),
-        does,
-        via,
-        stop_after: (rng.u32(..10) == 0).then(|| Span(rng.u64(0..=30_000))),
-        left_alone: false,
-        ends: None,
-        runs: None,
-        attempts: None,
-        reported: None,
-    }
-}
-
 struct Run {
     world: World,
     people: People,
@@ -243,7 +168,9 @@ impl Run {
                 return Life::Broke(broken);
             }
         }
-        self.calm();
+        if let Err(broken) = self.calm() {
+            return Life::Broke(broken);
+        }
         let until = self.world.now() + scenario.settles.ms();
         let mut rest = Rest::default();
         while self.world.now() < until {
@@ -261,6 +188,11 @@ impl Run {
     /// One tick of the world, and what people do in it.
     fn tick(&mut self) -> Option<Broken> {
         let now = self.world.now();
+        // Before anything is healed: what lasts no time at all has been there too.
+        self.note_outages();
+        if let Err(broken) = self.look_at_what_is_left() {
+            return Some(broken);
+        }
         let (due, later): (Vec<_>, Vec<_>) = self.healing.drain(..).partition(|(at, _)| *at <= now);
         self.healing = later;
         for (_, heal) in due {
@@ -271,16 +203,14 @@ impl Run {
                 self.watch.note(now, Lane::Fault, format!("{OVER}{}", heal.over()));
             }
         }
-        for part in Part::ALL {
-            self.outages.note(part, now, self.world.is_out(part));
-        }
-        if let Err(broken) = self.look_at_what_is_left() {
-            return Some(broken);
-        }
+        self.note_outages();
+        // What the clock shows from here on, before anything is recorded by it.
+        self.watch.look(&self.world);
         self.people.act(&mut self.world);
         for what in self.acts.act(&mut self.world, &mut self.people, &self.moments) {
             self.watch.note(now, Lane::Person, what);
         }
+        self.lived |= self.world.is_up();
         let ended = self.world.step();
         self.watch.look(&self.world);
         if self.world.clock.spins() {
@@ -301,11 +231,17 @@ impl Run {
         None
     }
 
+    /// What is out of order now, and what is not.
+    fn note_outages(&mut self) {
+        for part in Part::ALL {
+            self.outages.note(part, self.world.now(), self.world.is_out(part));
+        }
+    }
+
     /// Once a daemon or the machine has died: the disk must have what people were told.
     fn look_at_what_is_left(&mut self) -> Result<(), Broken> {
         let up = self.world.is_up();
-        if up || !std::mem::replace(&mut self.lived, up) {
-            self.lived |= up;
+        if up || !std::mem::replace(&mut self.lived, false) {
             return Ok(());
         }
         self.looks += 1;
@@ -361,21 +297,27 @@ impl Run {
 
     fn bring_about(&mut self, planned: &Planned) {
         let now = self.world.now();
-        let heal = planned.fault.strike(&mut self.world);
-        self.watch.strike(now, &planned.fault);
+        let struck = planned.fault.strike(&mut self.world);
         self.watch.look(&self.world);
+        match struck {
+            Struck::Nothing => return self.watch.miss(now, &planned.fault),
+            Struck::Once => {}
+            Struck::Lasting(heal, after) => self.healing.push((now + after.ms(), heal)),
+        }
+        self.watch.strike(now, &planned.fault);
         self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
-        self.healing.extend(heal.map(|(heal, after)| (now + after.ms(), heal)));
     }
 
     /// Nothing goes wrong any more.
-    fn calm(&mut self) {
+    fn calm(&mut self) -> Result<(), Broken> {
         let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
         self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
         if let Some((planned, _)) = self.armed.take() {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);
         }
+        self.note_outages();
+        self.look_at_what_is_left()?;
         let waiting = std::mem::take(&mut self.healing).into_iter().map(|(_, heal)| heal);
         for heal in waiting.chain(Heal::ALWAYS) {
             heal.heal(&mut self.world);
@@ -384,84 +326,10 @@ impl Run {
         self.world.clock.set_skew(0);
         self.world.machine.fail_starts(0);
         self.world.telegram.change(|t| t.faults.heal());
+        self.note_outages();
+        self.watch.look(&self.world);
+        Ok(())
     }
-
-    /// Everything is at rest: the record is read from the disk, and judged with the world.
-    fn judge(&mut self, scenario: &Scenario) -> Option<Broken> {
-        let at_ms = self.world.now();
-        let broken = |how: String| Broken { property: "the record is whole", at_ms, how };
-        let store = match self.store() {
-            Ok(store) => store,
-            Err(error) => return Some(broken(error)),
-        };
-        let config = people::config();
-        let found = match Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store) {
-            Ok(evidence) => judge(&evidence),
-            Err(error) => Some(broken(error)),
-        };
-        found.or_else(|| self.as_expected(scenario, &store))
-    }
-
-    /// What the scenario expects besides.
-    fn as_expected(&mut self, scenario: &Scenario, store: &Store) -> Option<Broken> {
-        let never: Vec<String> = self.never.iter().cloned().chain(self.acts.left()).collect();
-        let rested = Rested {
-            scenario,
-            world: &self.world,
-            people: &self.people,
-            store,
-            outages_over: self.outages_over,
-            never: &never,
-        };
-        let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
-        match rested.expected() {
-            Ok(expected) => self.expected = expected,
-            Err(error) => return Some(broken(error)),
-        }
-        let missed = self.expected.iter().find(|one| !one.held)?;
-        Some(broken(format!("{}: {} expected, {} seen", missed.what, missed.wanted, missed.seen)))
-    }
-
-    fn store(&self) -> Result<Store, String> {
-        let db = self.world.database().map_err(|error| error.to_string())?;
-        Store::open_to_read(db).map_err(|error| error.to_string())
-    }
-
-    /// Every row of every table, and every event.
-    fn record(&self) -> Result<(String, Vec<Recorded>), String> {
-        let store = self.store()?;
-        let filter = LogFilter { last: u32::MAX, ..LogFilter::default() };
-        let events = store.logs(&filter).map_err(|error| error.to_string())?;
-        Ok((store.dump(&[]).map_err(|error| error.to_string())?, events))
-    }
-
-    fn verdict(self, seed: u64, broken: Option<Broken>) -> Verdict {
-        let mut digest = self.world.digest();
-        // A record that can't be read is what was found already; why not belongs to the digest all the same.
-        let (rows, events) = self.record().unwrap_or_else(|error| (error, Vec::new()));
-        digest.add_bytes(rows.as_bytes());
-        let events = dated(events, self.watch.skews());
-        Verdict {
-            seed,
-            broken,
-            digest: digest.value(),
-            jobs: self.people.jobs.iter().filter(|asked| asked.at.is_some()).count(),
-            faults: self.watch.struck().len(),
-            ran: self.world.machine.ledger().len(),
-            looks: self.looks,
-            simulated_ms: self.world.now(),
-            expected: self.expected,
-            met: met(&self.watch, &events),
-            trace: self.watch.finish(&self.world, &self.people, &events),
-        }
-    }
-}
-
-/// Which faults struck while some task was in which state.
-fn met(watch: &Watch, events: &[(i64, Recorded)]) -> BTreeSet<(String, State)> {
-    let lives = lives(events);
-    let states = |at: i64| lives.values().filter_map(move |life| state_at(life, at));
-    watch.struck().iter().flat_map(|(at, fault)| states(*at).map(|state| (fault.name().to_owned(), state))).collect()
 }
 
 /// A daemon may end when it is told to, and when its disk does not let it begin.
@@ -470,39 +338,4 @@ fn may_end_like_this(code: ExitCode) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn swarm() -> Scenario {
-        Scenario::parse("about = 'x'\nlasts = '10m'\n[swarm]\njobs = [3, 12]\nfaults = 10\n").expect("a scenario")
-    }
-
-    #[test]
-    fn what_a_seed_comes_to_can_be_written_down_and_played_again() {
-        let _alone = crate::vfs::alone();
-        let resolved = resolve(&swarm(), 3);
-        let text = toml::to_string(&resolved).expect("a scenario can be written");
-        let again = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        assert_eq!(again, resolved, "{text}");
-        // One run a process would be needed for the same bytes of SQLite; the machine's part is the same in any.
-        let (first, second) = (run(&swarm(), 3), play(&again, 3));
-        assert_eq!((first.broken, second.broken), (None, None));
-        assert_eq!((first.jobs, first.faults, first.ran), (second.jobs, second.faults, second.ran));
-    }
-
-    #[test]
-    fn time_passes_until_everything_rests_or_to_the_bound() {
-        let _alone = crate::vfs::alone();
-        let one = |ends: &str| {
-            let job = format!("[[job]]\nat = '1s'\nkind = 'build'\ndoes = 'exit:0@5000'\nends = '{ends}'\n");
-            Scenario::parse(&format!("about = 'x'\nlasts = '3m'\nsettles = '5m'\n{job}")).expect("a scenario")
-        };
-        let held = run(&one("SUCCEEDED"), 1);
-        assert_eq!(held.broken, None);
-        assert!(held.simulated_ms < 6 * 60_000, "it rested for a minute and went on: {}", held.simulated_ms);
-        // What does not hold may hold later: nobody gives up before the bound.
-        let broken = run(&one("FAILED"), 1);
-        assert_eq!(broken.broken.map(|b| b.property), Some("every task comes to its end"));
-        assert_eq!(broken.simulated_ms, 8 * 60_000);
-    }
-}
+mod tests;

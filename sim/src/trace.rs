@@ -63,6 +63,8 @@ impl Lane {
 
 /// How the words of an entry begin that says that a fault is over.
 pub(crate) const OVER: &str = "over: ";
+/// How the words of an entry begin that says that a fault found nothing that it could strike.
+pub(crate) const IN_VAIN: &str = "in vain: ";
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +87,11 @@ impl Entry {
     /// Something that happens at once.
     pub fn at(at_ms: i64, lane: Lane, words: impl Into<String>) -> Entry {
         Entry { at_ms, until_ms: None, lane, task: None, words: words.into() }
+    }
+
+    /// A fault strikes here, and is not over or in vain.
+    pub(crate) fn is_strike(&self) -> bool {
+        self.lane == Lane::Fault && ![OVER, IN_VAIN].iter().any(|begin| self.words.starts_with(begin))
     }
 
     /// The same, lasting.

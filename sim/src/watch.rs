@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::lives::{Life, lives};
 use crate::people::{self, People, job_of};
 use crate::scenario::Span;
-use crate::trace::{Entry, Lane, sort};
+use crate::trace::{Entry, IN_VAIN, Lane, sort};
 use crate::world::World;
 use crate::world::clock::EPOCH_MS;
 use crate::world::wire::Passed;
@@ -52,7 +52,12 @@ impl Watch {
         self.struck.push((now, fault.clone()));
     }
 
-    /// How many have struck.
+    /// A fault found nothing that it could strike.
+    pub(crate) fn miss(&mut self, now: i64, fault: &Fault) {
+        self.note(now, Lane::Fault, format!("{IN_VAIN}{}", said(fault)));
+    }
+
+    /// Those that have struck, with when.
     pub(crate) fn struck(&self) -> &[(i64, Fault)] {
         &self.struck
     }

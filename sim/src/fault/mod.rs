@@ -211,18 +211,36 @@ fn minute() -> Span {
     Span(60_000)
 }
 
+/// What came of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Struck {
+    /// There was nothing that it could do: the world is as if it had not been.
+    Nothing,
+    /// It is done, and nothing is to be healed.
+    Once,
+    /// It goes on: what is to be healed, and after how long.
+    Lasting(Heal, Span),
+}
+
+impl Struck {
+    /// At once, if it did anything at all.
+    fn once(did: bool) -> Struck {
+        if did { Struck::Once } else { Struck::Nothing }
+    }
+}
+
 impl Fault {
-    /// Brings it about. What is to be healed, and after how long.
-    pub fn strike(&self, world: &mut World) -> Option<(Heal, Span)> {
+    /// Brings it about, as far as there is anything that it can strike.
+    pub fn strike(&self, world: &mut World) -> Struck {
         match self {
             Fault::DaemonKilled { down } if world.is_up() => {
                 world.kill();
-                Some((Heal::Start, *down))
+                Struck::Lasting(Heal::Start, *down)
             }
             Fault::DaemonStopped { down } if world.is_up() => {
                 world.desk.terminate();
                 world.restart_after = Some(*down);
-                None
+                Struck::Once
             }
             Fault::PowerLoss { off, left } if world.has_power() => {
                 world.power_loss(match left {
@@ -230,24 +248,24 @@ impl Fault {
                     Left::Prefix => Survivors::Prefix,
                     Left::Any => Survivors::Sectors { keep: 0.5, torn: true },
                 });
-                Some((Heal::Boot, *off))
+                Struck::Lasting(Heal::Boot, *off)
             }
             // There is nobody whom it could strike.
-            Fault::DaemonKilled { .. } | Fault::DaemonStopped { .. } | Fault::PowerLoss { .. } => None,
+            Fault::DaemonKilled { .. } | Fault::DaemonStopped { .. } | Fault::PowerLoss { .. } => Struck::Nothing,
             Fault::LineCut { lasts, way } => {
                 match way {
                     Way::Both => world.cut_line(true),
                     Way::There => world.cut_line_one_way(true),
                     Way::Back => world.cut_line_one_way(false),
                 }
-                Some((Heal::Line, *lasts))
+                Struck::Lasting(Heal::Line, *lasts)
             }
             Fault::LineSlow { lasts, by } => {
                 world.slow_line(Some(*by));
-                Some((Heal::Speed, *lasts))
+                Struck::Lasting(Heal::Speed, *lasts)
             }
             Fault::Telegram { answer, to, lasts } => {
-                let fault = botapi::Fault::named(answer)?;
+                let Some(fault) = botapi::Fault::named(answer) else { return Struck::Nothing };
                 let until = Millis(world.wall().0 + lasts.0);
                 let methods = match to {
                     To::All => Methods::All,
@@ -255,46 +273,38 @@ impl Fault {
                     To::Sends => Methods::AllBut(Method::GetUpdates),
                 };
                 world.telegram.change(|t| t.faults.add(Rule { methods, quota: Quota::Until(until), fault }));
-                None
+                Struck::Once
             }
-            Fault::UpdateRepeated { fresh } => {
-                world.repeat_update(*fresh);
-                None
-            }
+            Fault::UpdateRepeated { fresh } => Struck::once(world.repeat_update(*fresh)),
             Fault::UpdatesRenumbered {} => {
                 // Each time lower than before: an id is never used twice.
                 let next = (RENUMBERED - world.now() / 50).max(1);
                 world.quirk(|people, bot| people.rebase_updates(bot, botapi::UpdateId(next)));
-                None
+                Struck::Once
             }
             Fault::UpdateUnknown {} => {
                 let news = serde_json::json!({ "date": 0, "of": "the future" });
                 world.quirk(|people, bot| people.unknown_update(bot, "thought_reading", news));
-                None
+                Struck::Once
             }
             Fault::OtherPoller { lasts } => {
                 world.poll_as_somebody_else();
                 let times = lasts.0 / OTHER_POLL.0;
-                Some((Heal::Poll(u32::try_from(times).unwrap_or(u32::MAX)), OTHER_POLL))
+                Struck::Lasting(Heal::Poll(u32::try_from(times).unwrap_or(u32::MAX)), OTHER_POLL)
             }
             Fault::ChatGone { lasts } => {
                 world.quirk(|people, _| people.kick(people::ANA, people::GROUP));
-                Some((Heal::Chat, *lasts))
+                Struck::Lasting(Heal::Chat, *lasts)
             }
             Fault::ShimKilled { job } => {
-                if let Some(key) = running(world, *job) {
-                    world.machine.kill_shim(key);
-                }
-                None
+                Struck::once(running(world, *job).is_some_and(|key| world.machine.kill_shim(key)))
             }
             Fault::StartsFail { times } => {
                 world.machine.fail_starts(*times);
-                None
+                Struck::Once
             }
-            Fault::ProcessStuck { lasts } => {
-                world.machine.hold();
-                Some((Heal::Processes, *lasts))
-            }
+            Fault::ProcessStuck { lasts } if world.machine.hold() => Struck::Lasting(Heal::Processes, *lasts),
+            Fault::ProcessStuck { .. } => Struck::Nothing,
             Fault::DiskFails { how, lasts } => {
                 let how = *how;
                 world.disk.set_faults(Some(Box::new(move |op, _, _| match (how, op) {
@@ -304,17 +314,19 @@ impl Fault {
                     (DiskFailure::ShortReads, Op::Read) => Some(disk::Fault::ShortRead),
                     (_, _) => None,
                 })));
-                Some((Heal::Disk, *lasts))
+                Struck::Lasting(Heal::Disk, *lasts)
             }
             Fault::DiskFull { room_kib, lasts } => {
                 world.disk.set_capacity(Some(world.disk.used() + room_kib * 1_024));
-                Some((Heal::Disk, *lasts))
+                Struck::Lasting(Heal::Disk, *lasts)
             }
             Fault::ClockSet { by_seconds } => {
-                world.clock.set_skew(by_seconds.saturating_mul(1_000));
-                None
+                let (was, is) = (world.clock.skew(), by_seconds.saturating_mul(1_000));
+                world.clock.set_skew(is);
+                Struck::once(is != was)
             }
-            Fault::ClockDrifts { by_ms, lasts } => Some((Heal::Drift(*by_ms, lasts.0 / 1_000), heal::SECOND)),
+            Fault::ClockDrifts { by_ms: 0, .. } => Struck::Nothing,
+            Fault::ClockDrifts { by_ms, lasts } => Struck::Lasting(Heal::Drift(*by_ms, lasts.0 / 1_000), heal::SECOND),
         }
     }
 }
@@ -361,29 +373,4 @@ fn pick<'a, T>(rng: &mut fastrand::Rng, from: &'a [T]) -> &'a T {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_says_of_each_fault_what_serde_does() {
-        for kind in KINDS {
-            let mut rng = fastrand::Rng::with_seed(1);
-            let Some(draw) = kind.draw else { continue };
-            let whole = toml::Table::try_from(draw(&mut rng)).expect("a fault is a table");
-            assert_eq!(whole["fault"].as_str(), Some(kind.name));
-            let mut least = whole.clone();
-            for key in kind.keys {
-                if key.rule.default.is_some() {
-                    least.remove(key.name);
-                }
-            }
-            let usual: Fault = least.try_into().unwrap_or_else(|error| panic!("{}: {error}", kind.name));
-            let usual = toml::Table::try_from(usual).expect("a fault is a table");
-            for key in kind.keys {
-                let Some(default) = key.rule.default.filter(|default| !default.is_empty()) else { continue };
-                assert_eq!(usual[key.name].to_string().trim_matches('"'), default, "{} of {}", key.name, kind.name);
-            }
-            assert_eq!(usual.len(), 1 + kind.keys.iter().filter(|key| key.rule.default != Some("")).count());
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The drawing: time from left to right, a row for each thing that has a story.
 
 use super::{escape, is_trouble};
-use crate::trace::{Entry, Lane, OVER, seconds};
+use crate::trace::{Entry, Lane, seconds};
 use crate::watch::NO_RECEIPT;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -23,7 +23,7 @@ pub(super) fn chart(entries: &[Entry], from: i64, to: i64, close: bool) -> Strin
     let here: Vec<&Entry> = entries.iter().filter(|entry| chart.shows(entry)).collect();
     let of = |lane: Lane| here.iter().copied().filter(move |entry| entry.lane == lane);
     // That a fault is over is the end of its bar.
-    chart.spread("faults", &of(Lane::Fault).filter(|entry| !entry.words.starts_with(OVER)).collect::<Vec<_>>());
+    chart.spread("faults", &of(Lane::Fault).filter(|entry| entry.is_strike()).collect::<Vec<_>>());
     chart.daemon(&of(Lane::Daemon).collect::<Vec<_>>());
     let tasks: BTreeSet<i64> = of(Lane::Task).chain(of(Lane::Machine)).filter_map(|entry| entry.task).collect();
     for task in tasks {

@@ -2,7 +2,7 @@
 
 use crate::people::task_of;
 use crate::run::Verdict;
-use crate::trace::{Entry, Lane, OVER};
+use crate::trace::{Entry, Lane};
 
 /// So much is shown before and after, ms.
 const AROUND_MS: i64 = 10_000;
@@ -25,8 +25,7 @@ pub(super) struct Focus {
 /// story of the task that it is about, from the last fault in it.
 pub(super) fn focus(verdict: &Verdict) -> Option<Focus> {
     let broken = verdict.broken.as_ref()?;
-    let strikes = |entry: &&Entry| entry.lane == Lane::Fault && !entry.words.starts_with(OVER);
-    let faults = || verdict.trace.iter().filter(strikes);
+    let faults = || verdict.trace.iter().filter(|entry| entry.is_strike());
     let task = named(&broken.how).or_else(|| task_of_job(verdict, &broken.how));
     let happens = |entry: &&Entry| entry.task.is_some() && entry.task == task && acts(entry.lane);
     let last = verdict.trace.iter().filter(happens).map(|entry| entry.at_ms).max();

@@ -6,7 +6,7 @@ mod focus;
 
 use crate::run::Verdict;
 use crate::scenario::Scenario;
-use crate::trace::{Entry, Lane, OVER, seconds};
+use crate::trace::{Entry, Lane, seconds};
 use chart::chart;
 use focus::{Focus, focus};
 use std::fmt::Write;
@@ -91,7 +91,7 @@ fn is_trouble(entry: &Entry) -> bool {
         Lane::Network => {
             ![": 200", ": still waits", ": its client went away"].iter().any(|well| entry.words.contains(well))
         }
-        Lane::Fault => !entry.words.starts_with(OVER),
+        Lane::Fault => entry.is_strike(),
         Lane::Daemon => entry.words.contains("ended") || entry.words.contains("off"),
         Lane::Person | Lane::Task | Lane::Machine | Lane::Record | Lane::Wire | Lane::Clock => false,
     }

@@ -151,12 +151,15 @@ impl Machine {
         self.0.state.borrow_mut().fail_starts = n;
     }
 
-    /// What runs can't be killed until it is released.
-    pub fn hold(&self) {
+    /// What runs can't be killed until it is released. Whether anything runs that could be killed.
+    pub fn hold(&self) -> bool {
         self.settle();
+        let mut held = false;
         for attempt in self.0.state.borrow_mut().attempts.values_mut().filter(|a| a.alive) {
+            held |= !attempt.script.is_immortal();
             attempt.script.hold();
         }
+        held
     }
 
     /// Whether something runs that can't be killed.

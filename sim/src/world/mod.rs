@@ -349,21 +349,23 @@ impl World {
         });
     }
 
-    /// Telegram delivers the newest message of the group again: as the same update, or as a fresh one.
-    pub fn repeat_update(&mut self, fresh: bool) {
+    /// Telegram delivers the newest message of the group again: as the same update, or as a fresh one. Whether there was one,
+    /// and nothing that would have come after its repeat.
+    pub fn repeat_update(&mut self, fresh: bool) -> bool {
         let wall = self.wall();
         self.telegram.change(|t| {
             let newest = t.screen(GROUP).messages.into_iter().rev().find(|m| !m.is_bot);
-            let Some(message) = newest else { return };
+            let Some(message) = newest else { return false };
             let mut people = t.people(wall);
             let bot = BotId::of_token(TOKEN).expect("it looks like a token");
             if fresh {
                 people.repeat_message(GROUP, message.id);
-            } else if people.pending_updates(bot) == 0 {
+                true
+            } else {
                 // What nobody has fetched yet would overtake what was said before it.
-                people.repeat_newest_update(bot);
+                people.pending_updates(bot) == 0 && people.repeat_newest_update(bot)
             }
-        });
+        })
     }
 
     /// The database holds next to nothing in memory: before the first step.

@@ -36,8 +36,12 @@ impl Seeds {
         self.scenario.as_deref().unwrap_or(Path::new(SWARM))
     }
 
-    /// What stands in it.
+    /// What stands in it, if there are so many seeds.
     pub(crate) fn scenario(&self) -> Result<Scenario, Trouble> {
+        if self.from.checked_add(self.seeds).is_none() {
+            let (from, seeds) = (self.from, self.seeds);
+            return Err(Trouble::usage(format!("--from {from} --seeds {seeds}: seeds end at {}", u64::MAX - 1)));
+        }
         Scenario::read(self.file()).map_err(Trouble::usage)
     }
 }
@@ -101,7 +105,7 @@ impl Share {
             match died {
                 Some(why) => {
                     let _ = send.send(Ok(Line::lost(next, &why)));
-                    next += self.step;
+                    next = next.saturating_add(self.step);
                 }
                 None if next == before => return,
                 None => {}
@@ -126,7 +130,7 @@ impl Share {
         for text in BufReader::new(stdout).lines().map_while(Result::ok) {
             let line: Line = serde_json::from_str(&text)
                 .map_err(|error| Trouble::machine(format!("a process of the sweep said {text:?}: {error}")))?;
-            *next = line.seed + self.step;
+            *next = line.seed.saturating_add(self.step);
             let _ = send.send(Ok(line));
         }
         child.wait().map_err(Trouble::machine)

@@ -1,6 +1,6 @@
 //! Writing scenarios: a first one, what is wrong with one, what it means; and the docs of all that can be said.
 
-use crate::BROKEN;
+use crate::{BROKEN, USAGE};
 use clap::{Args, Subcommand};
 use mainstay_sim::scenario::{Scenario, docs, schema, story, template};
 use std::io::Write;
@@ -92,8 +92,13 @@ fn all(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode, String> {
-    let mut wrong = 0;
+    let (mut wrong, mut unread) = (0, 0);
     for file in files {
+        if let Err(error) = std::fs::read_to_string(file) {
+            eprintln!("{}: {error}\n", file.display());
+            unread += 1;
+            continue;
+        }
         match Scenario::read(file) {
             Ok(scenario) if files.len() == 1 => println!("{}", story::tell(&scenario)),
             Ok(_) => println!("{}: right", file.display()),
@@ -106,7 +111,11 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, String> {
     if wrong > 0 {
         eprintln!("{wrong} of {} are wrong; what may be said is in docs/SCENARIOS.md", files.len());
     }
-    Ok(ExitCode::from(if wrong > 0 { BROKEN } else { 0 }))
+    Ok(ExitCode::from(match (unread, wrong) {
+        (0, 0) => 0,
+        (0, _) => BROKEN,
+        (_, _) => USAGE,
+    }))
 }
 
 fn write(path: &str, text: &str, to_stdout: bool) -> Result<ExitCode, String> {
