@@ -14,11 +14,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Between two looks at a task that is waited for.
-pub(super) const WAIT_PAUSE_MS: u64 = 500;
-/// Looks without a daemon before waiting is given up: two minutes, enough for an upgrade.
-const WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
-
 /// Asks, prints, and says how to exit.
 pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
     let syntax = grammar::rows().find(|syntax| syntax.name == name).expect("clap knows the table's commands");
@@ -111,7 +106,8 @@ fn wait(client: &mut Client, asked: &Answer, matches: &ArgMatches, options: &Opt
         options.remark(asked.text.lines().next().unwrap_or_default());
     }
     let argv = ["status".to_owned(), task.to_string()];
-    let looks = matches.get_one::<i64>("wait-timeout").map(|ms| u64::try_from(*ms).unwrap_or(0) / WAIT_PAUSE_MS);
+    let looks =
+        matches.get_one::<i64>("wait-timeout").map(|ms| u64::try_from(*ms).unwrap_or(0) / policy::CLIENT_WAIT_PAUSE_MS);
     let mut without = 0;
     for look in 0_u64.. {
         match client.ask(&fresh_key(), &argv) {
@@ -128,14 +124,16 @@ fn wait(client: &mut Client, asked: &Answer, matches: &ArgMatches, options: &Opt
                 }
             }
             Err(Unanswered::NotPermitted) => return Err(client.not_permitted()),
-            Err(unanswered) if without >= WAIT_WITHOUT_DAEMON_MAX => return Err(client.fatal(&unanswered)),
+            Err(unanswered) if without >= policy::CLIENT_WAIT_WITHOUT_DAEMON_MAX => {
+                return Err(client.fatal(&unanswered));
+            }
             Err(_) => without += 1,
         }
         if looks.is_some_and(|looks| look >= looks) {
             let text = format!("task {task} has not ended yet; it goes on: mainstay status {task}");
             return Err(Fatal::new(ExitCode::WaitTimedOut, text));
         }
-        std::thread::sleep(Duration::from_millis(WAIT_PAUSE_MS));
+        std::thread::sleep(Duration::from_millis(policy::CLIENT_WAIT_PAUSE_MS));
     }
     unreachable!("the loop has no end of its own")
 }

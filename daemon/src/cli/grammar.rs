@@ -36,7 +36,7 @@ pub(crate) fn public() -> Command {
         .max_term_width(100)
         .args(globals())
         .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), logs(), completions(), man()])
+        .subcommands([run(), check(), logs(), policy(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -170,6 +170,13 @@ fn check() -> Command {
     Command::new("check")
         .about("is the machine ready to run the daemon? changes nothing")
         .after_help("Example: mainstay check --config /etc/mainstay/mainstay.toml")
+}
+
+fn policy() -> Command {
+    Command::new("policy")
+        .about("every time limit and retry in force, and where it comes from")
+        .arg(Arg::new("class").value_name("CLASS").num_args(0..).help("only these, as \"telegram poll\" or poll"))
+        .after_help("Example: mainstay policy task run")
 }
 
 fn logs() -> Command {

@@ -14,6 +14,7 @@ mod drain;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
+mod policy;
 mod serve;
 
 use crate::exit::{ExitCode, Fatal};
@@ -108,6 +109,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "run" => serve::run(matches, options),
         "check" => check::check(options),
         "logs" => logs::logs(matches, options),
+        "policy" => policy::policy(matches, options),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),
         "commands-md" => {
