@@ -16,6 +16,7 @@ mod outages;
 mod phone;
 mod place;
 mod proof;
+mod record;
 mod refusals;
 mod socket;
 mod stopping;

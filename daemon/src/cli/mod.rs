@@ -16,6 +16,7 @@ mod grammar;
 mod logs;
 mod policy;
 mod serve;
+mod verify;
 
 use crate::exit::{ExitCode, Fatal};
 use crate::real::config_file;
@@ -110,6 +111,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "check" => check::check(options),
         "logs" => logs::logs(matches, options),
         "policy" => policy::policy(matches, options),
+        "verify-log" => verify::verify_log(matches, options),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),
         "commands-md" => {

@@ -335,6 +335,14 @@ impl Store {
         Ok(events)
     }
 
+    /// The first event that stands at `seq` or after it.
+    ///
+    /// # Errors
+    /// Storage trouble, or what stands there is no event.
+    pub fn event_from(&self, seq: i64) -> Result<Option<Recorded>> {
+        self.one(&format!("{EVENTS} WHERE seq >= ?1 ORDER BY seq LIMIT 1"), [seq], recorded)
+    }
+
     // ------------------------------------------------------------------------------------------ what is due
 
     /// Running tasks per group, and in all.

@@ -401,6 +401,15 @@ impl Store {
         Ok(())
     }
 
+    /// The hash that stands with an event; with what comes before it, it follows from every event up to that one.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn hash_of(&self, seq: i64) -> Result<Option<Vec<u8>>> {
+        let mut statement = self.db.prepare_cached("SELECT hash FROM events WHERE seq = ?1")?;
+        Ok(statement.query_row([seq], |r| r.get(0)).optional()?)
+    }
+
     /// Checks the chain from event `from` on; the first event that is not what was recorded, if any.
     ///
     /// # Errors
