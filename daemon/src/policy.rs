@@ -220,6 +220,8 @@ pub const CLIENT_ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const CLIENT_WAIT_PAUSE_MS: u64 = 500;
 /// Looks without a daemon before waiting is given up: two minutes, enough for an upgrade.
 pub const CLIENT_WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
+/// Between two looks of `ops --watch`: somebody is looking.
+pub const OPS_WATCH_PAUSE: Duration = Duration::from_secs(2);
 /// Between two looks while following.
 pub const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Events whose chain is checked at every start; `verify` checks all.

@@ -10,7 +10,7 @@ use crate::real::config_file;
 use crate::task::State;
 use clap::ArgMatches;
 use serde_json::Value;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,14 +25,24 @@ pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result
     let path = options.config_path()?;
     let mut client = Client::new(&config_file::state_dir(&path)?);
     let key = matches.get_one::<String>("key").cloned().unwrap_or_else(fresh_key);
-    let answer = match client.ask(&key, &argv) {
-        Ok(answer) => answer,
-        Err(Unanswered::NotRunning) if command.is_read() => offline(&path, &argv, options)?,
-        Err(unanswered) => return Err(client.fatal(&unanswered)),
+    let ask = |client: &mut Client, key: &str| match client.ask(key, &argv) {
+        Ok(answer) if answer.data["error"] == "not_permitted" => Err(client.not_permitted()),
+        Ok(answer) => Ok(answer),
+        Err(Unanswered::NotRunning) if command.is_read() => offline(&path, &argv, options),
+        Err(unanswered) => Err(client.fatal(&unanswered)),
     };
-    if answer.data["error"] == "not_permitted" {
-        return Err(client.not_permitted());
+    if name == "ops" && matches.get_flag("watch") {
+        loop {
+            // A fresh key: the same one would be the same question, with the answer that was given.
+            let answer = ask(&mut client, &fresh_key())?;
+            if !options.json && std::io::stdout().is_terminal() {
+                print("\x1b[H\x1b[2J");
+            }
+            show(&answer, options);
+            std::thread::sleep(policy::OPS_WATCH_PAUSE);
+        }
     }
+    let answer = ask(&mut client, &key)?;
     if name == "newtask" && matches.get_flag("wait") && answer.ok {
         return wait(&mut client, &answer, matches, options);
     }

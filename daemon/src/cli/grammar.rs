@@ -94,6 +94,12 @@ fn with_args(command: Command) -> Command {
     match syntax.name {
         "newtask" => command.args(newtask_args()),
         "drain" => command.arg(drain_timeout()),
+        "ops" => command.arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .help("again every two seconds until interrupted; with --json a line each"),
+        ),
         _ => command,
     }
 }
