@@ -12,7 +12,7 @@ use crate::id::Actor;
 use crate::policy;
 use crate::view::Moved;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A whole, valid configuration.
@@ -30,6 +30,9 @@ pub struct Config {
     pub kinds: BTreeMap<String, Kind>,
     /// Tasks of all kinds running at once.
     pub running_max: u32,
+    /// Keys that the file has, by their paths (`kind.build.timeout`): the others have their defaults.
+    #[serde(skip)]
+    pub given: BTreeSet<String>,
     /// SHA-256 over the meaning of the configuration (no secrets), hex: tells which one is running.
     #[serde(skip)]
     pub hash: String,

@@ -4,6 +4,7 @@ use crate::command::parse_argv;
 use crate::config::Config;
 use crate::decide::order::{Asker, carry_out};
 use crate::decide::{Draft, Moment};
+use crate::event::Recorded;
 use crate::exit::{ExitCode, Fatal};
 use crate::id::Actor;
 use crate::input::ReplyTo;
@@ -67,6 +68,13 @@ fn read_log(config: &Config, draft: Draft<'_>) -> crate::decide::Said {
     report::log(key, &crate::perform::read_log(&runner, key, lines), to)
 }
 
+/// An event on one line.
+pub(crate) fn line(event: &Recorded) -> String {
+    let task = event.task.map_or_else(String::new, |t| format!(" #{t}"));
+    let (at, fact) = (report::utc(event.at), &event.fact);
+    format!("{} {at} {}{task} {} {}", event.seq, fact.kind(), event.actor, fact.data())
+}
+
 fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
     let mut filter = LogFilter { last: 50, ..LogFilter::default() };
     for pair in argv[1..].chunks(2) {
@@ -85,13 +93,7 @@ fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
         }
     }
     let events = store.logs(&filter).map_err(|e| crate::run::fatal(&e))?;
-    let lines: Vec<String> = events
-        .iter()
-        .map(|e| {
-            let task = e.task.map_or_else(String::new, |t| format!(" #{t}"));
-            format!("{} {} {}{task} {} {}", e.seq, report::utc(e.at), e.fact.kind(), e.actor, e.fact.data())
-        })
-        .collect();
+    let lines: Vec<String> = events.iter().map(line).collect();
     let data = serde_json::to_value(&events).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
     Ok(Answer { ok: true, text: report::visible(&lines.join("\n")), data })
 }

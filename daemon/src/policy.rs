@@ -1,7 +1,11 @@
 //! Every limit, in one place: unit in the name, the reason beside it, relations checked when compiled.
 //!
 //! What an operator may change per kind is in the configuration ([`crate::config::Kind`]); its defaults are here.
-//! Times are milliseconds unless the name says otherwise.
+//! Times are milliseconds unless the name or the type says otherwise. [`matrix`] is the table of timeouts and retries.
+
+pub mod matrix;
+
+use std::time::Duration;
 
 /// The server waits at most this long in one long poll; configurable (`poll_timeout`). Telegram cuts at 50 s.
 pub const POLL_TIMEOUT_MS: i64 = 30_000;
@@ -64,6 +68,12 @@ pub const MESSAGE_UTF16_MAX: usize = 4_096;
 /// Ids of supergroups (and channels) are this or less, those of plain groups greater; a group that becomes a supergroup gets
 /// another id.
 pub const SUPERGROUP_ID_MAX: i64 = -1_000_000_000_000;
+/// Presses live this long on the server: after a longer absence the cards that wait for one are shown anew.
+pub const PRESS_LIFE_MS: i64 = 150_000;
+/// The shortest secret part that is believed. Telegram's have 35 characters.
+pub const TOKEN_SECRET_LENGTH_MIN: usize = 10;
+/// Longest believed token, in bytes; also fits into a pipe at once.
+pub const TOKEN_BYTES_MAX: u64 = 256;
 
 /// A command older than this when it is read is not carried out without a confirming press (`/stop` and reading are).
 pub const COMMAND_MAX_AGE_MS: i64 = 10 * 60_000;
@@ -73,6 +83,8 @@ pub const BUTTON_TTL_MS: i64 = 7 * 24 * 3_600_000;
 pub const STRANGER_RECORD_GAP_MS: i64 = 3_600_000;
 /// Strangers remembered for that at once; beyond it they are counted together.
 pub const STRANGERS_TRACKED_MAX: usize = 256;
+/// What happened longer ago does not decide whether all is well now, nor is it counted as of late.
+pub const RECENT_MS: i64 = 24 * 3_600_000;
 /// Longest prompt or plan, in bytes; a Telegram message can't be longer than four times 4096.
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.
@@ -83,6 +95,8 @@ pub const RERUN_COPIES_MAX: u32 = 5;
 pub const LIST_DEFAULT: u32 = 10;
 /// More than this is for `logs` and the database itself.
 pub const LIST_MAX: u32 = 100;
+/// Rows of a list that is meant to be read by a person.
+pub const LISTED_MAX: u32 = 50;
 /// Lines of output shown by `/log` when it does not say how many: a phone's screen.
 pub const LOG_LINES_DEFAULT: u32 = 20;
 /// Lines of output shown by `/log` at most; all of it is in the attempt's folder.
@@ -122,6 +136,32 @@ pub const START_TRIES_MAX: u32 = 10;
 pub const SET_ASIDE_LOOK_MS: i64 = 1_000;
 /// A progress line changes the card at most this often.
 pub const PROGRESS_GAP_MS: i64 = 5_000;
+/// How long output has to be quiet, once the main process has ended, before whatever still holds it is a stray.
+pub const OUTPUT_QUIET_MS: i64 = 100;
+/// However much strays go on writing, they are strays after this time.
+pub const OUTPUT_LINGER_MAX_MS: i64 = 2_000;
+/// Between SIGTERM and SIGKILL for strays: they had their time while the main process ran.
+pub const STRAY_GRACE_MS: i64 = 1_000;
+/// How often whoever survived a SIGKILL (uninterruptible I/O) is looked at again.
+pub const KILL_RESCAN_MS: i64 = 200;
+/// Tries against a chain of forks, before waiting for the next signal.
+pub const KILL_ROUNDS_MAX: u32 = 10_000;
+/// Pieces read after the end: the largest pipe (1 MiB) holds no more. A stranger may hold the other end and write for ever.
+pub const OUTPUT_LAST_PIECES_MAX: u32 = 16;
+/// Longest pause between two tries to write a receipt, in seconds. Short enough that a freed disk is noticed soon.
+pub const RECEIPT_RETRY_CAP_S: i64 = 5;
+/// How long a shim may take to be ready. Generous: on a machine that swaps, failing a start helps nobody.
+pub const SHIM_READY_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of a shim's answer: a line with its identity, or with what failed.
+pub const SHIM_ANSWER_BYTES_MAX: u64 = 16_384;
+/// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.
+pub const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+/// How often destroying looks again for processes that were forked while it looked.
+pub const DESTROY_RESCAN: Duration = Duration::from_millis(100);
+/// The same for what even SIGKILL does not reach: it waits for a device, and looking costs.
+pub const DESTROY_RESCAN_CAP: Duration = Duration::from_secs(5);
+/// Between two tries to watch a process (no descriptors left).
+pub const WATCH_RETRY: Duration = Duration::from_secs(1);
 
 /// After a failed write or sync of the database: pause before it is opened again, doubling.
 pub const STORAGE_RETRY_BASE_MS: i64 = 250;
@@ -164,11 +204,47 @@ pub const LOCAL_IN_FLIGHT_MAX: usize = 32;
 pub const LOCAL_BUFFERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest key of a local request, in bytes; clients use 32 hex digits.
 pub const LOCAL_KEY_BYTES_MAX: usize = 128;
+/// How long what is left of a killed daemon is waited for. It needs milliseconds, on a busy machine more; a process that
+/// is killed while it waits for its disk ends only when the disk has answered.
+pub const PREDECESSOR_END_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+pub const PREDECESSOR_END_PAUSE: Duration = Duration::from_millis(5);
+/// An answer takes a commit; one that takes this long will not come.
+pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Pauses before the same request is sent again: a daemon that restarts is back within these seconds.
+pub const CLIENT_RESEND_PAUSES_MS: [u64; 14] =
+    [20, 50, 100, 200, 300, 500, 500, 500, 1_000, 1_000, 1_000, 1_500, 1_500, 2_000];
+/// Longest answer that is read.
+pub const CLIENT_ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Between two looks at a task that is waited for.
+pub const CLIENT_WAIT_PAUSE_MS: u64 = 500;
+/// Looks without a daemon before waiting is given up: two minutes, enough for an upgrade.
+pub const CLIENT_WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
+/// Between two looks of `ops --watch`: somebody is looking.
+pub const OPS_WATCH_PAUSE: Duration = Duration::from_secs(2);
+/// Between two looks while following.
+pub const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+/// Events whose chain is checked at every start; `verify` checks all.
+pub const CHAIN_CHECKED_AT_OPEN: i64 = 100;
+/// Connections accepted at once, so that a storm of them leaves time for those that are there.
+pub const LOCAL_ACCEPTS_AT_ONCE_MAX: usize = 64;
+/// Rounds of harvesting without a single request before others get their turn.
+pub const LOCAL_HARVESTS_MAX: usize = 16;
+/// More idle timers than this are closed.
+pub const IDLE_TIMERS_MAX: usize = 16;
+/// More than this is written though the process does not sleep.
+pub const LOG_HELD_BYTES_MAX: usize = 32 * 1024;
+/// Longest file, in bytes: a mistaken path must not fill the memory.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest path a Unix socket can have, in bytes, without the final zero.
+pub const LOCAL_SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Syntax errors of a configuration told at once: after the first ones they follow from each other.
+pub const CONFIG_SYNTAX_ERRORS_MAX: usize = 3;
 
 const _: () = {
     assert!(POLL_TIMEOUT_MS <= POLL_TIMEOUT_MAX_MS);
     assert!(POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS < 75_000, "polling must recover within 75 s of healing");
-    assert!(60_000 / (POLL_RETRY_BASE_MS / 2) <= 30, "at most 30 polls a minute while broken");
+    assert!(tries_a_minute(POLL_RETRY_BASE_MS) <= 30, "at most 30 polls a minute while broken");
     assert!(POLL_RETRY_BASE_MS <= POLL_RETRY_CAP_MS && SEND_RETRY_BASE_MS <= SEND_RETRY_CAP_MS);
     assert!(CONNECT_GIVE_UP_MS < CALL_GIVE_UP_MS, "an unreachable server is told apart from a slow one");
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
@@ -178,6 +254,11 @@ const _: () = {
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
+
+/// Tries in a minute at the most, where each pause is half of `base` (ms) at the least.
+pub const fn tries_a_minute(base: i64) -> i64 {
+    60_000 / (base / 2)
+}
 
 /// The pause before try `tries + 1`: full jitter over a doubling window, `base` at the least half of the first.
 /// `entropy` is any uniformly distributed number.

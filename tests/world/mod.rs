@@ -88,6 +88,7 @@ pub(crate) fn config() -> Config {
             kind("note", false, |_| {}),
         ]),
         running_max: 32,
+        given: std::collections::BTreeSet::new(),
         hash: String::new(),
     }
 }

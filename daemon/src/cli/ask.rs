@@ -10,14 +10,9 @@ use crate::real::config_file;
 use crate::task::State;
 use clap::ArgMatches;
 use serde_json::Value;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Between two looks at a task that is waited for.
-pub(super) const WAIT_PAUSE_MS: u64 = 500;
-/// Looks without a daemon before waiting is given up: two minutes, enough for an upgrade.
-const WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
 
 /// Asks, prints, and says how to exit.
 pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
@@ -30,14 +25,24 @@ pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result
     let path = options.config_path()?;
     let mut client = Client::new(&config_file::state_dir(&path)?);
     let key = matches.get_one::<String>("key").cloned().unwrap_or_else(fresh_key);
-    let answer = match client.ask(&key, &argv) {
-        Ok(answer) => answer,
-        Err(Unanswered::NotRunning) if command.is_read() => offline(&path, &argv, options)?,
-        Err(unanswered) => return Err(client.fatal(&unanswered)),
+    let ask = |client: &mut Client, key: &str| match client.ask(key, &argv) {
+        Ok(answer) if answer.data["error"] == "not_permitted" => Err(client.not_permitted()),
+        Ok(answer) => Ok(answer),
+        Err(Unanswered::NotRunning) if command.is_read() => offline(&path, &argv, options),
+        Err(unanswered) => Err(client.fatal(&unanswered)),
     };
-    if answer.data["error"] == "not_permitted" {
-        return Err(client.not_permitted());
+    if name == "ops" && matches.get_flag("watch") {
+        loop {
+            // A fresh key: the same one would be the same question, with the answer that was given.
+            let answer = ask(&mut client, &fresh_key())?;
+            if !options.json && std::io::stdout().is_terminal() {
+                print("\x1b[H\x1b[2J");
+            }
+            show(&answer, options);
+            std::thread::sleep(policy::OPS_WATCH_PAUSE);
+        }
     }
+    let answer = ask(&mut client, &key)?;
     if name == "newtask" && matches.get_flag("wait") && answer.ok {
         return wait(&mut client, &answer, matches, options);
     }
@@ -111,7 +116,8 @@ fn wait(client: &mut Client, asked: &Answer, matches: &ArgMatches, options: &Opt
         options.remark(asked.text.lines().next().unwrap_or_default());
     }
     let argv = ["status".to_owned(), task.to_string()];
-    let looks = matches.get_one::<i64>("wait-timeout").map(|ms| u64::try_from(*ms).unwrap_or(0) / WAIT_PAUSE_MS);
+    let looks =
+        matches.get_one::<i64>("wait-timeout").map(|ms| u64::try_from(*ms).unwrap_or(0) / policy::CLIENT_WAIT_PAUSE_MS);
     let mut without = 0;
     for look in 0_u64.. {
         match client.ask(&fresh_key(), &argv) {
@@ -128,14 +134,16 @@ fn wait(client: &mut Client, asked: &Answer, matches: &ArgMatches, options: &Opt
                 }
             }
             Err(Unanswered::NotPermitted) => return Err(client.not_permitted()),
-            Err(unanswered) if without >= WAIT_WITHOUT_DAEMON_MAX => return Err(client.fatal(&unanswered)),
+            Err(unanswered) if without >= policy::CLIENT_WAIT_WITHOUT_DAEMON_MAX => {
+                return Err(client.fatal(&unanswered));
+            }
             Err(_) => without += 1,
         }
         if looks.is_some_and(|looks| look >= looks) {
             let text = format!("task {task} has not ended yet; it goes on: mainstay status {task}");
             return Err(Fatal::new(ExitCode::WaitTimedOut, text));
         }
-        std::thread::sleep(Duration::from_millis(WAIT_PAUSE_MS));
+        std::thread::sleep(Duration::from_millis(policy::CLIENT_WAIT_PAUSE_MS));
     }
     unreachable!("the loop has no end of its own")
 }

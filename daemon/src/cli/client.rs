@@ -3,6 +3,7 @@
 //! The daemon knows a request by its key, so sending it twice does it once.
 
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use crate::ports::Answer;
 use crate::real::clock::entropy;
 use crate::real::control::{PROTOCOL_VERSION, SOCKET_NAME};
@@ -12,13 +13,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// An answer takes a commit; one that takes this long will not come.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Pauses before the same request is sent again: a daemon that restarts is back within these seconds.
-const RESEND_PAUSES_MS: [u64; 14] = [20, 50, 100, 200, 300, 500, 500, 500, 1_000, 1_000, 1_000, 1_500, 1_500, 2_000];
-/// Longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -47,7 +41,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(state_dir: &Path) -> Client {
-        Client { state_dir: state_dir.to_owned(), stream: None, pauses: &RESEND_PAUSES_MS }
+        Client { state_dir: state_dir.to_owned(), stream: None, pauses: &policy::CLIENT_RESEND_PAUSES_MS }
     }
 
     /// Asks until there is an answer or none is to be expected.
@@ -92,8 +86,8 @@ impl Client {
             Some(stream) => stream,
             None => {
                 let stream = UnixStream::connect(self.state_dir.join(SOCKET_NAME))?;
-                stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-                stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+                stream.set_read_timeout(Some(policy::CLIENT_ANSWER_WITHIN))?;
+                stream.set_write_timeout(Some(policy::CLIENT_ANSWER_WITHIN))?;
                 self.stream.insert(BufReader::new(stream))
             }
         };
@@ -101,7 +95,7 @@ impl Client {
         // Whoever is turned away is told why before anything was read: the answer counts, not the failed write.
         let written = stream.get_mut().write_all(line.as_bytes());
         let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_until(b'\n', &mut answer)?;
+        stream.take(policy::CLIENT_ANSWER_BYTES_MAX).read_until(b'\n', &mut answer)?;
         if answer.last() != Some(&b'\n') {
             written?;
             return Err(ErrorKind::UnexpectedEof.into());

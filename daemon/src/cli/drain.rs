@@ -1,15 +1,15 @@
 //! `drain`: nothing new starts, and this waits until nothing runs.
 
-use super::ask::WAIT_PAUSE_MS;
 use super::client::{Client, fresh_key};
 use super::{Options, print};
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Looks until nothing runs, and tells what is waited for whenever that changes.
 pub(super) fn wait(client: &mut Client, timeout_ms: Option<i64>, options: &Options) -> Result<ExitCode, Fatal> {
-    let looks = timeout_ms.map(|ms| u64::try_from(ms).unwrap_or(0) / WAIT_PAUSE_MS);
+    let looks = timeout_ms.map(|ms| u64::try_from(ms).unwrap_or(0) / policy::CLIENT_WAIT_PAUSE_MS);
     let mut told = String::new();
     for look in 0_u64.. {
         let ops = client.ask(&fresh_key(), &["ops".to_owned()]).map_err(|unanswered| client.fatal(&unanswered))?;
@@ -34,7 +34,7 @@ pub(super) fn wait(client: &mut Client, timeout_ms: Option<i64>, options: &Optio
             let text = format!("still running: {running}; nothing new starts: `mainstay undrain` lifts that");
             return Err(Fatal::new(ExitCode::WaitTimedOut, text));
         }
-        std::thread::sleep(Duration::from_millis(WAIT_PAUSE_MS));
+        std::thread::sleep(Duration::from_millis(policy::CLIENT_WAIT_PAUSE_MS));
     }
     unreachable!("the loop has no end of its own")
 }

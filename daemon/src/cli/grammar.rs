@@ -36,7 +36,7 @@ pub(crate) fn public() -> Command {
         .max_term_width(100)
         .args(globals())
         .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), logs(), completions(), man()])
+        .subcommands([run(), check(), logs(), policy(), verify_log(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -94,6 +94,12 @@ fn with_args(command: Command) -> Command {
     match syntax.name {
         "newtask" => command.args(newtask_args()),
         "drain" => command.arg(drain_timeout()),
+        "ops" => command.arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .help("again every two seconds until interrupted; with --json a line each"),
+        ),
         _ => command,
     }
 }
@@ -170,6 +176,38 @@ fn check() -> Command {
     Command::new("check")
         .about("is the machine ready to run the daemon? changes nothing")
         .after_help("Example: mainstay check --config /etc/mainstay/mainstay.toml")
+}
+
+fn policy() -> Command {
+    Command::new("policy")
+        .about("every time limit and retry in force, and where it comes from")
+        .arg(Arg::new("class").value_name("CLASS").num_args(0..).help("only these, as \"telegram poll\" or poll"))
+        .after_help("Example: mainstay policy task run")
+}
+
+fn verify_log() -> Command {
+    Command::new("verify-log")
+        .about("is the record what was recorded? also while the daemon runs")
+        .arg(
+            Arg::new("known")
+                .long("known")
+                .value_name("SEQ:HASH")
+                .value_parser(fingerprint as fn(&str) -> Result<(i64, String), String>)
+                .help("a fingerprint that this command told before: the record has to contain it still"),
+        )
+        .after_help("Example: mainstay verify-log --known 1204:9f86d081884c7d65")
+        .after_long_help(
+            "Whoever can write to the database can write a record of their own from the first event on, or cut its end off. \
+             A fingerprint that is kept elsewhere shows both.\n\nExample: mainstay verify-log --known 1204:9f86d081884c7d65",
+        )
+}
+
+fn fingerprint(text: &str) -> Result<(i64, String), String> {
+    let hex = |hash: &str| (8..=64).contains(&hash.len()) && hash.chars().all(|c| c.is_ascii_hexdigit());
+    match text.split_once(':').map(|(seq, hash)| (seq.parse(), hash)) {
+        Some((Ok(seq), hash)) if seq > 0 && hex(hash) => Ok((seq, hash.to_lowercase())),
+        Some(_) | None => Err("a fingerprint is an event's number, a colon, and 8 to 64 hex digits".into()),
+    }
 }
 
 fn logs() -> Command {

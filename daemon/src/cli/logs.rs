@@ -2,14 +2,12 @@
 
 use super::{Options, print};
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use crate::real::clock::wall_ms;
 use crate::real::config_file;
 use clap::ArgMatches;
 use serde_json::Value;
-use std::time::Duration;
 
-/// Between two looks while following.
-const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Events taken in one look while following.
 const FOLLOW_AT_ONCE: &str = "1000";
 
@@ -45,6 +43,6 @@ pub(super) fn logs(matches: &ArgMatches, options: &Options) -> Result<ExitCode, 
         seen = events.iter().filter_map(|event: &Value| event["seq"].as_i64()).fold(seen, i64::max);
         let after = ["logs", "--last", FOLLOW_AT_ONCE, "--after", &seen.to_string()].map(str::to_owned);
         argv = [&after[..], &filter[..]].concat();
-        std::thread::sleep(FOLLOW_PAUSE);
+        std::thread::sleep(policy::FOLLOW_PAUSE);
     }
 }

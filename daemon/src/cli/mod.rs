@@ -14,7 +14,9 @@ mod drain;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
+mod policy;
 mod serve;
+mod verify;
 
 use crate::exit::{ExitCode, Fatal};
 use crate::real::config_file;
@@ -108,6 +110,8 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "run" => serve::run(matches, options),
         "check" => check::check(options),
         "logs" => logs::logs(matches, options),
+        "policy" => policy::policy(matches, options),
+        "verify-log" => verify::verify_log(matches, options),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),
         "commands-md" => {

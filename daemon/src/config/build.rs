@@ -63,6 +63,7 @@ impl Builder<'_> {
             operators,
             kinds,
             running_max,
+            given: sections.iter().flat_map(Fields::paths).collect(),
             hash: String::new(),
         };
         config.hash = hash(&config);

@@ -2,6 +2,7 @@
 
 use super::keys::{Key, Section, Takes, read_bytes, read_ms};
 use crate::command::nearest;
+use crate::policy;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -31,8 +32,6 @@ impl fmt::Display for Problem {
         }
     }
 }
-
-const SYNTAX_ERRORS_MAX: usize = 3;
 
 /// Collects problems and knows lines.
 pub(super) struct Reader<'a> {
@@ -71,6 +70,11 @@ impl Fields {
     /// Its path in messages.
     pub(super) fn path(&self, name: &str) -> String {
         if self.title.is_empty() { name.to_owned() } else { format!("{}.{name}", self.title) }
+    }
+
+    /// The paths of all keys that are there.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        self.values.keys().map(|name| self.path(name))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -139,7 +143,9 @@ impl<'a> Reader<'a> {
         for error in &errors {
             let line = error.span().map_or(1, |span| self.line(&span));
             // What follows the first error is often but its echo: one a line, and few.
-            if self.problems.len() < SYNTAX_ERRORS_MAX && self.problems.iter().all(|known| known.line != line) {
+            if self.problems.len() < policy::CONFIG_SYNTAX_ERRORS_MAX
+                && self.problems.iter().all(|known| known.line != line)
+            {
                 let text = error.message().lines().next().unwrap_or_default().to_owned();
                 self.problem(line, "", format!("this is no TOML: {text}"));
             }

@@ -4,11 +4,9 @@ use super::{Draft, attempt};
 use crate::event::Fact;
 use crate::id::Actor;
 use crate::plan::Effect;
+use crate::policy;
 use crate::task::{Cause, Outcome, State, step};
 use crate::view::TaskView;
-
-/// Presses live this long on the server: after a longer absence the cards that wait for one are shown anew.
-const PRESS_LIFE_MS: i64 = 150_000;
 
 /// A daemon takes over.
 pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
@@ -28,7 +26,7 @@ pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
 /// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again. With
 /// another configuration, others may be whom a card waits for.
 pub fn returned(draft: &mut Draft<'_>, away_ms: i64, reconfigured: bool) {
-    let anew = away_ms > PRESS_LIFE_MS;
+    let anew = away_ms > policy::PRESS_LIFE_MS;
     if anew || reconfigured {
         for task in &draft.view.waiting {
             draft.show_card(task, anew);

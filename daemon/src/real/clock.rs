@@ -4,6 +4,7 @@
 //! timers stop while it sleeps.)
 
 use super::watched::Watched;
+use crate::policy;
 use crate::ports::{Instants, LocalFuture, Time};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
@@ -20,9 +21,6 @@ pub struct SystemClock {
     /// then finds its timer still set.
     idle: RefCell<Vec<Timer>>,
 }
-
-/// More idle timers than this are closed.
-const IDLE_TIMERS_MAX: usize = 16;
 
 struct Timer {
     watched: Watched,
@@ -120,7 +118,7 @@ impl Sleep<'_> {
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
         let mut idle = self.clock.idle.borrow_mut();
-        if idle.len() < IDLE_TIMERS_MAX {
+        if idle.len() < policy::IDLE_TIMERS_MAX {
             idle.extend(self.timer.take());
         }
     }

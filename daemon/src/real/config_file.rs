@@ -5,6 +5,7 @@ use crate::config::build::{Valid, parse};
 use crate::config::read::Problem;
 use crate::config::{Config, Kind};
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,6 @@ use std::path::{Path, PathBuf};
 pub const CONFIG_VARIABLE: &str = "MAINSTAY_CONFIG";
 /// Where it is looked for then, in this order.
 pub const CONFIG_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
-/// Longest file, in bytes: a mistaken path must not fill the memory.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The file to use: `named` on the command line, else by `$MAINSTAY_CONFIG`, else the first of [`CONFIG_PLACES`] that
 /// exists.
@@ -49,7 +48,7 @@ fn read(path: &Path) -> Result<(String, PathBuf), Fatal> {
     let failed = |e: std::io::Error| invalid(format!("can't read the configuration {}: {e}", path.display()));
     let whole = std::path::absolute(path).map_err(failed)?;
     let metadata = std::fs::metadata(&whole).map_err(failed)?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+    if !metadata.is_file() || metadata.len() > policy::CONFIG_BYTES_MAX {
         return Err(invalid(format!("{} is no configuration: it is no file, or too long", path.display())));
     }
     let bytes = std::fs::read(&whole).map_err(failed)?;

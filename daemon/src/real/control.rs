@@ -34,15 +34,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The socket's name in the state directory.
 pub const SOCKET_NAME: &str = "mainstay.sock";
-/// The longest path a Unix socket can have, in bytes, without the final zero.
-pub const SOCKET_PATH_MAX: usize = 107;
 
 /// Bytes read from a client at once.
 const READ_BYTES: usize = 64 * 1024;
-/// Connections accepted at once, so that a storm of them leaves time for those that are there.
-const ACCEPT_MAX: usize = 64;
-/// Rounds of harvesting without a single request before others get their turn.
-const HARVESTS_MAX: usize = 16;
 /// The listener's mark among epoll's events; clients have their serial, which is never 0.
 const LISTENER: u64 = 0;
 const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -102,7 +96,7 @@ impl LocalControl {
         };
         let listener = bind(state_dir, &path).map_err(|e| failed("listen on", &e))?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| failed("watch", &e))?;
-        // Level-triggered: clients beyond ACCEPT_MAX are offered again.
+        // Level-triggered: clients beyond policy::LOCAL_ACCEPTS_AT_ONCE_MAX are offered again.
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)
             .map_err(|e| failed("watch", &e))?;
         let on = |kind| signal(kind).map_err(|e| failed("handle signals beside", &e));
@@ -137,7 +131,7 @@ impl LocalControl {
             coop.made_progress();
             return Poll::Ready(ControlInput::Terminate);
         }
-        for _ in 0..HARVESTS_MAX {
+        for _ in 0..policy::LOCAL_HARVESTS_MAX {
             let busy = state.harvest(self.epoll.as_fd());
             if let Some(request) = state.requests.pop_front() {
                 coop.made_progress();
@@ -327,7 +321,7 @@ impl State {
     }
 
     fn accept(&mut self, epoll: BorrowedFd<'_>) {
-        for _ in 0..ACCEPT_MAX {
+        for _ in 0..policy::LOCAL_ACCEPTS_AT_ONCE_MAX {
             match rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(fd) => self.admit(epoll, fd),
                 Err(Errno::AGAIN) => return,
@@ -418,11 +412,12 @@ fn reserve() -> Option<OwnedFd> {
 /// [`ExitCode::ConfigInvalid`]: it is too long for the kernel.
 pub fn check_path(path: &Path) -> Result<(), Fatal> {
     let length = path.as_os_str().len();
-    if length <= SOCKET_PATH_MAX {
+    let most = policy::LOCAL_SOCKET_PATH_BYTES_MAX;
+    if length <= most {
         return Ok(());
     }
     let text = format!(
-        "the socket's path has {length} bytes, and the system allows {SOCKET_PATH_MAX}: choose a shorter state_dir ({})",
+        "the socket's path has {length} bytes, and the system allows {most}: choose a shorter state_dir ({})",
         path.display()
     );
     Err(Fatal::new(ExitCode::ConfigInvalid, text))

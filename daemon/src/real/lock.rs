@@ -4,24 +4,19 @@
 
 use super::process;
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The lock's name in the state directory.
 pub const LOCK_NAME: &str = "lock";
 /// Folders that the state directory has: attempts that live or wait to be looked at, and those put away.
 pub const SUBFOLDERS: [&str; 2] = ["attempts", "archive"];
-
-/// How long what is left of a killed daemon is waited for. It needs milliseconds, on a busy machine more; a process that
-/// is killed while it waits for its disk ends only when the disk has answered.
-const ENDING_FOR_MAX: Duration = Duration::from_secs(10);
-/// Between two looks at it.
-const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// Held by the daemon for life.
 pub struct StateLock {
@@ -49,12 +44,12 @@ impl StateLock {
         let file =
             rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed("open", &path, &e.into()))?;
         let mut file = File::from(file);
-        let deadline = Instant::now() + ENDING_FOR_MAX;
+        let deadline = Instant::now() + policy::PREDECESSOR_END_MAX;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 Err(Errno::WOULDBLOCK) if is_ending(&mut file) && Instant::now() < deadline => {
-                    std::thread::sleep(ENDING_PAUSE);
+                    std::thread::sleep(policy::PREDECESSOR_END_PAUSE);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(held(state_dir, &mut file)),
                 Err(error) => return Err(failed("lock", &path, &error.into())),

@@ -5,6 +5,7 @@
 
 use super::token::Token;
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::{Level, Metadata};
@@ -24,8 +25,6 @@ static SECRETS: OnceLock<[String; 2]> = OnceLock::new();
 
 /// Lines not written yet.
 static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// More than this is written though the process does not sleep.
-const HELD_BYTES_MAX: usize = 32 * 1024;
 
 /// From now on, lines have `[token]` where this token would be. The first call counts.
 pub fn redact(token: &Token) {
@@ -107,7 +106,7 @@ impl Write for RedactedStdout {
                 Some(clean) => held.extend_from_slice(&clean),
                 None => held.extend_from_slice(line),
             }
-            held.len() >= HELD_BYTES_MAX
+            held.len() >= policy::LOG_HELD_BYTES_MAX
         };
         if self.at_once || full {
             flush();

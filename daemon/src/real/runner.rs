@@ -28,19 +28,6 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 
-/// How long a shim may take to be ready. Generous: on a machine that swaps, failing a start helps nobody.
-const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Bytes of a shim's answer: a line with its identity, or with what failed.
-const ANSWER_MAX_BYTES: u64 = 16_384;
-/// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.
-const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
-/// How often destroying looks again for processes that were forked while it looked.
-const DESTROY_RESCAN: Duration = Duration::from_millis(100);
-/// The same for what even SIGKILL does not reach: it waits for a device, and looking costs.
-const DESTROY_RESCAN_MAX: Duration = Duration::from_secs(5);
-/// Between two tries to watch a process (no descriptors left).
-const WATCH_RETRY: Duration = Duration::from_secs(1);
-
 /// The command that runs a shim; the attempt's folder and cgroup are appended.
 #[derive(Debug, Clone)]
 pub struct ShimCommand {
@@ -219,7 +206,7 @@ impl LocalRunner {
         };
         // Known from here on, so that it is buried even if this future is dropped; its shim then ends by itself.
         self.own.borrow_mut().insert(key, Own { pidfd, starter: None });
-        let answer = tokio::time::timeout(READY_WITHIN, read_answer(&mut stream)).await;
+        let answer = tokio::time::timeout(policy::SHIM_READY_WITHIN, read_answer(&mut stream)).await;
         match answer.unwrap_or_else(|_| Err("not ready in time".to_owned())) {
             Ok(identity) => {
                 if let Some(own) = self.own.borrow_mut().get_mut(&key) {
@@ -242,7 +229,7 @@ impl LocalRunner {
             let _ = rustix::process::pidfd_send_signal(&own.pidfd, Signal::KILL);
             if let Ok(ending) = Ending::of_fd(own.pidfd) {
                 // It has not been told to go, so there is no task to think of.
-                let _ = tokio::time::timeout(READY_WITHIN, ending.wait()).await;
+                let _ = tokio::time::timeout(policy::SHIM_READY_WITHIN, ending.wait()).await;
             }
         }
         for group in self.cgroups_of(key) {
@@ -255,7 +242,7 @@ impl LocalRunner {
         let folder = self.folder(key);
         while let Some(shim) = Pin::shim(&identity, &self.boot) {
             let Ok(ending) = Ending::of(shim) else {
-                tokio::time::sleep(WATCH_RETRY).await;
+                tokio::time::sleep(policy::WATCH_RETRY).await;
                 continue;
             };
             // The watch comes before the look, so that nothing falls in between.
@@ -268,7 +255,7 @@ impl LocalRunner {
                     match &progress {
                         Some(progress) => {
                             progress.changed().await;
-                            tokio::time::sleep(PROGRESS_PAUSE).await;
+                            tokio::time::sleep(policy::PROGRESS_PAUSE).await;
                         }
                         None => std::future::pending().await,
                     }
@@ -305,7 +292,7 @@ impl LocalRunner {
             folder::read_grace_ms(&self.folder(key)).unwrap_or(0).min(policy::STOP_GRACE_MAX_MS.unsigned_abs());
         let grace_ms = grace_ms.saturating_sub(waited_ms.unsigned_abs());
         tokio::time::sleep(Duration::from_millis(grace_ms)).await;
-        let mut pause = DESTROY_RESCAN;
+        let mut pause = policy::DESTROY_RESCAN;
         while let Some(shim) = Pin::shim(&identity, &self.boot) {
             let tree = process::descendants(&process::all(), &BTreeSet::from([identity.pid]));
             // Its pid did not come to mean somebody else while they were looked for.
@@ -322,7 +309,7 @@ impl LocalRunner {
                 Ok(ending) => drop(tokio::time::timeout(pause, ending.wait()).await),
                 Err(_) => tokio::time::sleep(pause).await,
             }
-            pause = (pause * 2).min(DESTROY_RESCAN_MAX);
+            pause = (pause * 2).min(policy::DESTROY_RESCAN_CAP);
         }
     }
 
@@ -332,7 +319,7 @@ impl LocalRunner {
         let prompt = self.folder(key).join(PROMPT);
         let marks = Marks { nonce: &nonce, session, prompt: &prompt };
         let mut killed = BTreeSet::new();
-        let mut pause = DESTROY_RESCAN;
+        let mut pause = policy::DESTROY_RESCAN;
         loop {
             let groups = self.cgroups_of(key);
             let mut found: Vec<_> = groups.iter().flat_map(Group::pids).filter_map(process::stat).collect();
@@ -359,9 +346,9 @@ impl LocalRunner {
                 }
             };
             // Without anybody to wait for, or with one whom even SIGKILL does not reach yet: look again later.
-            if endings.is_empty() || tokio::time::timeout(DESTROY_RESCAN, all_ended).await.is_err() {
+            if endings.is_empty() || tokio::time::timeout(policy::DESTROY_RESCAN, all_ended).await.is_err() {
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(DESTROY_RESCAN_MAX);
+                pause = (pause * 2).min(policy::DESTROY_RESCAN_CAP);
             }
         }
     }
@@ -384,7 +371,7 @@ fn give_up(shim: &mut Child, error: io::Error) -> io::Error {
 /// The shim's one line: who it is, or what it lacks.
 async fn read_answer(stream: &mut UnixStream) -> Result<Identity, String> {
     let mut line = String::new();
-    let read = BufReader::new(stream.take(ANSWER_MAX_BYTES)).read_line(&mut line).await;
+    let read = BufReader::new(stream.take(policy::SHIM_ANSWER_BYTES_MAX)).read_line(&mut line).await;
     if let Err(e) = read {
         return Err(e.to_string());
     }

@@ -12,6 +12,7 @@ use super::logfile::LogFile;
 use super::supervise::{self, Outcome};
 use super::{process, spawn, sys};
 use crate::attempt::{End, EndCause, LogDigest, Receipt};
+use crate::policy;
 use crate::ports::{Spec, Stream};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Timespec;
@@ -28,9 +29,6 @@ pub const ARGUMENT: &str = "shim";
 
 /// What the daemon says once the spec is written.
 pub(super) const SPEC_IS_THERE: u8 = b's';
-
-/// Longest pause between two tries to write a receipt, in seconds. Short enough that a freed disk is noticed soon.
-const RECEIPT_RETRY_MAX_S: i64 = 5;
 
 /// Runs as a shim if this process was started as one. To be called before anything else.
 pub fn dispatch() -> Option<ExitCode> {
@@ -217,7 +215,7 @@ fn until_done(mut write: impl FnMut() -> io::Result<()>) {
         }
         eprintln!("receipt not written, trying again: {e}");
         let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
-        pause_s = (pause_s * 2).min(RECEIPT_RETRY_MAX_S);
+        pause_s = (pause_s * 2).min(policy::RECEIPT_RETRY_CAP_S);
     }
 }
 

@@ -11,6 +11,7 @@ use super::process::{self, Pin, Stat};
 use super::shim::now_ms;
 use super::sys;
 use crate::attempt::{End, EndCause, LogDigest};
+use crate::policy;
 use crate::ports::Spec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -21,20 +22,8 @@ use rustix::time::{
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
-/// How long output has to be quiet, once the main process has ended, before whatever still holds it is a stray.
-const QUIET_MS: i64 = 100;
-/// However much strays go on writing, they are strays after this time.
-const LINGER_MAX_MS: i64 = 2_000;
-/// Between SIGTERM and SIGKILL for strays: they had their time while the main process ran.
-const STRAY_GRACE_MS: i64 = 1_000;
-/// How often whoever survived a SIGKILL (uninterruptible I/O) is looked at again.
-const RESCAN_MS: i64 = 200;
-/// Tries against a chain of forks, before waiting for the next signal.
-const KILL_ROUNDS: u32 = 10_000;
 /// Bytes read at once from a stream: the default size of a pipe.
 const CHUNK_BYTES: usize = 65_536;
-/// Pieces read after the end: the largest pipe (1 MiB) holds no more. A stranger may hold the other end and write for ever.
-const LAST_PIECES: u32 = 16;
 
 /// What became of the task, once nothing of it is alive.
 pub(super) struct Outcome {
@@ -164,7 +153,10 @@ impl Supervisor<'_> {
         let asked = sys::asked_to_stop();
         match self.phase {
             Phase::Running if self.ended.is_some() => {
-                self.phase = Phase::Lingering { until: now + QUIET_MS, at_most: now + LINGER_MAX_MS };
+                self.phase = Phase::Lingering {
+                    until: now + policy::OUTPUT_QUIET_MS,
+                    at_most: now + policy::OUTPUT_LINGER_MAX_MS,
+                };
             }
             Phase::Running if let Some(cause) = self.due(now) => {
                 self.cause = cause;
@@ -173,23 +165,23 @@ impl Supervisor<'_> {
             }
             Phase::Asked { kill_at } if self.ended.is_some() => {
                 self.ask_strays();
-                self.phase = Phase::Clearing { kill_at: kill_at.min(now + STRAY_GRACE_MS) };
+                self.phase = Phase::Clearing { kill_at: kill_at.min(now + policy::STRAY_GRACE_MS) };
             }
             Phase::Lingering { until, at_most } => {
                 let silent = self.outputs.iter().all(|o| o.pipe.is_none());
                 if asked || silent || now >= until.min(at_most) {
                     self.ask_strays();
-                    self.phase = Phase::Clearing { kill_at: now + STRAY_GRACE_MS };
+                    self.phase = Phase::Clearing { kill_at: now + policy::STRAY_GRACE_MS };
                 }
             }
             Phase::Asked { kill_at } | Phase::Clearing { kill_at } if now >= kill_at => {
                 self.strays = self.strays.max(self.outsiders());
                 self.kill_all();
-                self.phase = Phase::Killing { again_at: now + RESCAN_MS };
+                self.phase = Phase::Killing { again_at: now + policy::KILL_RESCAN_MS };
             }
             Phase::Killing { again_at } if now >= again_at => {
                 self.kill_all();
-                self.phase = Phase::Killing { again_at: now + RESCAN_MS };
+                self.phase = Phase::Killing { again_at: now + policy::KILL_RESCAN_MS };
             }
             Phase::Running | Phase::Asked { .. } | Phase::Clearing { .. } | Phase::Killing { .. } => {}
         }
@@ -240,7 +232,7 @@ impl Supervisor<'_> {
             group.kill();
         }
         let mut before = Vec::new();
-        for _ in 0..KILL_ROUNDS {
+        for _ in 0..policy::KILL_ROUNDS_MAX {
             let children = process::children();
             // Nobody new, so all have their SIGKILL already: SIGCHLD will tell.
             if children == before {
@@ -272,7 +264,7 @@ impl Supervisor<'_> {
             heard |= output.take(&mut self.buffer) == Taken::Some;
         }
         if let (true, Phase::Lingering { until, .. }) = (heard, &mut self.phase) {
-            *until = now_ms(ClockId::Boottime) + QUIET_MS;
+            *until = now_ms(ClockId::Boottime) + policy::OUTPUT_QUIET_MS;
         }
     }
 
@@ -281,7 +273,7 @@ impl Supervisor<'_> {
     fn finish(mut self) -> Outcome {
         for output in &mut self.outputs {
             let mut pieces = 0;
-            while pieces < LAST_PIECES && output.take(&mut self.buffer) == Taken::Some {
+            while pieces < policy::OUTPUT_LAST_PIECES_MAX && output.take(&mut self.buffer) == Taken::Some {
                 pieces += 1;
             }
         }

@@ -5,6 +5,7 @@
 //! over in a pipe).
 
 use crate::exit::{ExitCode, Fatal};
+use crate::policy;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -16,10 +17,6 @@ pub const TOKEN_VARIABLE: &str = "MAINSTAY_TELEGRAM_TOKEN";
 pub const TOKEN_CREDENTIAL: &str = "telegram-token";
 /// Set for the daemon's second start: the token comes on standard input.
 const ON_STDIN_VARIABLE: &str = "MAINSTAY_TOKEN_ON_STDIN";
-/// The shortest secret part that is believed. Telegram's have 35 characters.
-const SECRET_LENGTH_MIN: usize = 10;
-/// Longest believed token, in bytes; also fits into a pipe at once.
-const TOKEN_BYTES_MAX: u64 = 256;
 
 /// A bot's token. Shown nowhere: whoever needs it says [`Token::expose`].
 #[derive(Clone)]
@@ -37,7 +34,7 @@ impl Token {
             return Err("is no token: before the colon stands the bot's number");
         }
         let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if secret.len() < SECRET_LENGTH_MIN || !secret.bytes().all(legal) {
+        if secret.len() < policy::TOKEN_SECRET_LENGTH_MIN || !secret.bytes().all(legal) {
             return Err(
                 "is no token: the secret after the colon is too short or has other characters than A-Z a-z 0-9 _ -",
             );
@@ -106,7 +103,7 @@ fn from_file(path: &Path) -> Result<Token, Fatal> {
     let unreadable = |text: String| Fatal::new(ExitCode::TokenUnreadable, text);
     let read = std::fs::File::open(path).and_then(|file| {
         let mut text = String::new();
-        file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map(|_| text)
+        file.take(policy::TOKEN_BYTES_MAX).read_to_string(&mut text).map(|_| text)
     });
     let text = read.map_err(|e| unreadable(format!("can't read the token file {}: {e}", path.display())))?;
     Token::new(&text).map_err(|why| unreadable(format!("the content of the token file {} {why}", path.display())))
@@ -114,7 +111,7 @@ fn from_file(path: &Path) -> Result<Token, Fatal> {
 
 fn from_stdin() -> std::io::Result<String> {
     let mut text = String::new();
-    std::io::stdin().take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
+    std::io::stdin().take(policy::TOKEN_BYTES_MAX).read_to_string(&mut text)?;
     // The pipe has done its duty; nobody needs to find an end of it.
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     Ok(text)
@@ -135,7 +132,7 @@ pub fn leave_environment() -> Result<(), Fatal> {
     let (reader, mut writer) = std::io::pipe().map_err(failed)?;
     // Far below a pipe's capacity, so this does not wait for a reader; what is longer is no token anyway.
     let bytes = token.as_encoded_bytes();
-    writer.write_all(&bytes[..bytes.len().min(TOKEN_BYTES_MAX as usize)]).map_err(failed)?;
+    writer.write_all(&bytes[..bytes.len().min(policy::TOKEN_BYTES_MAX as usize)]).map_err(failed)?;
     drop(writer);
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_else(|| "mainstay".into());

@@ -10,9 +10,6 @@ use crate::task::Outcome;
 use crate::view::{AttemptRow, OpsRow, TaskRow, View};
 use serde_json::json;
 
-/// What happened longer ago does not decide whether all is well now.
-const DAY_MS: i64 = 24 * 3_600_000;
-
 /// The answer to `/ops`: one word, its reasons, and the numbers behind it, in at most eight lines.
 pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     let empty = OpsRow::default();
@@ -100,7 +97,7 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
         broken.push(format!("the daemon can't {why}: nothing new starts, and changes are refused"));
     }
     // Old ones stay on record and in the numbers; the one word is about now.
-    if let Some(ago) = ops.violated_ms.map(|at| now.wall_ms - at).filter(|ago| *ago < DAY_MS) {
+    if let Some(ago) = ops.violated_ms.map(|at| now.wall_ms - at).filter(|ago| *ago < policy::RECENT_MS) {
         let n = ops.violations;
         broken.push(format!("{n} violation(s) on record, the last {} ago (logs --kind violation)", span(ago)));
     }

@@ -77,6 +77,7 @@ const LAYERS: &[Layer] = &[
             "outage.rs",
             "plan.rs",
             "policy.rs",
+            "policy/",
             "poll.rs",
             "report/",
             "task.rs",

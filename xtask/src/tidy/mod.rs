@@ -1,11 +1,13 @@
 //! `cargo xtask tidy`: the rules of the house that no compiler knows. Also a test of this package, so no one has to remember
 //! it.
 //!
-//! [`arrows`] checks which part may know which, [`words`] what must not be written, [`files`] sizes, dead files and links.
+//! [`arrows`] checks which part may know which, [`words`] what must not be written, [`files`] sizes, dead files and links,
+//! [`limits`] where the daemon's limits stand.
 //! It reads text and parses no Rust: a rule that needs more is no rule for here.
 
 mod arrows;
 mod files;
+mod limits;
 mod words;
 
 use crate::Verdict;
@@ -78,7 +80,7 @@ pub(crate) fn run(_: &ArgMatches) -> Verdict {
 }
 
 fn check(sources: &[Source]) -> Vec<Finding> {
-    let checks = [arrows::check, words::check, files::check];
+    let checks = [arrows::check, words::check, files::check, limits::check];
     let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(sources)).collect();
     findings.sort();
     findings
@@ -144,6 +146,13 @@ mod tests {
             ("sim/src/a.rs", &"//\n".repeat(files::LINES_MAX + 1), "lines"),
             ("sim/src/nobody.rs", "", "no module declares it"),
             ("docs/A.md", "see [there](gone.md)\n", "leads nowhere"),
+            ("daemon/src/real/shim.rs", "const QUIET_MS: i64 = 100;\n", "a limit"),
+            (
+                "daemon/src/real/shim.rs",
+                "pub(super) const RETRY: Duration = policy::of(Duration::from_secs(1));\n",
+                "a limit",
+            ),
+            (decide, "fn f() {\n    later(Duration::from_millis(250));\n}\n", "a limit"),
         ] {
             let found = check(&[Source { path: path.into(), text: text.into() }]);
             assert!(found.iter().any(|f| f.text.contains(expected)), "{path} {text:?}: {found:?}");
@@ -158,6 +167,12 @@ mod tests {
             ("daemon/src/exit.rs", "impl From<X> for std::process::ExitCode {}\n"),
             ("daemon/src/real/store/rows.rs", "const Q: &str = \"SELECT 1\";\n"),
             ("daemon/src/report/list.rs", "const A: &str = \"https://api.telegram.org\";\n"),
+            ("daemon/src/policy.rs", "pub const QUIET_MS: i64 = 100;\n"),
+            (
+                "daemon/src/real/shim.rs",
+                "const CHUNK_BYTES: usize = 65_536;\nconst LINGER_MS: i64 = policy::LINGER_MS;\n",
+            ),
+            ("daemon/src/real/shim.rs", "#[cfg(test)]\nmod tests {\n    const SOON_MS: i64 = 5;\n}\n"),
         ] {
             let found = check(&[Source { path: path.into(), text: text.into() }]);
             let found: Vec<_> = found.iter().filter(|f| !f.text.contains("no module declares it")).collect();

@@ -177,7 +177,10 @@ fn writing_the_defaults_of_the_manual_out_changes_nothing() {
             }
         }
     }
-    assert_eq!(valid(&implicit), valid(&explicit), "{explicit}");
+    let (implicit, mut written) = (valid(&implicit), valid(&explicit));
+    assert!(written.given.contains("kind.build.timeout") && !implicit.given.contains("kind.build.timeout"));
+    written.given.clone_from(&implicit.given);
+    assert_eq!(implicit, written, "{explicit}");
 }
 
 #[test]

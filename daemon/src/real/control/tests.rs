@@ -405,7 +405,9 @@ fn a_path_that_is_too_long_for_a_socket_is_told_with_its_length() {
     assert_eq!(fatal.code, ExitCode::ConfigInvalid);
     assert!(fatal.text.starts_with("the socket's path has 115 bytes, and the system allows 107"), "{}", fatal.text);
     // Clients' libraries agree on both sides of the limit.
-    for (length, fits) in [(SOCKET_PATH_MAX, true), (SOCKET_PATH_MAX + 1, false)] {
+    for (length, fits) in
+        [(policy::LOCAL_SOCKET_PATH_BYTES_MAX, true), (policy::LOCAL_SOCKET_PATH_BYTES_MAX + 1, false)]
+    {
         let path = format!("/{}", "d".repeat(length - 1));
         assert_eq!(std::os::unix::net::SocketAddr::from_pathname(&path).is_ok(), fits, "{length}");
         assert_eq!(check_path(Path::new(&path)).is_ok(), fits, "{length}");

@@ -12,10 +12,6 @@ use crate::view::{
 };
 use rusqlite::{OptionalExtension, Params, params};
 
-const DAY_MS: i64 = 24 * 3_600_000;
-/// Rows of a list that is meant to be read by a person.
-const LISTED_MAX: u32 = 50;
-
 /// Which events `logs` shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogFilter {
@@ -153,7 +149,7 @@ impl Store {
             }
             Command::Board => {
                 for state in [State::Requested, State::Approved, State::Queued, State::Running] {
-                    view.tasks.extend(self.list(LISTED_MAX, Some(state))?);
+                    view.tasks.extend(self.list(policy::LISTED_MAX, Some(state))?);
                 }
             }
             Command::Ops => view.ops = Some(self.ops(now_wall_ms)?),
@@ -165,7 +161,7 @@ impl Store {
                         "SELECT {OUTBOX} FROM outbox WHERE state <> 'sent'
                          ORDER BY state = 'refused' OR marked OR tries > 0 DESC, id LIMIT ?1"
                     ),
-                    [LISTED_MAX],
+                    [policy::LISTED_MAX],
                     outbox,
                 )?;
             }
@@ -251,7 +247,7 @@ impl Store {
         let unsettled = self.many(
             "SELECT state, marked, at > ?1 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
              FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' GROUP BY state, marked, lately",
-            params![now_wall_ms - DAY_MS, format!("%{NOBODYS}")],
+            params![now_wall_ms - policy::RECENT_MS, format!("%{NOBODYS}")],
             |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
         )?;
         for (state, marked, lately, n) in unsettled {
@@ -289,7 +285,7 @@ impl Store {
         ops.ended = self
             .many(
                 "SELECT outcome, count(*) FROM tasks INDEXED BY tasks_ended WHERE ended_ms > ?1 GROUP BY outcome",
-                [now_wall_ms - DAY_MS],
+                [now_wall_ms - policy::RECENT_MS],
                 |r| Ok((r.get::<_, Option<String>>(0)?.unwrap_or_default(), r.get(1)?)),
             )?
             .into_iter()
@@ -337,6 +333,14 @@ impl Store {
         )?;
         events.reverse();
         Ok(events)
+    }
+
+    /// The first event that stands at `seq` or after it.
+    ///
+    /// # Errors
+    /// Storage trouble, or what stands there is no event.
+    pub fn event_from(&self, seq: i64) -> Result<Option<Recorded>> {
+        self.one(&format!("{EVENTS} WHERE seq >= ?1 ORDER BY seq LIMIT 1"), [seq], recorded)
     }
 
     // ------------------------------------------------------------------------------------------ what is due

@@ -16,6 +16,7 @@ pub use rebuild::rebuild;
 
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
+use crate::policy;
 use crate::ports::Storage;
 use crate::view::Moved;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -34,8 +35,6 @@ const MIGRATIONS: &[&str] = &[
 /// event, a new value in an old field, a field left out that it can't do without.
 const MIN_READER: i64 = 1;
 const MIN_WRITER: i64 = 1;
-/// Events whose chain is checked at every start; `verify` checks all.
-const CHAIN_CHECKED_AT_OPEN: i64 = 100;
 
 /// Classes of storage trouble, by what must happen next.
 #[derive(Debug, thiserror::Error)]
@@ -211,7 +210,7 @@ impl Store {
     }
 
     fn check_tail(&self) -> Result<()> {
-        let from = (self.next_event - CHAIN_CHECKED_AT_OPEN).max(1);
+        let from = (self.next_event - policy::CHAIN_CHECKED_AT_OPEN).max(1);
         match self.verify(from)? {
             None => Ok(()),
             Some(seq) => Err(StoreError::Damaged(format!("event {seq} is not what was recorded (hash chain broken)"))),
@@ -400,6 +399,15 @@ impl Store {
     pub fn checkpoint(&mut self) -> Result<()> {
         self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// The hash that stands with an event; with what comes before it, it follows from every event up to that one.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn hash_of(&self, seq: i64) -> Result<Option<Vec<u8>>> {
+        let mut statement = self.db.prepare_cached("SELECT hash FROM events WHERE seq = ?1")?;
+        Ok(statement.query_row([seq], |r| r.get(0)).optional()?)
     }
 
     /// Checks the chain from event `from` on; the first event that is not what was recorded, if any.
