@@ -177,39 +177,52 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Nothing of the task is alive once its wish must have been heard and the ladder is over, and nothing begins once it must
+/// have been heard: whether the task ran already or waited for that.
 pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
     for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
-        let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
-        let of_it = || e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task);
-        // Not by its time limit, before the wish was heard.
-        let by_wish = |ran: &&Ran| {
-            let in_time = ran.ended_ms.is_some_and(|at| at > wish.at && at - ran.began_ms < kind.timeout_ms);
-            in_time && ran.end == Some(End::Signaled(15))
-        };
-        let stopped = of_it().find(by_wish);
-        let later = stopped.and_then(|stopped| of_it().find(|ran| ran.key.attempt > stopped.key.attempt));
-        if let Some(later) = later.filter(|_| asked.recovered.is_empty()) {
-            return Err(format!("attempt {} began after somebody had stopped its task", later.key));
-        }
-        let of_it = of_it().filter(|ran| ran.began_ms <= wish.at);
-        for ran in of_it.filter(|ran| ran.ended_ms.is_none_or(|ended| ended > wish.at)) {
+        let (Some(kind), Some(task)) = (e.config.kinds.get(&asked.job.kind), wish.task) else { continue };
+        let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
+        let mut stopped = false;
+        for ran in e.ledger.iter().filter(|ran| ran.key.task.0 == task && ran.ended_ms.is_none_or(|at| at > wish.at)) {
+            if about(&asked.recovered, task).any(|p| (wish.at..=ran.began_ms).contains(&p.at)) {
+                break;
+            }
+            if stopped {
+                return Err(format!("attempt {} began after somebody had stopped its task", ran.key));
+            }
+            let began_after = ran.began_ms - wish.at;
+            let most = at_most(e, wish.at, ran.began_ms, 0);
+            if began_after > most {
+                return Err(format!(
+                    "attempt {} began {began_after} ms after somebody wanted its task stopped, which is heard within {most}",
+                    ran.key
+                ));
+            }
             let ended = ran.ended_ms.unwrap_or(e.now_ms);
-            let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
-            // What was out of order only later is no excuse.
-            let (since, in_time) = (wish.at - HEARD_LATE_MS, wish.at + HEARD_MS + ladder);
-            let excused = e.outages.between(&Part::ALL, since, ended.min(in_time)) > 0;
-            let out = if excused { e.outages.between(&Part::ALL, since, ended) } else { 0 };
-            let most = if excused { HEARD_LATE_MS + out + ladder } else { HEARD_MS + ladder };
+            let most = at_most(e, wish.at, ended, ladder);
             if ended - wish.at > most {
                 return Err(format!(
-                    "attempt {} was alive {} ms after somebody wanted it stopped; with {out} ms out of order it may take {most}",
+                    "attempt {} was alive {} ms after somebody wanted it stopped; with what was out of order it may take {most}",
                     ran.key,
                     ended - wish.at
                 ));
             }
+            // Not by its time limit, before the wish was heard.
+            stopped = ran.end == Some(End::Signaled(15)) && ended - ran.began_ms < kind.timeout_ms;
         }
     }
     Ok(())
+}
+
+/// How long after a wish something may still happen that takes so long once the wish is heard, ms: more if anything was out of
+/// order until then. What is out of order only later is no excuse.
+fn at_most(e: &Evidence<'_>, wish: i64, happened: i64, takes: i64) -> i64 {
+    let (since, in_time) = (wish - HEARD_LATE_MS, wish + HEARD_MS + takes);
+    if e.outages.between(&Part::ALL, since, happened.min(in_time)) == 0 {
+        return HEARD_MS + takes;
+    }
+    HEARD_LATE_MS + e.outages.between(&Part::ALL, since, happened) + takes
 }
 
 pub(super) fn nothing_left_running(e: &Evidence<'_>) -> Result<(), String> {
