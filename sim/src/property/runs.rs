@@ -106,25 +106,18 @@ fn taken_back(e: &Evidence<'_>, asked: &Asked, entry: &Ran) -> Option<i64> {
 }
 
 pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
-    let mut runs: BTreeMap<i64, u32> = BTreeMap::new();
+    // Of each task, the last attempt and how many there were since the task was asked for or taken back from its end.
+    let mut lives: BTreeMap<i64, (&Ran, u32)> = BTreeMap::new();
     for entry in &e.ledger {
         let Some((asked, kind)) = job(e, entry) else { continue };
         let task = entry.key.task.0;
-        let n = runs.entry(task).or_default();
-        *n += 1;
-        let lives = 1 + about(&asked.recovered, task).filter(|p| p.at <= entry.began_ms).count();
-        if *n as usize > kind.max_attempts as usize * lives {
+        let last = lives.get(&task).copied().filter(|_| taken_back(e, asked, entry).is_none());
+        let n = last.map_or(1, |(_, n)| n + 1);
+        lives.insert(task, (entry, n));
+        if n > kind.max_attempts {
             return Err(format!("task {task} was run {n} times, and {} allows {}", kind.name, kind.max_attempts));
         }
-    }
-    // The pauses between them: never under half of the first.
-    let mut last: BTreeMap<i64, &Ran> = BTreeMap::new();
-    for entry in &e.ledger {
-        let Some(before) = last.insert(entry.key.task.0, entry) else { continue };
-        let Some(((asked, kind), ended)) = job(e, entry).zip(before.ended_ms) else { continue };
-        if about(&asked.recovered, entry.key.task.0).any(|p| p.at <= entry.began_ms) {
-            continue;
-        }
+        let Some((before, ended)) = last.and_then(|(before, _)| Some((before, before.ended_ms?))) else { continue };
         let codes = &kind.transient_exit_codes;
         let for_good = match &before.end {
             Some(End::Exited(code)) => *code == 0 || (!codes.is_empty() && !codes.contains(code)),
@@ -133,6 +126,7 @@ pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
         if for_good {
             return Err(format!("attempt {} began after {:?}, which is no reason to try again", entry.key, before.end));
         }
+        // Never under half of the first pause.
         if entry.began_ms - ended < kind.backoff_ms / 2 {
             return Err(format!("attempt {} began {} ms after the last one", entry.key, entry.began_ms - ended));
         }
@@ -165,7 +159,7 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
     for entry in &e.ledger {
         let (Some((asked, kind)), Some(ended)) = (job(e, entry), entry.ended_ms) else { continue };
         let stopped = entry.end == Some(End::Signaled(15));
-        let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0));
+        let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0) && p.at <= ended);
         if stopped && !wanted && ended - entry.began_ms < kind.timeout_ms {
             return Err(format!(
                 "attempt {} was stopped after {} ms and nobody wanted it",
