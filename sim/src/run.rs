@@ -315,7 +315,9 @@ impl Run {
         let (_copy, db) = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
         let store = Store::open_to_read(db).map_err(|error| broken(error.to_string()))?;
         let config = people::config();
-        look_at_crash(&self.world.telegram, &self.people.jobs, &config, &store, at_ms, EPOCH_MS + at_ms)
+        let evidence =
+            Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store).map_err(broken)?;
+        look_at_crash(&evidence)
     }
 
     /// What is due strikes.

@@ -12,11 +12,6 @@ mod runs;
 pub mod told;
 mod traffic;
 
-use crate::botapi::http::Shared;
-use crate::people::Asked;
-use mainstay::config::Config;
-use mainstay::real::store::Store;
-
 pub use evidence::{Evidence, all_events};
 pub use outage::{Outages, Part};
 
@@ -95,7 +90,7 @@ pub const PROPERTIES: [Property; 25] = [
     },
     Property {
         name: "nothing acknowledged is lost",
-        about: "What was shown or answered to people is on record, and every request was answered.",
+        about: "What was shown or answered to people, wishes that were said to be done among it, is on record, and every request was answered.",
         check: outcomes::nothing_lost,
     },
     Property {
@@ -173,23 +168,14 @@ pub const PROPERTIES: [Property; 25] = [
 /// The name of what [`look_at_crash`] judges beside [`told::NAME`].
 const WHY: &str = "why explains what is not finished";
 
-/// What must hold whenever a daemon has died, of what it left on the disk.
+/// What must hold whenever a daemon has died, of what it left on the disk: what was told, and `/why`.
 ///
 /// # Errors
 /// What does not hold.
-pub fn look_at_crash(
-    telegram: &Shared,
-    asked: &[Asked],
-    config: &Config,
-    store: &Store,
-    at_ms: i64,
-    wall_ms: i64,
-) -> Result<(), Broken> {
-    let broken = |property, how| Broken { property, at_ms, how };
-    let events = all_events(store).map_err(|how| broken(told::NAME, how))?;
-    told::check(telegram, asked, &events).map_err(|how| broken(told::NAME, how))?;
-    let tasks = asked.iter().flat_map(|asked| &asked.tasks).copied();
-    record::explained(config, store, tasks, wall_ms).map_err(|how| broken(WHY, how))
+pub fn look_at_crash(evidence: &Evidence<'_>) -> Result<(), Broken> {
+    let broken = |property, how| Broken { property, at_ms: evidence.now_ms, how };
+    told::check(evidence).map_err(|how| broken(told::NAME, how))?;
+    record::why_explains(evidence).map_err(|how| broken(WHY, how))
 }
 
 /// The first property that does not hold.

@@ -21,7 +21,7 @@ pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
             return Err(format!("job {} was asked for and never answered", n + 1));
         }
     }
-    Ok(())
+    super::told::check(e)
 }
 
 pub(super) fn everything_ends(e: &Evidence<'_>) -> Result<(), String> {
