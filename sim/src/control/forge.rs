@@ -145,6 +145,11 @@ pub fn unseen(world: &World, people: &People, config: &Config) -> Result<Vec<&'s
         if !is_seen(world, people, config, *forge, |e| (property.check)(e).is_err() && judge(e).is_some())? {
             unseen.push(property.name);
         }
+        // Of those that count when a daemon has died, also by who judges then.
+        let at_deaths = |e: &Evidence<'_>| look_at_crash(e).is_err();
+        if property.at_deaths && !is_seen(world, people, config, *forge, at_deaths)? {
+            unseen.push(property.name);
+        }
     }
     for forge in FORGED_AT_DEATHS {
         if !is_seen(world, people, config, forge, |e| look_at_crash(e).is_err_and(|it| it.property == told::NAME))? {
