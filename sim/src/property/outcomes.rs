@@ -34,8 +34,9 @@ pub(super) fn everything_ends(e: &Evidence<'_>) -> Result<(), String> {
                 State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
             };
             let first = asked.tasks.first() == Some(task);
-            // Twins of an impatient request are nobody's any more: they wait for people, and that is right.
-            if waits_for_people && !first {
+            // Twins of an impatient request are nobody's any more, and some jobs are left alone: they wait for people, and that
+            // is right.
+            if waits_for_people && (!first || asked.job.left_alone) {
                 continue;
             }
             let why = if waits_for_people { "although everybody has pressed what was offered" } else { "for ever" };
@@ -138,8 +139,9 @@ pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
     for asked in e.asked {
         for task in &asked.tasks {
             let (state, _) = e.state(*task)?;
-            let wrong = cards.iter().find(|((_, of), text)| of == task && !text.contains(state.name()));
-            if let Some(((ChatId(chat), _), text)) = wrong.filter(|_| state.is_terminal()) {
+            let shows = |text: &str| told(text) == Some((*task, state));
+            let wrong = cards.iter().find(|((_, of), text)| of == task && !shows(text));
+            if let Some(((ChatId(chat), _), text)) = wrong {
                 return Err(format!("task {task} is {state}, and its card in chat {chat} says {text:?}"));
             }
         }
