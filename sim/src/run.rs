@@ -8,7 +8,7 @@ use crate::fault::{Chances, Fault, Heal};
 use crate::lives::{dated, lives, state_at};
 use crate::moment::Moments;
 use crate::people::{self, People};
-use crate::property::{Broken, Evidence, Outages, Part, judge, look_at_crash, told};
+use crate::property::{Broken, EXPECTED, Evidence, GIVES_UP, Outages, Part, SPINS, judge, look_at_crash, told};
 use crate::rest::Rest;
 use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
 use crate::trace::{Entry, Lane, OVER};
@@ -226,8 +226,6 @@ enum Life {
     OutOfTime,
 }
 
-/// The property that time passes for the daemon.
-pub(crate) const SPINS: &str = "the daemon does not spin";
 /// How long a death waits for a write, ms.
 const ARMED_MS: i64 = 20_000;
 
@@ -292,7 +290,7 @@ impl Run {
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
         {
-            return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
+            return Some(Broken { property: GIVES_UP, at_ms: now, how: fatal.to_string() });
         }
         let how = ended.map_or_else(|error| error.to_string(), |()| "as told".into());
         self.watch.note(now, Lane::Daemon, format!("the daemon ended: {how}"));
@@ -415,7 +413,7 @@ impl Run {
             outages_over: self.outages_over,
             never: &never,
         };
-        let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
+        let broken = |how| Broken { property: EXPECTED, at_ms: self.world.now(), how };
         match rested.expected() {
             Ok(expected) => self.expected = expected,
             Err(error) => return Some(broken(error)),

@@ -193,6 +193,27 @@ pub const PROPERTIES: [Property; 25] = [
     },
 ];
 
+/// The property that time passes for the daemon.
+pub const SPINS: &str = "the daemon does not spin";
+/// The property that only what may end a daemon does.
+pub const GIVES_UP: &str = "the daemon does not give up";
+/// The property that a scenario's own expectations hold.
+pub const EXPECTED: &str = "what the scenario expects";
+/// The property of lives that are cut off: nothing goes on for ever.
+pub const RESTS: &str = "the world comes to rest";
+/// The property of lives that are cut off: no second telling stands for a lost first one.
+pub const STAYS: &str = "what was shown stays on record";
+
+/// What is found beside [`PROPERTIES`], with what it means: it needs more than evidence, or another moment than the end.
+pub const BESIDE: [(&str, &str); 6] = [
+    (told::NAME, told::ABOUT),
+    (SPINS, "Its loop never turns and turns while no time passes: looked at after every tick."),
+    (GIVES_UP, "It ends only when it is told to, or when its disk does not let it begin: looked at whenever one ends."),
+    (EXPECTED, "What a scenario's file says of its jobs and under `[expect]`, and all that it tells of came about."),
+    (RESTS, "At crash points: within two minutes of the last start."),
+    (STAYS, "At crash points: what could be read when everything went dark is on record from before."),
+];
+
 /// The name of what [`look_at_crash`] judges beside [`told::NAME`].
 const WHY: &str = "why explains what is not finished";
 
@@ -215,4 +236,33 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Broken> {
         let how = (property.check)(evidence).err()?;
         Some(Broken { property: property.name, at_ms: evidence.now_ms, how })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_planted_bugs_are_found_by_has_its_name_in_one_list() {
+        let listed: Vec<&str> =
+            PROPERTIES.iter().map(|property| property.name).chain(BESIDE.iter().map(|(name, _)| *name)).collect();
+        let mut known: BTreeSet<&str> = listed.iter().copied().collect();
+        assert_eq!(known.len(), listed.len(), "names are unique");
+        known.extend(control::WANTED.iter().map(|(name, _)| *name));
+        known.extend([control::HOLDS, control::DIFFER, control::SAME, control::LYING, control::UNSYNCED]);
+        known.extend([control::LOOKED, control::FORGED]);
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/mutants.toml");
+        let mutants: toml::Table = std::fs::read_to_string(file).expect("it is there").parse().expect("it is TOML");
+        for mutant in mutants["mutant"].as_array().expect("a list") {
+            for name in mutant["caught_by"].as_array().expect("a list").iter().filter_map(toml::Value::as_str) {
+                assert!(
+                    known.contains(name),
+                    "{} is said to be caught by {name:?}, which is no property",
+                    mutant["name"]
+                );
+            }
+        }
+    }
 }
