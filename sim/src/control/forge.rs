@@ -52,9 +52,11 @@ const FORGED: [(&str, Forge); 25] = [
         p.ledger.extend((0..50_i64).map(|n| Ran { key: key(n), ..first.clone() }));
     }),
     ("nothing is stopped that nobody wants stopped", |p| {
-        p.asked.iter_mut().for_each(|asked| asked.stopped = None);
         let first = &mut p.ledger[0];
         (first.end, first.ended_ms) = (Some(End::Signaled(15)), Some(first.began_ms + 1));
+        // Too late to be why.
+        let wish = Pressed { task: Some(first.key.task.0), by: STRANGER, at: first.began_ms + 2 };
+        p.asked.iter_mut().for_each(|asked| asked.stopped = Some(wish));
     }),
     ("a wish to stop is fulfilled in time", |p| {
         let (task, at) = (p.ledger[0].key.task.0, p.ledger[0].began_ms);
