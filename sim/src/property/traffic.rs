@@ -45,7 +45,8 @@ pub(super) fn no_tight_loop(e: &Evidence<'_>) -> Result<(), String> {
     }
 }
 
-/// What keeps a daemon from polling: processes that can't be killed do not.
+/// What keeps a daemon from polling: also a disk on which it can record nothing, since it would lose what it heard. Processes
+/// that can't be killed do not.
 const KEEPS_FROM_POLLING: [Part; 5] = [Part::Daemon, Part::Line, Part::Speed, Part::Telegram, Part::Disk];
 
 pub(super) fn poll_recovers(e: &Evidence<'_>) -> Result<(), String> {
