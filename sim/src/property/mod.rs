@@ -199,17 +199,23 @@ pub const SPINS: &str = "the daemon does not spin";
 pub const GIVES_UP: &str = "the daemon does not give up";
 /// The property that a scenario's own expectations hold.
 pub const EXPECTED: &str = "what the scenario expects";
+/// What a run is found guilty of whose daemon, or simulation, panicked.
+pub const PANICS: &str = "the run itself panicked";
+/// The same of a run that does not come to its end.
+pub const ENDLESS: &str = "the run does not end";
 /// The property of lives that are cut off: nothing goes on for ever.
 pub const RESTS: &str = "the world comes to rest";
 /// The property of lives that are cut off: no second telling stands for a lost first one.
 pub const STAYS: &str = "what was shown stays on record";
 
 /// What is found beside [`PROPERTIES`], with what it means: it needs more than evidence, or another moment than the end.
-pub const BESIDE: [(&str, &str); 6] = [
+pub const BESIDE: [(&str, &str); 8] = [
     (told::NAME, told::ABOUT),
     (SPINS, "Its loop never turns and turns while no time passes: looked at after every tick."),
     (GIVES_UP, "It ends only when it is told to, or when its disk does not let it begin: looked at whenever one ends."),
     (EXPECTED, "What a scenario's file says of its jobs and under `[expect]`, and all that it tells of came about."),
+    (PANICS, "The daemon's own assertions among it: none of them fails."),
+    (ENDLESS, "Within the real time that a sweep gives it."),
     (RESTS, "At crash points: within two minutes of the last start."),
     (STAYS, "At crash points: what could be read when everything went dark is on record from before."),
 ];
