@@ -13,9 +13,11 @@ use cast::{EVERYBODY, habits_of};
 use reading::task_of_card;
 
 use crate::botapi::{ChatId, MessageId, PressId, Seen};
+use crate::property::told::told;
 use crate::scenario::{Job, Via};
 use crate::world::World;
 use mainstay::config::Kind;
+use mainstay::task::State;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A job as people know it.
@@ -330,6 +332,12 @@ impl People {
             asked.moods.plans = false;
             self.says.push((planner, n, format!("/plan {task} in two steps")));
         }
+        let withdraws = |(_, state): &(i64, State)| asked.stopped.is_none() && asked.moods.withdraws == Some(*state);
+        if let Some((task, _)) = told(&seen.text).filter(withdraws) {
+            asked.moods.withdraws = None;
+            let who = EVERYBODY.iter().position(|h| h.user == requester).unwrap_or(planner);
+            self.says.push((who, n, format!("/stop {task}")));
+        }
         for button in seen.buttons.iter().flatten() {
             let Some(data) = &button.data else { continue };
             for (who, habits) in EVERYBODY.iter().enumerate() {
@@ -405,11 +413,12 @@ impl People {
             let wall = world.wall();
             let user = EVERYBODY[who].user;
             let pressed = Pressed { task: text.split(' ').nth(1).and_then(|id| id.parse().ok()), by: user, at: now };
-            // Read late, it may be what lets the job run.
             match text.split(' ').next() {
+                Some("/stop") => self.jobs[n].stopped = Some(pressed),
+                // Read late, it may be what lets the job run.
                 Some("/resume") => self.jobs[n].resumed.push(pressed),
                 Some("/plan") => self.jobs[n].planned.push(pressed),
-                _ => {}
+                Some(_) | None => {}
             }
             world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
         }

@@ -13,7 +13,7 @@ use crate::expect::Expected;
 use crate::fault::{Fault, Heal, Struck};
 use crate::moment::Moments;
 use crate::people::{self, People};
-use crate::property::{Broken, Outages, Part, look_at_crash, told};
+use crate::property::{Broken, Evidence, GIVES_UP, Outages, Part, SPINS, look_at_crash, told};
 use crate::rest::Rest;
 use crate::scenario::{Planned, Scenario, Sectors, Span};
 use crate::trace::{Lane, OVER};
@@ -151,8 +151,6 @@ enum Life {
     OutOfTime,
 }
 
-/// The property that time passes for the daemon.
-pub(crate) const SPINS: &str = "the daemon does not spin";
 /// How long a death waits for a write, ms.
 const ARMED_MS: i64 = 20_000;
 
@@ -222,7 +220,7 @@ impl Run {
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
         {
-            return Some(Broken { property: "the daemon does not give up", at_ms: now, how: fatal.to_string() });
+            return Some(Broken { property: GIVES_UP, at_ms: now, how: fatal.to_string() });
         }
         let how = ended.map_or_else(|error| error.to_string(), |()| "as told".into());
         self.watch.note(now, Lane::Daemon, format!("the daemon ended: {how}"));
@@ -251,7 +249,9 @@ impl Run {
         let (_copy, db) = self.world.left_on_disk().map_err(|error| broken(error.to_string()))?;
         let store = Store::open_to_read(db).map_err(|error| broken(error.to_string()))?;
         let config = people::config();
-        look_at_crash(&self.world.telegram, &self.people.jobs, &config, &store, at_ms, EPOCH_MS + at_ms)
+        let evidence =
+            Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store).map_err(broken)?;
+        look_at_crash(&evidence)
     }
 
     /// What is due strikes.

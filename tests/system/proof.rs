@@ -284,6 +284,8 @@ fn killed_all_the_time_a_real_run_holds_what_simulated_ones_hold() {
         alive: Vec::new(),
         wrongs: Vec::new(),
         telegram: real.server.shared(),
+        // The clients in which this run asks see to their answers themselves.
+        answers: Vec::new(),
         asked: &real.asked,
         outages: &real.outages,
         config: &config,

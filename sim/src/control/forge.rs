@@ -3,7 +3,7 @@
 use crate::botapi::http::Shared;
 use crate::botapi::{self, Fault, Methods, Millis, Request, World as Telegram};
 use crate::people::{Asked, GROUP, MEDDLING, People, Pressed, STRANGER, chats};
-use crate::property::{Evidence, Outages, PROPERTIES, all_events, judge, told};
+use crate::property::{Evidence, Outages, PROPERTIES, all_events, judge, look_at_crash, told};
 use crate::world::clock::EPOCH_MS;
 use crate::world::machine::Ran;
 use crate::world::{TOKEN, World};
@@ -11,6 +11,7 @@ use mainstay::attempt::End;
 use mainstay::config::Config;
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::{AttemptKey, TaskId};
+use mainstay::ports::Answer;
 use mainstay::real::store::Store;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ struct Parts {
     alive: Vec<AttemptKey>,
     wrongs: Vec<String>,
     telegram: Telegram,
+    answers: Vec<Answer>,
     asked: Vec<Asked>,
     config: Config,
     events: Vec<Recorded>,
@@ -50,9 +52,11 @@ const FORGED: [(&str, Forge); 25] = [
         p.ledger.extend((0..50_i64).map(|n| Ran { key: key(n), ..first.clone() }));
     }),
     ("nothing is stopped that nobody wants stopped", |p| {
-        p.asked.iter_mut().for_each(|asked| asked.stopped = None);
         let first = &mut p.ledger[0];
         (first.end, first.ended_ms) = (Some(End::Signaled(15)), Some(first.began_ms + 1));
+        // Too late to be why.
+        let wish = Pressed { task: Some(first.key.task.0), by: STRANGER, at: first.began_ms + 2 };
+        p.asked.iter_mut().for_each(|asked| asked.stopped = Some(wish));
     }),
     ("a wish to stop is fulfilled in time", |p| {
         let (task, at) = (p.ledger[0].key.task.0, p.ledger[0].began_ms);
@@ -105,6 +109,15 @@ const FORGED: [(&str, Forge); 25] = [
     ("polling recovers in time", |p| p.now_ms += 100_000_000),
 ];
 
+/// The same for what is judged when a daemon has died: a record that knows nothing, and an answer of which it does not.
+const FORGED_AT_DEATHS: [Forge; 2] = [
+    |p| p.events.clear(),
+    |p| {
+        let (text, data) = ("#9999 approved: it can be resumed".into(), serde_json::Value::Null);
+        p.answers.push(Answer { ok: true, text, data });
+    },
+];
+
 /// Changes the tables as no daemon can.
 fn sql(parts: &mut Parts, sql: &str) {
     let triggers = parts.db.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'");
@@ -131,54 +144,66 @@ pub fn unseen(world: &World, people: &People, config: &Config) -> Result<Vec<&'s
         let Some((_, forge)) = FORGED.iter().find(|(name, _)| *name == property.name) else {
             return Err(format!("nothing is forged for {:?}: add it in control/forge.rs", property.name));
         };
-        let (_copy, db) = world.left_on_disk().map_err(|error| error.to_string())?;
-        let store = Store::open_to_read(db).map_err(|error| error.to_string())?;
-        let events = all_events(&store)?;
-        drop(store);
-        let (copy, db) = world.left_on_disk().map_err(|error| error.to_string())?;
-        let mut parts = Parts {
-            now_ms: world.now(),
-            ledger: world.machine.ledger(),
-            alive: world.machine.alive(),
-            wrongs: world.machine.wrongs(),
-            telegram: world.telegram.look(Clone::clone),
-            asked: people.jobs.clone(),
-            config: config.clone(),
-            events,
-            db,
-        };
-        if parts.ledger.is_empty() {
-            return Err("nothing ran in this run: there is nothing to forge".into());
-        }
-        forge(&mut parts);
-        if see(parts, property.check)?.is_ok() {
+        if !is_seen(world, people, config, *forge, |e| (property.check)(e).is_err() && judge(e).is_some())? {
             unseen.push(property.name);
         }
-        drop(copy);
+        // Of those that count when a daemon has died, also by who judges then.
+        let at_deaths = |e: &Evidence<'_>| look_at_crash(e).is_err();
+        if property.at_deaths && !is_seen(world, people, config, *forge, at_deaths)? {
+            unseen.push(property.name);
+        }
     }
-    if told::check(&world.telegram, &people.jobs, &[]).is_ok() {
-        unseen.push(told::NAME);
+    for forge in FORGED_AT_DEATHS {
+        if !is_seen(world, people, config, forge, |e| look_at_crash(e).is_err_and(|it| it.property == told::NAME))? {
+            unseen.push(told::NAME);
+        }
     }
     Ok(unseen)
 }
 
-fn see(parts: Parts, check: fn(&Evidence<'_>) -> Result<(), String>) -> Result<Result<(), String>, String> {
+/// Whether it is seen that evidence of this run was forged.
+fn is_seen(
+    world: &World,
+    people: &People,
+    config: &Config,
+    forge: Forge,
+    sees: impl FnOnce(&Evidence<'_>) -> bool,
+) -> Result<bool, String> {
+    let (_copy, db) = world.left_on_disk().map_err(|error| error.to_string())?;
+    let store = Store::open_to_read(db).map_err(|error| error.to_string())?;
+    let events = all_events(&store)?;
+    drop(store);
+    let (_copy, db) = world.left_on_disk().map_err(|error| error.to_string())?;
+    let mut parts = Parts {
+        now_ms: world.now(),
+        ledger: world.machine.ledger(),
+        alive: world.machine.alive(),
+        wrongs: world.machine.wrongs(),
+        telegram: world.telegram.look(Clone::clone),
+        answers: world.desk.answers(),
+        asked: people.jobs.clone(),
+        config: config.clone(),
+        events,
+        db,
+    };
+    if parts.ledger.is_empty() {
+        return Err("nothing ran in this run: there is nothing to forge".into());
+    }
+    forge(&mut parts);
     let store = Store::open_to_read(parts.db).map_err(|error| error.to_string())?;
     let (telegram, outages) = (Shared::new(parts.telegram), Outages::default());
-    let evidence = Evidence {
+    Ok(sees(&Evidence {
         now_ms: parts.now_ms,
         epoch_ms: EPOCH_MS,
         ledger: parts.ledger,
         alive: parts.alive,
         wrongs: parts.wrongs,
         telegram: &telegram,
+        answers: parts.answers,
         asked: &parts.asked,
         outages: &outages,
         config: &parts.config,
         store: &store,
         events: parts.events,
-    };
-    // By itself, and by the judge who asks all of them.
-    let (alone, judged) = (check(&evidence), judge(&evidence));
-    Ok(if judged.is_none() { Ok(()) } else { alone })
+    }))
 }

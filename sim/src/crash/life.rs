@@ -7,8 +7,7 @@ use super::{Crash, Left};
 use crate::botapi::Millis;
 use crate::disk::Profile;
 use crate::people::{self, People, job_of};
-use crate::property::{Broken, Evidence, Outages, Part, judge};
-use crate::run::SPINS;
+use crate::property::{Broken, Evidence, GIVES_UP, Outages, Part, RESTS, SPINS, STAYS, judge};
 use crate::scenario::{Job, Span, Via};
 use crate::vfs::seed_sqlite;
 use crate::world::clock::EPOCH_MS;
@@ -199,7 +198,7 @@ impl Life {
             if self.is_quiet() || late {
                 let broken = self.judge();
                 if late || broken.is_none() {
-                    let unsettled = late.then(|| self.broken("the world comes to rest", "something goes on".into()));
+                    let unsettled = late.then(|| self.broken(RESTS, "something goes on".into()));
                     return broken.or(unsettled);
                 }
                 self.quiet_since = self.world.now();
@@ -292,7 +291,7 @@ impl Life {
                 self.timeline.push((now, "the daemon ended as told".into()));
                 None
             }
-            Err(fatal) => Some(self.broken("the daemon does not give up", fatal.to_string())),
+            Err(fatal) => Some(self.broken(GIVES_UP, fatal.to_string())),
         }
     }
 
@@ -324,6 +323,6 @@ impl Life {
         let config = people::config();
         let evidence = Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store)?;
         let lost = || self.shown.iter().find_map(|shown| shown.is_on(&evidence.events).err());
-        Ok(judge(&evidence).or_else(|| lost().map(|how| self.broken("what was shown stays on record", how))))
+        Ok(judge(&evidence).or_else(|| lost().map(|how| self.broken(STAYS, how))))
     }
 }

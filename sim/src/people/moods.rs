@@ -4,6 +4,7 @@ use super::{EVERYBODY, GROUP, STRANGER};
 use crate::botapi::{ChatId, Seen, UserId};
 use crate::scenario::Job;
 use crate::world::World;
+use mainstay::task::State;
 
 /// A press of a button, or the same as a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Moods {
     pub(super) rejects: bool,
     /// Somebody plans it anew after it was approved, once.
     pub(super) plans: bool,
+    /// Its person stops it once its card says this.
+    pub(super) withdraws: Option<State>,
     /// A stranger meddles.
     pub(super) meddles: bool,
 }
@@ -37,6 +40,11 @@ impl Moods {
             rejects: of_a_hundred(5),
             plans: of_a_hundred(12),
             meddles: of_a_hundred(15),
+            withdraws: match rng.u32(..100) {
+                0..8 => Some(State::Queued),
+                8..12 => Some(State::Approved),
+                _ => None,
+            },
         };
         // Who takes minutes for each press would not come to an end with a second life.
         let slow = EVERYBODY.iter().any(|h| h.name == job.by && h.reacts_ms.1 > 60_000);

@@ -9,10 +9,11 @@ use crate::world::machine::Ran;
 use mainstay::config::Config;
 use mainstay::event::Recorded;
 use mainstay::id::{AttemptKey, TaskId};
+use mainstay::ports::Answer;
 use mainstay::real::store::{LogFilter, Store};
 use mainstay::task::{Outcome, State};
 
-/// A run that has come to rest. Times are ms since it began, unless they are the record's or Telegram's own.
+/// A run that has come to rest, or as it stands when a daemon has died. Times are ms since it began, unless they are the record's or Telegram's own.
 pub struct Evidence<'a> {
     /// When it was looked at.
     pub now_ms: i64,
@@ -26,6 +27,8 @@ pub struct Evidence<'a> {
     pub wrongs: Vec<String>,
     /// The Bot API server with its books, and the screens of people.
     pub telegram: &'a Shared,
+    /// What was answered on the command line.
+    pub answers: Vec<Answer>,
     /// What people asked for and pressed, in order: the first is job 1.
     pub asked: &'a [Asked],
     /// When something was out of order that the daemon can do nothing about.
@@ -57,6 +60,7 @@ impl<'a> Evidence<'a> {
             alive: world.machine.alive(),
             wrongs: world.machine.wrongs(),
             telegram: &world.telegram,
+            answers: world.desk.answers(),
             asked: &people.jobs,
             outages,
             config,

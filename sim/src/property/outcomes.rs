@@ -1,11 +1,12 @@
 //! What came of what people asked for, and whether they were told.
 
 use super::Evidence;
+use super::told::told;
 use crate::botapi::ChatId;
 use crate::people::{MEDDLING, STRANGER, job_of, task_of};
 use mainstay::event::{Fact, Recorded};
-use mainstay::id::Actor;
-use mainstay::task::{Outcome, State};
+use mainstay::id::{Actor, TaskId};
+use mainstay::task::{Outcome, State, Step};
 use std::collections::BTreeMap;
 
 pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
@@ -20,7 +21,7 @@ pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
             return Err(format!("job {} was asked for and never answered", n + 1));
         }
     }
-    Ok(())
+    super::told::check(e)
 }
 
 pub(super) fn everything_ends(e: &Evidence<'_>) -> Result<(), String> {
@@ -33,8 +34,9 @@ pub(super) fn everything_ends(e: &Evidence<'_>) -> Result<(), String> {
                 State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
             };
             let first = asked.tasks.first() == Some(task);
-            // Twins of an impatient request are nobody's any more: they wait for people, and that is right.
-            if waits_for_people && !first {
+            // Twins of an impatient request are nobody's any more, and some jobs are left alone: they wait for people, and that
+            // is right.
+            if waits_for_people && (!first || asked.job.left_alone) {
                 continue;
             }
             let why = if waits_for_people { "although everybody has pressed what was offered" } else { "for ever" };
@@ -86,28 +88,37 @@ pub(super) fn ends_are_true(e: &Evidence<'_>) -> Result<(), String> {
 
 pub(super) fn ends_are_reported(e: &Evidence<'_>) -> Result<(), String> {
     let said = e.said();
-    for asked in e.asked {
-        for task in &asked.tasks {
-            let (state, _) = e.state(*task)?;
-            if !state.is_terminal() {
-                continue;
-            }
-            let marks = ["✅", "🔴", "⚪"];
-            let is_report = |text: &str| {
-                let plain = text.strip_prefix(MARK).unwrap_or(text);
-                marks.iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(*task)
-            };
-            let reports: Vec<&str> =
-                said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
-            let unmarked = reports.iter().filter(|text| !text.starts_with(MARK)).count();
-            if !reports.iter().any(|text| text.contains(state.name())) {
-                return Err(format!("task {task} is {state} and nobody was told; reports are {reports:?}"));
-            }
-            // Taken back from its end, it comes to another.
-            let ends = 1 + asked.recovered.iter().filter(|p| p.task == Some(*task)).count();
-            if unmarked > ends {
+    // How often each task came to which end: taken back from one, it comes to another. Presses would not tell, since some of
+    // them are refused; that these moves are true is another property's.
+    let mut ends: BTreeMap<(i64, State), usize> = BTreeMap::new();
+    for event in &e.events {
+        if let (Some(TaskId(task)), Some(to)) =
+            (event.task, event.fact.step().map(Step::to).filter(|to| to.is_terminal()))
+        {
+            *ends.entry((task, to)).or_default() += 1;
+        }
+    }
+    for task in e.asked.iter().flat_map(|asked| asked.tasks.iter().copied()) {
+        let (state, _) = e.state(task)?;
+        if state.is_terminal() && !ends.contains_key(&(task, state)) {
+            return Err(format!("task {task} is {state}, and no move on record leads there"));
+        }
+        let is_report = |text: &str| {
+            let plain = text.strip_prefix(MARK).unwrap_or(text);
+            ["✅", "🔴", "⚪"].iter().any(|mark| plain.starts_with(mark)) && task_of(plain) == Some(task)
+        };
+        let reports: Vec<&str> = said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
+        for ((_, state), times) in ends.range((task, State::Requested)..=(task, State::Expired)) {
+            let of_it = || reports.iter().filter(|text| told(text) == Some((task, *state)));
+            let (told, unmarked) = (of_it().count(), of_it().filter(|text| !text.starts_with(MARK)).count());
+            if told < *times {
                 return Err(format!(
-                    "task {task} was reported {unmarked} times, and not said to be a repeat: {reports:?}"
+                    "task {task} came to be {state} {times} time(s) and that was told {told} time(s); reports are {reports:?}"
+                ));
+            }
+            if unmarked > *times {
+                return Err(format!(
+                    "task {task} came to be {state} {times} time(s) and was reported {unmarked} times, and not said to be a repeat: {reports:?}"
                 ));
             }
         }
@@ -128,8 +139,9 @@ pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
     for asked in e.asked {
         for task in &asked.tasks {
             let (state, _) = e.state(*task)?;
-            let wrong = cards.iter().find(|((_, of), text)| of == task && !text.contains(state.name()));
-            if let Some(((ChatId(chat), _), text)) = wrong.filter(|_| state.is_terminal()) {
+            let shows = |text: &str| told(text) == Some((*task, state));
+            let wrong = cards.iter().find(|((_, of), text)| of == task && !shows(text));
+            if let Some(((ChatId(chat), _), text)) = wrong {
                 return Err(format!("task {task} is {state}, and its card in chat {chat} says {text:?}"));
             }
         }

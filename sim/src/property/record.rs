@@ -2,12 +2,11 @@
 
 use super::Evidence;
 use mainstay::attempt::End;
-use mainstay::config::Config;
 use mainstay::decide::Moment;
 use mainstay::event::{Fact, Recorded, Then, What};
 use mainstay::id::{Actor, TaskId};
 use mainstay::policy;
-use mainstay::real::store::{Store, rebuild};
+use mainstay::real::store::rebuild;
 use mainstay::task::{Outcome, State, step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -240,23 +239,13 @@ pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Of each task that is not finished, `/why` says what it waits for.
 pub(super) fn why_explains(e: &Evidence<'_>) -> Result<(), String> {
-    let tasks = e.asked.iter().flat_map(|asked| &asked.tasks).copied();
-    explained(e.config, e.store, tasks, e.epoch_ms + e.now_ms)
-}
-
-/// Of each of these tasks that is not finished, `/why` says what it waits for.
-pub(super) fn explained(
-    config: &Config,
-    store: &Store,
-    tasks: impl Iterator<Item = i64>,
-    wall_ms: i64,
-) -> Result<(), String> {
-    let mode = store.view().map_err(|error| error.to_string())?.mode();
-    for task in tasks {
-        let Some(view) = store.task(TaskId(task)).map_err(|error| error.to_string())? else { continue };
-        let now = Moment { wall_ms, boot_ms: 0, entropy: 0 };
-        let said = mainstay::report::why(config, mode, &view, now, false);
+    let mode = e.store.view().map_err(|error| error.to_string())?.mode();
+    for task in e.asked.iter().flat_map(|asked| asked.tasks.iter().copied()) {
+        let Some(view) = e.store.task(TaskId(task)).map_err(|error| error.to_string())? else { continue };
+        let now = Moment { wall_ms: e.epoch_ms + e.now_ms, boot_ms: 0, entropy: 0 };
+        let said = mainstay::report::why(e.config, mode, &view, now, false);
         let wanted: &[&str] = match view.task.state {
             State::Requested => &["/approve", "/plan", "/review"],
             State::Approved => &["/resume"],

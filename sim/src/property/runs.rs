@@ -106,25 +106,18 @@ fn taken_back(e: &Evidence<'_>, asked: &Asked, entry: &Ran) -> Option<i64> {
 }
 
 pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
-    let mut runs: BTreeMap<i64, u32> = BTreeMap::new();
+    // Of each task, the last attempt and how many there were since the task was asked for or taken back from its end.
+    let mut lives: BTreeMap<i64, (&Ran, u32)> = BTreeMap::new();
     for entry in &e.ledger {
         let Some((asked, kind)) = job(e, entry) else { continue };
         let task = entry.key.task.0;
-        let n = runs.entry(task).or_default();
-        *n += 1;
-        let lives = 1 + about(&asked.recovered, task).filter(|p| p.at <= entry.began_ms).count();
-        if *n as usize > kind.max_attempts as usize * lives {
+        let last = lives.get(&task).copied().filter(|_| taken_back(e, asked, entry).is_none());
+        let n = last.map_or(1, |(_, n)| n + 1);
+        lives.insert(task, (entry, n));
+        if n > kind.max_attempts {
             return Err(format!("task {task} was run {n} times, and {} allows {}", kind.name, kind.max_attempts));
         }
-    }
-    // The pauses between them: never under half of the first.
-    let mut last: BTreeMap<i64, &Ran> = BTreeMap::new();
-    for entry in &e.ledger {
-        let Some(before) = last.insert(entry.key.task.0, entry) else { continue };
-        let Some(((asked, kind), ended)) = job(e, entry).zip(before.ended_ms) else { continue };
-        if about(&asked.recovered, entry.key.task.0).any(|p| p.at <= entry.began_ms) {
-            continue;
-        }
+        let Some((before, ended)) = last.and_then(|(before, _)| Some((before, before.ended_ms?))) else { continue };
         let codes = &kind.transient_exit_codes;
         let for_good = match &before.end {
             Some(End::Exited(code)) => *code == 0 || (!codes.is_empty() && !codes.contains(code)),
@@ -133,6 +126,7 @@ pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
         if for_good {
             return Err(format!("attempt {} began after {:?}, which is no reason to try again", entry.key, before.end));
         }
+        // Never under half of the first pause.
         if entry.began_ms - ended < kind.backoff_ms / 2 {
             return Err(format!("attempt {} began {} ms after the last one", entry.key, entry.began_ms - ended));
         }
@@ -165,7 +159,7 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
     for entry in &e.ledger {
         let (Some((asked, kind)), Some(ended)) = (job(e, entry), entry.ended_ms) else { continue };
         let stopped = entry.end == Some(End::Signaled(15));
-        let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0));
+        let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0) && p.at <= ended);
         if stopped && !wanted && ended - entry.began_ms < kind.timeout_ms {
             return Err(format!(
                 "attempt {} was stopped after {} ms and nobody wanted it",
@@ -177,39 +171,52 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Nothing of the task is alive once its wish must have been heard and the ladder is over, and nothing begins once it must
+/// have been heard: whether the task ran already or waited for that.
 pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
     for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
-        let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
-        let of_it = || e.ledger.iter().filter(|ran| Some(ran.key.task.0) == wish.task);
-        // Not by its time limit, before the wish was heard.
-        let by_wish = |ran: &&Ran| {
-            let in_time = ran.ended_ms.is_some_and(|at| at > wish.at && at - ran.began_ms < kind.timeout_ms);
-            in_time && ran.end == Some(End::Signaled(15))
-        };
-        let stopped = of_it().find(by_wish);
-        let later = stopped.and_then(|stopped| of_it().find(|ran| ran.key.attempt > stopped.key.attempt));
-        if let Some(later) = later.filter(|_| asked.recovered.is_empty()) {
-            return Err(format!("attempt {} began after somebody had stopped its task", later.key));
-        }
-        let of_it = of_it().filter(|ran| ran.began_ms <= wish.at);
-        for ran in of_it.filter(|ran| ran.ended_ms.is_none_or(|ended| ended > wish.at)) {
+        let (Some(kind), Some(task)) = (e.config.kinds.get(&asked.job.kind), wish.task) else { continue };
+        let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
+        let mut stopped = false;
+        for ran in e.ledger.iter().filter(|ran| ran.key.task.0 == task && ran.ended_ms.is_none_or(|at| at > wish.at)) {
+            if about(&asked.recovered, task).any(|p| (wish.at..=ran.began_ms).contains(&p.at)) {
+                break;
+            }
+            if stopped {
+                return Err(format!("attempt {} began after somebody had stopped its task", ran.key));
+            }
+            let began_after = ran.began_ms - wish.at;
+            let most = at_most(e, wish.at, ran.began_ms, 0);
+            if began_after > most {
+                return Err(format!(
+                    "attempt {} began {began_after} ms after somebody wanted its task stopped, which is heard within {most}",
+                    ran.key
+                ));
+            }
             let ended = ran.ended_ms.unwrap_or(e.now_ms);
-            let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
-            // What was out of order only later is no excuse.
-            let (since, in_time) = (wish.at - HEARD_LATE_MS, wish.at + HEARD_MS + ladder);
-            let excused = e.outages.between(&Part::ALL, since, ended.min(in_time)) > 0;
-            let out = if excused { e.outages.between(&Part::ALL, since, ended) } else { 0 };
-            let most = if excused { HEARD_LATE_MS + out + ladder } else { HEARD_MS + ladder };
+            let most = at_most(e, wish.at, ended, ladder);
             if ended - wish.at > most {
                 return Err(format!(
-                    "attempt {} was alive {} ms after somebody wanted it stopped; with {out} ms out of order it may take {most}",
+                    "attempt {} was alive {} ms after somebody wanted it stopped; with what was out of order it may take {most}",
                     ran.key,
                     ended - wish.at
                 ));
             }
+            // Not by its time limit, before the wish was heard.
+            stopped = ran.end == Some(End::Signaled(15)) && ended - ran.began_ms < kind.timeout_ms;
         }
     }
     Ok(())
+}
+
+/// How long after a wish something may still happen that takes so long once the wish is heard, ms: more if anything was out of
+/// order until then. What is out of order only later is no excuse.
+fn at_most(e: &Evidence<'_>, wish: i64, happened: i64, takes: i64) -> i64 {
+    let (since, in_time) = (wish - HEARD_LATE_MS, wish + HEARD_MS + takes);
+    if e.outages.between(&Part::ALL, since, happened.min(in_time)) == 0 {
+        return HEARD_MS + takes;
+    }
+    HEARD_LATE_MS + e.outages.between(&Part::ALL, since, happened) + takes
 }
 
 pub(super) fn nothing_left_running(e: &Evidence<'_>) -> Result<(), String> {

@@ -45,6 +45,10 @@ pub(super) fn no_tight_loop(e: &Evidence<'_>) -> Result<(), String> {
     }
 }
 
+/// What keeps a daemon from polling: also a disk on which it can record nothing, since it would lose what it heard. Processes
+/// that can't be killed do not.
+const KEEPS_FROM_POLLING: [Part; 5] = [Part::Daemon, Part::Line, Part::Speed, Part::Telegram, Part::Disk];
+
 pub(super) fn poll_recovers(e: &Evidence<'_>) -> Result<(), String> {
     let mut polls: Vec<i64> =
         e.telegram.look(|t| t.log().iter().filter(|record| is_poll(record)).map(|record| at(e, record)).collect());
@@ -52,7 +56,7 @@ pub(super) fn poll_recovers(e: &Evidence<'_>) -> Result<(), String> {
     polls.push(e.now_ms);
     let gaps = polls.windows(2).map(|pair| (pair[0], pair[1]));
     for (from, until) in gaps {
-        let excused = e.outages.between(&Part::ALL, from, until);
+        let excused = e.outages.between(&KEEPS_FROM_POLLING, from, until);
         let most = POLL_GAP_MS + excused;
         if until - from > most {
             return Err(format!(

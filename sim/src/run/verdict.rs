@@ -4,7 +4,7 @@ use super::Run;
 use crate::expect::{Expected, Rested};
 use crate::lives::{dated, lives, state_at};
 use crate::people;
-use crate::property::{Broken, Evidence, judge};
+use crate::property::{Broken, EXPECTED, Evidence, judge};
 use crate::scenario::Scenario;
 use crate::trace::Entry;
 use crate::watch::Watch;
@@ -68,7 +68,7 @@ impl Run {
             outages_over: self.outages_over,
             never: &never,
         };
-        let broken = |how| Broken { property: "what the scenario expects", at_ms: self.world.now(), how };
+        let broken = |how| Broken { property: EXPECTED, at_ms: self.world.now(), how };
         match rested.expected() {
             Ok(expected) => self.expected = expected,
             Err(error) => return Some(broken(error)),

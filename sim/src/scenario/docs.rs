@@ -4,7 +4,7 @@ use super::Span;
 use super::check::{OUTCOMES, example, persons};
 use super::grammar::{DUE, EXPECT, FILE, JOB, Key, PRESSES, SAYS, SWARM, Takes};
 use super::schema::about;
-use super::words::{BUTTONS, DOES, Moment, Word};
+use super::words::{BUTTONS, DOES, Moment, Word, may_stay};
 use crate::fault;
 use mainstay::event::Fact;
 use mainstay::task::State;
@@ -39,7 +39,7 @@ pub fn text() -> String {
     kinds(&mut md);
     words(&mut md, "What a task does", &DOES);
     let states: Vec<String> =
-        State::ALL.iter().filter(|state| state.is_terminal()).map(|state| format!("`{state}`")).collect();
+        State::ALL.iter().filter(|state| may_stay(**state)).map(|state| format!("`{state}`")).collect();
     let outcomes = OUTCOMES.map(|outcome| format!("`{outcome}`")).join(", ");
     let _ = writeln!(md, "\n`ends` is one of {}, alone or followed by one of {outcomes}.", states.join(", "));
     md += "\n## When\n\nA fault, a word or a press has `at`, `when`, or both: `at` counts from the beginning, or from what `when` \

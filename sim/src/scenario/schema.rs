@@ -2,7 +2,7 @@
 
 use super::check::{kinds, persons};
 use super::grammar::{DUE, FILE, Key, Takes};
-use super::words::{self, Moment, Word};
+use super::words::{self, Moment, Word, may_stay};
 use crate::{fault, people};
 use mainstay::event::Fact;
 use mainstay::task::State;
@@ -68,7 +68,7 @@ fn value(takes: Takes) -> Value {
             json!({ "type": "string", "examples": words })
         }
         Takes::Ends => {
-            let states: Vec<&str> = State::ALL.iter().filter(|s| s.is_terminal()).map(|s| s.name()).collect();
+            let states: Vec<&str> = State::ALL.iter().filter(|s| may_stay(**s)).map(|s| s.name()).collect();
             let outcomes = super::check::OUTCOMES.join("|");
             json!({ "type": "string", "pattern": format!("^({})( ({outcomes}))?$", states.join("|")) })
         }

@@ -1,6 +1,7 @@
 //! The words that a scenario is written in, each with what it means.
 
 use super::size::as_text;
+use mainstay::task::State;
 use std::fmt;
 use std::str::FromStr;
 
@@ -167,6 +168,16 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .filter(|(distance, word)| *distance <= 1 + word.chars().count() / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
+}
+
+/// Whether a task may be there when everything is at rest: at its end, or because it waits for people who left it alone.
+pub(super) fn may_stay(state: State) -> bool {
+    match state {
+        State::Queued | State::Running => false,
+        State::Requested | State::Approved | State::Succeeded | State::Failed | State::Canceled | State::Expired => {
+            true
+        }
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,11 @@ impl Desk {
         self.0.answers.borrow().get(&connection).cloned()
     }
 
+    /// All answers so far, in the order of their requests.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.0.answers.borrow().values().cloned().collect()
+    }
+
     /// The daemon died: what it had not taken is lost with its socket.
     pub fn daemon_died(&self) {
         self.0.queue.borrow_mut().clear();

@@ -1,10 +1,11 @@
 //! One run, and one told again.
 
-use crate::share::{Line, PANICKED, message};
+use crate::share::{Line, message};
 use crate::{BROKEN, LOST, SWARM, Trouble};
 use clap::Args;
 use mainstay_sim::expect::Expected;
 use mainstay_sim::picture::page;
+use mainstay_sim::property::PANICS;
 use mainstay_sim::run::{Verdict, play, resolve, watch};
 use mainstay_sim::scenario::Scenario;
 use mainstay_sim::trace::Lane;
@@ -78,7 +79,7 @@ pub(crate) fn replay(replay: &Replay) -> Result<ExitCode, Trouble> {
 fn played(how: fn(&Scenario, u64) -> Verdict, resolved: &Scenario, seed: u64) -> Result<Verdict, Trouble> {
     let resolved = resolved.clone();
     let played = std::thread::spawn(move || how(&resolved, seed)).join();
-    played.map_err(|panic| Trouble(LOST, format!("seed {seed}: {PANICKED}: {}", message(&*panic))))
+    played.map_err(|panic| Trouble(LOST, format!("seed {seed}: {PANICS}: {}", message(&*panic))))
 }
 
 /// A scenario and a seed.

@@ -2,6 +2,7 @@
 
 use crate::Trouble;
 use mainstay_sim::expect::Expected;
+use mainstay_sim::property;
 use mainstay_sim::run::{Verdict, run};
 use mainstay_sim::scenario::Scenario;
 use serde::{Deserialize, Serialize};
@@ -111,16 +112,13 @@ fn guarded(scenario: &Scenario, seed: u64) -> (Line, bool) {
     });
     match receive.recv_timeout(ENDLESS) {
         Ok(line) => (line, true),
-        Err(RecvTimeoutError::Timeout) => (Line::lost(seed, "the run does not end"), false),
+        Err(RecvTimeoutError::Timeout) => (Line::lost(seed, property::ENDLESS), false),
         Err(RecvTimeoutError::Disconnected) => {
             let why = thread.join().err().map_or_else(String::new, |panic| message(&*panic));
-            (Line { how: Some(why), ..Line::lost(seed, PANICKED) }, true)
+            (Line { how: Some(why), ..Line::lost(seed, property::PANICS) }, true)
         }
     }
 }
-
-/// What is said of a run that panicked.
-pub(crate) const PANICKED: &str = "the run itself panicked";
 
 /// The words of a panic, if it has any.
 pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {

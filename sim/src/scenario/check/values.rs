@@ -2,7 +2,7 @@
 
 use super::{Checker, OUTCOMES, Value};
 use crate::scenario::grammar::Takes;
-use crate::scenario::words::{self, Moment, Word, nearest};
+use crate::scenario::words::{self, Moment, Word, may_stay, nearest};
 use mainstay::task::State;
 use std::ops::Range;
 use toml::de::DeValue;
@@ -111,8 +111,7 @@ impl Checker {
     pub(super) fn ends(&mut self, value: &Value<'_>, name: &str) {
         let Some(text) = self.text(value, name) else { return };
         let (state, outcome) = text.split_once(' ').unwrap_or((text, ""));
-        let states: Vec<&str> =
-            State::ALL.iter().filter(|state| state.is_terminal()).map(|state| state.name()).collect();
+        let states: Vec<&str> = State::ALL.iter().filter(|state| may_stay(**state)).map(|state| state.name()).collect();
         if !states.contains(&state) {
             self.wrong(value.span(), format!("{name}: no task ends as {state:?}"), did_you_mean(state, &states));
         } else if !outcome.is_empty() && !OUTCOMES.contains(&outcome) {
