@@ -6,6 +6,7 @@ use crate::world::machine::Ran;
 use mainstay::attempt::End;
 use mainstay::config::Kind;
 use mainstay::event::Fact;
+use mainstay::id::Actor;
 use mainstay::policy;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,11 +62,12 @@ pub(super) fn no_twins(e: &Evidence<'_>) -> Result<(), String> {
 }
 
 pub(super) fn gates_hold(e: &Evidence<'_>) -> Result<(), String> {
-    let planned: BTreeSet<i64> = e
+    // Who was refused a plan has changed nothing.
+    let planned: BTreeSet<(i64, Actor)> = e
         .events
         .iter()
         .filter(|r| matches!(r.fact, Fact::Planned { .. }))
-        .filter_map(|r| r.task.map(|t| t.0))
+        .filter_map(|r| r.task.map(|t| (t.0, r.actor)))
         .collect();
     for entry in &e.ledger {
         let Some(asked) = job_of(&entry.prompt).and_then(|n| e.asked.get(n - 1)) else {
@@ -74,7 +76,8 @@ pub(super) fn gates_hold(e: &Evidence<'_>) -> Result<(), String> {
         let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
         let task = entry.key.task.0;
         // What was said before a plan was taken up, or before the task was taken back from its end, was about something else.
-        let plans = about(&asked.planned, task).filter(|p| planned.contains(&task) && p.at <= entry.began_ms);
+        let taken_up = |p: &&Pressed| planned.contains(&(task, Actor::User(p.by.0)));
+        let plans = about(&asked.planned, task).filter(taken_up).filter(|p| p.at <= entry.began_ms);
         let ends = taken_back(e, asked, entry);
         let since = plans.map(|p| p.at).chain(ends).max().unwrap_or(0);
         let before = |p: &&Pressed| (since..=entry.began_ms).contains(&p.at);
