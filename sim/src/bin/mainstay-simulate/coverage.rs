@@ -1,7 +1,8 @@
 //! Which faults struck in which states of tasks, over many seeds.
 
 use crate::pool::{Seeds, all};
-use crate::sweep::summary;
+use crate::share::Line;
+use crate::sweep::{summary, tell, tell_commands};
 use crate::{BROKEN, LOST, Trouble, UNCOVERED};
 use clap::Args;
 use mainstay_sim::coverage::Matrix;
@@ -30,15 +31,17 @@ pub(crate) fn run(coverage: &Coverage) -> Result<ExitCode, Trouble> {
             matrix.add(fault, state);
         }
     }
-    let broken = found.iter().filter(|line| line.broken.is_some()).count();
+    let broken: Vec<&Line> = found.iter().filter(|line| line.broken.is_some()).collect();
     if coverage.json {
         println!("{}", matrix.json(found.len()));
     } else {
-        println!("{}", summary(&found, broken, began.elapsed().as_secs_f64()));
+        println!("{}", summary(&found, broken.len(), began.elapsed().as_secs_f64()));
         println!("{matrix}");
+        tell(&broken);
+        broken.first().iter().for_each(|first| tell_commands(&coverage.seeds, first));
     }
-    Ok(ExitCode::from(match found.iter().find(|line| line.broken.is_some()) {
-        Some(line) if line.lost => LOST,
+    Ok(ExitCode::from(match broken.first() {
+        Some(_) if broken.iter().all(|line| line.lost) => LOST,
         Some(_) => BROKEN,
         None if matrix.percent() < coverage.least => UNCOVERED,
         None => 0,

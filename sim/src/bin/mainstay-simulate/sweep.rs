@@ -40,22 +40,32 @@ pub(crate) fn run(sweep: &Sweep) -> Result<ExitCode, Trouble> {
     let found = all(&sweep.seeds)?;
     let broken: Vec<&Line> = found.iter().filter(|line| line.broken.is_some()).collect();
     println!("{}", summary(&found, broken.len(), began.elapsed().as_secs_f64()));
-    for line in broken.iter().take(TOLD) {
-        println!("{}", line.words());
-    }
-    if broken.len() > TOLD {
-        println!("and {} more", broken.len() - TOLD);
-    }
+    tell(&broken);
     let Some(first) = broken.first() else { return Ok(ExitCode::SUCCESS) };
     if let Some(dir) = &sweep.fail_dir {
         for line in &broken {
             println!("written: {}", write(dir, &scenario, line)?.display());
         }
     }
-    let file = sweep.seeds.file().display();
+    tell_commands(&sweep.seeds, first);
+    Ok(ExitCode::from(if broken.iter().all(|line| line.lost) { LOST } else { BROKEN }))
+}
+
+/// What the failing seeds came to.
+pub(crate) fn tell(broken: &[&Line]) {
+    for line in broken.iter().take(TOLD) {
+        println!("{}", line.words());
+    }
+    if broken.len() > TOLD {
+        println!("and {} more", broken.len() - TOLD);
+    }
+}
+
+/// How one of them is looked at; last, so that it is to be seen.
+pub(crate) fn tell_commands(seeds: &Seeds, first: &Line) {
+    let file = seeds.file().display();
     println!("smaller: cargo xtask sim shrink {} --of {file}", first.seed);
     println!("again:   cargo xtask sim run {file} --seed {}", first.seed);
-    Ok(ExitCode::from(if broken.iter().all(|line| line.lost) { LOST } else { BROKEN }))
 }
 
 /// How many, how fast.
