@@ -20,7 +20,14 @@ impl Daemon {
                 // Without the committed offset no poll may begin. That goes on record as a failed poll: if the database
                 // takes no writes either, it is opened again.
                 let failed = CallError { kind: CallErrorKind::NotSent, text: format!("failed to {error}") };
-                self.under_way.push(Box::pin(async move { Came::Polled(Err(failed)) }));
+                let time = self.ports.time.clone();
+                self.under_way.push(Box::pin(async move {
+                    // After the pause, as any failed poll: a disk that can't be read would make us spin.
+                    if pause_ms > 0 {
+                        time.sleep_until(time.now().boot_ms + pause_ms).await;
+                    }
+                    Came::Polled(Err(failed))
+                }));
                 return;
             }
         };

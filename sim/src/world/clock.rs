@@ -31,6 +31,8 @@ struct Inner {
     digest: Cell<Digest>,
     /// When somebody last slept until now or earlier, and how often at that moment.
     hurried: Cell<(i64, u32)>,
+    /// When somebody last looked at it, and how often at that moment.
+    looked: Cell<(i64, u32)>,
 }
 
 impl Clock {
@@ -45,6 +47,7 @@ impl Clock {
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
             digest: Cell::default(),
             hurried: Cell::new((0, 0)),
+            looked: Cell::new((0, 0)),
         }))
     }
 
@@ -118,6 +121,15 @@ impl Clock {
         self.spins()
     }
 
+    /// The daemon looks at its clock. One that goes on without ever waiting can't be interrupted: the run ends here, and says so.
+    fn look(&self) {
+        let (at, times) = self.0.looked.get();
+        let now = self.sim_ms();
+        let times = if at == now { times + 1 } else { 1 };
+        self.0.looked.set((now, times));
+        assert!(times <= LOOKS_MAX, "the daemon spins: it has looked at its clock {times} times at one moment");
+    }
+
     /// A daemon has come back to the same moment again and again, without time going on. It sleeps for ever since then.
     pub fn spins(&self) -> bool {
         self.0.hurried.get().1 > HURRIES_MAX
@@ -139,6 +151,7 @@ impl SimTime {
 
 impl Time for SimTime {
     fn now(&self) -> Instants {
+        self.clock.look();
         let now = self.clock.now();
         self.clock.note(now.wall_ms.unsigned_abs());
         self.clock.note(now.boot_ms.unsigned_abs());
@@ -164,5 +177,7 @@ impl Time for SimTime {
 
 /// More turns of a daemon's loop than anything due at one moment needs.
 const HURRIES_MAX: u32 = 5_000;
+/// More looks at the clock than those turns take.
+const LOOKS_MAX: u32 = 500_000;
 /// Longer than any simulation; tokio's clock has an end.
 const FAR_MS: i64 = 400 * 24 * 3_600_000;
