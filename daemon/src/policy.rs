@@ -31,7 +31,7 @@ pub const CALL_GIVE_UP_MS: i64 = 20_000;
 pub const SEND_RETRY_BASE_MS: i64 = 1_000;
 /// Longest such pause: after an outage everything begins to go out within a minute.
 pub const SEND_RETRY_CAP_MS: i64 = 60_000;
-/// Tries of a message that the server refuses for good (400) before it is set aside for `/inbox`.
+/// Tries of a message whose topic is gone before it is set aside for `/inbox`; what else is refused for good is at once.
 pub const SEND_REFUSALS_MAX: u32 = 2;
 /// Tries after which `/ops` tells of a message that is still to be sent: one alone may be chance.
 pub const SEND_FAILING_TRIES: u32 = 2;

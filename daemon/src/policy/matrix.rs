@@ -153,7 +153,7 @@ fn telegram(config: &Config) -> Vec<Class> {
         Value::fixed(Limits::Gap, policy::POLL_GUARD_MS).of("between polls that answer at once and keep updates back"),
     );
     let mut sends = pauses(policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS);
-    sends.push(Value::fixed(Limits::Tries, policy::SEND_REFUSALS_MAX).of("of what is refused for good"));
+    sends.push(Value::fixed(Limits::Tries, policy::SEND_REFUSALS_MAX).of("where its topic is gone"));
     sends.push(Value::fixed(Limits::Gap, policy::FLOOD_WAIT_MS).of("after a 429 that names no time"));
     vec![
         Class {

@@ -17,11 +17,14 @@ pub enum Part {
     Disk,
     /// Processes can't be killed.
     Processes,
+    /// Another program polls with the bot's token: ours waits after each refusal.
+    Rival,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 6] = [Part::Daemon, Part::Line, Part::Speed, Part::Telegram, Part::Disk, Part::Processes];
+    pub const ALL: [Part; 7] =
+        [Part::Daemon, Part::Line, Part::Speed, Part::Telegram, Part::Disk, Part::Processes, Part::Rival];
 }
 
 /// When what was out of order: from, until (ms of the run); the last may go on.
@@ -55,6 +58,14 @@ impl Outages {
             reached = reached.max(b);
         }
         sum
+    }
+
+    /// Whether any of these parts was out of order between two times, be it for no time at all: a daemon that dies when all faults
+    /// end is followed by the next at once.
+    pub fn any(&self, parts: &[Part], from: i64, until: i64) -> bool {
+        let running = self.now.iter().map(|(part, since)| (*part, *since, i64::MAX));
+        let mut all = self.over.iter().copied().chain(running);
+        all.any(|(part, a, b)| parts.contains(&part) && a <= until && b >= from)
     }
 
     /// Each time that a part was out of order and is in order again: from, until.
@@ -92,7 +103,11 @@ mod tests {
         assert_eq!(outages.between(&Part::ALL, 18, 100), 22);
         assert_eq!(outages.between(&[Part::Telegram], 0, 100), 0);
         assert_eq!(outages.last_end(&[Part::Line, Part::Daemon]), Some(30));
+        outages.note(Part::Telegram, 50, true);
+        outages.note(Part::Telegram, 50, false);
+        assert!(outages.any(&[Part::Telegram], 40, 60) && !outages.any(&[Part::Telegram], 51, 60));
+        assert_eq!(outages.between(&[Part::Telegram], 40, 60), 0);
         assert_eq!(outages.last_end(&[Part::Disk]), Some(i64::MAX));
-        assert_eq!(outages.last_end(&[Part::Telegram]), None);
+        assert_eq!(outages.last_end(&[Part::Processes]), None);
     }
 }

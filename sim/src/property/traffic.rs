@@ -81,7 +81,7 @@ pub(super) fn flood_waits_obeyed(e: &Evidence<'_>) -> Result<(), String> {
             if let Some((since, until)) = waits
                 && now < until
                 // A daemon that died before it had put it on record may ask again.
-                && e.outages.between(&[Part::Daemon, Part::Disk], since, now) == 0
+                && !e.outages.any(&[Part::Daemon, Part::Disk], since, now)
             {
                 return Err(format!("{} to chat {chat} at {now} ms, refused until {until} ms", record.method));
             }

@@ -50,6 +50,8 @@ const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3_600);
 const CONNECTIONS_MAX: usize = 4_096;
 /// How long the polls of another program wait, s: no daemon of ours asks for that.
 const OTHERS_POLL_S: u32 = 50;
+/// It begins a poll at least this often while it is there, ms.
+const RIVAL_MS: i64 = 10_000;
 /// A disk with less room than this may be full at any write, bytes.
 const ROOM_ENOUGH: u64 = 1 << 30;
 /// Round trips are twice this, in ms: a good line, and a bad one.
@@ -85,6 +87,8 @@ pub struct World {
     small_cache: Rc<Cell<bool>>,
     line_cut: bool,
     line_slow: bool,
+    /// When the last poll of somebody else is over, ms.
+    rival_until_ms: i64,
     unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
@@ -137,6 +141,7 @@ impl World {
             small_cache: Rc::default(),
             line_cut: false,
             line_slow: false,
+            rival_until_ms: 0,
             unsynced: Rc::default(),
             restart_after: None,
             clock,
@@ -295,6 +300,7 @@ impl World {
             Part::Speed => self.line_slow,
             Part::Telegram => self.telegram.look(|t| t.faults.is_struck(self.wall())),
             Part::Processes => self.machine.holds(),
+            Part::Rival => self.now() < self.rival_until_ms,
             Part::Disk => self.disk.has_faults() || self.disk.free().is_some_and(|room| room < ROOM_ENOUGH),
         }
     }
@@ -336,6 +342,7 @@ impl World {
 
     /// Another program polls with the bot's token. It confirms nothing, and it does not wait for the answer.
     pub fn poll_as_somebody_else(&mut self) {
+        self.rival_until_ms = self.now() + RIVAL_MS;
         let wall = self.wall();
         self.telegram.change(|t| {
             let request = botapi::Request {
