@@ -49,8 +49,10 @@ pub async fn run(ports: Ports, config: Rc<Config>) -> Result<(), Fatal> {
     let mut inputs = boot_inputs(&daemon.ports, &daemon.config, &daemon.store).map_err(|error| fatal(&error))?;
     loop {
         daemon.leaving = inputs.contains(&Input::Terminate);
-        let effects = daemon.settle(&inputs).await?;
+        let Turned { effects, events } = daemon.settle(&inputs).await?;
         daemon.perform(effects);
+        // Nobody who waits for an answer waits for its log lines.
+        log(&events);
         if !daemon.settled {
             daemon.settled = true;
             daemon.ports.control.notify(Notice::Ready);
@@ -211,7 +213,8 @@ impl Daemon {
             if let Came::Input(Some(input @ Input::Called { .. })) = &came {
                 let inputs = [input.clone()];
                 self.take(came, &mut Vec::new());
-                self.settle(&inputs).await?;
+                let turned = self.settle(&inputs).await?;
+                log(&turned.events);
             }
         }
         Ok(())
@@ -224,8 +227,9 @@ impl Daemon {
         let mut came = Vec::new();
         let mut requests = self.ports.control.ready();
         self.take_ready(&mut came);
-        if came.is_empty() && requests.is_empty() {
-            self.checkpoint(policy::CHECKPOINT_EVENTS);
+        let idle = came.is_empty() && requests.is_empty();
+        self.upkeep(idle);
+        if idle {
             let wake = self.wake_at();
             let time = self.ports.time.clone();
             tokio::select! {
@@ -237,9 +241,6 @@ impl Daemon {
             requests.extend(self.ports.control.ready());
             self.take_ready(&mut came);
         }
-        self.checkpoint(policy::CHECKPOINT_EVENTS_MAX);
-        self.ports.storage.keep_room();
-        self.ports.control.notify(Notice::Alive);
         let now = self.ports.time.now();
         if self.marks.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
             self.look = Look { queue: true, outbox: true };
@@ -254,6 +255,13 @@ impl Daemon {
             ControlInput::Terminate => Input::Terminate,
         }));
         inputs
+    }
+
+    /// What is done between turns, before it waits: whatever comes then waits for none of it.
+    fn upkeep(&mut self, idle: bool) {
+        self.checkpoint(if idle { policy::CHECKPOINT_EVENTS } else { policy::CHECKPOINT_EVENTS_MAX });
+        self.ports.storage.keep_room();
+        self.ports.control.notify(Notice::Alive);
     }
 
     fn take_ready(&mut self, came: &mut Vec<Came>) {

@@ -1,18 +1,17 @@
 //! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
 
-use super::{Daemon, Turned, Unsure, fatal, log};
+use super::{Daemon, Turned, Unsure, fatal};
 use crate::command::{Command, parse_argv};
 use crate::exit::Fatal;
 use crate::input::Input;
 use crate::perform::perform;
-use crate::plan::Effect;
 use crate::policy;
 use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
 use crate::real::store::{LogKept, Store, StoreError};
 
 impl Daemon {
     /// Decides and commits inputs. While the storage refuses, nothing is done and nothing is lost: it is tried again.
-    pub(super) async fn settle(&mut self, inputs: &[Input]) -> Result<Vec<Effect>, Fatal> {
+    pub(super) async fn settle(&mut self, inputs: &[Input]) -> Result<Turned, Fatal> {
         let mut trouble: Option<(i64, String, u32)> = None;
         let mut held = inputs.to_vec();
         let mut done = Turned::default();
@@ -21,8 +20,7 @@ impl Daemon {
             match looked.and_then(|()| self.turn(&held, trouble.as_ref())) {
                 Ok(turned) => {
                     done.then(turned);
-                    log(&done.events);
-                    return Ok(done.effects);
+                    return Ok(done);
                 }
                 Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled && !self.leaving => {
                     let now = self.ports.time.now().boot_ms;
