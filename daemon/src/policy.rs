@@ -182,6 +182,9 @@ pub const DISK_FULL_BYTES: u64 = 8 * 1024 * 1024;
 pub const DATABASE_ROOM_BYTES: u64 = 4 * 1024 * 1024;
 /// Page cache of the database connection: holds the hot pages of every table; memory counts (12 MiB idle in all).
 pub const DATABASE_CACHE_KIB: u32 = 4_096;
+/// A page of the database, in bytes. A command changes a few bytes in each of some nine pages, and the log takes pages whole:
+/// half of SQLite's 4,096 makes an answer about a tenth quicker, a quarter no quicker than that (`docs/BENCHMARKS.md`).
+pub const DATABASE_PAGE_BYTES: u32 = 2_048;
 /// Inputs decided in one transaction at most: bounds the time to an answer.
 pub const TURN_INPUTS_MAX: usize = 256;
 /// Events after which the WAL is checkpointed when nothing else is to do (about one page each).

@@ -82,10 +82,11 @@ pub fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     // Readers of other processes may hold a lock for an instant while we open; there is no second writer to wait for.
     db.busy_timeout(Duration::from_millis(policy::DATABASE_OPEN_WAIT_MS))?;
     // FULL: a commit is on the disk when it returns. The WAL is emptied between turns, never inside one, and then
-    // written over from its start rather than truncated.
+    // written over from its start rather than truncated. The page size takes effect in a new database alone.
     db.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+        "PRAGMA page_size = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{};",
+        policy::DATABASE_PAGE_BYTES,
         policy::DATABASE_CACHE_KIB
     ))?;
     db.busy_timeout(Duration::from_millis(policy::DATABASE_WAIT_MS))
