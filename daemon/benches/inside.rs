@@ -81,6 +81,7 @@ fn config(dir: &Path) -> Config {
         operators: BTreeMap::from([(1, operator)]),
         kinds: BTreeMap::from([("ask".to_owned(), kind)]),
         running_max: 32,
+        record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),
         hash: String::new(),
     }

@@ -30,6 +30,8 @@ pub struct Config {
     pub kinds: BTreeMap<String, Kind>,
     /// Tasks of all kinds running at once.
     pub running_max: u32,
+    /// How long the record is kept.
+    pub record: RecordConfig,
     /// Keys that the file has, by their paths (`kind.build.timeout`): the others have their defaults.
     #[serde(skip)]
     pub given: BTreeSet<String>,
@@ -70,6 +72,23 @@ impl Config {
             Actor::Local(_) => true,
             Actor::Policy | Actor::System => false,
         }
+    }
+}
+
+/// How long the record is kept, and what must not get into it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordConfig {
+    /// Events older than this are removed, ms.
+    pub keep_ms: i64,
+    /// While the database holds more bytes than this, the oldest events are removed.
+    pub max_bytes: u64,
+    /// Names of environment variables whose values are secret though their names do not say so.
+    pub secret_env: Vec<String>,
+}
+
+impl Default for RecordConfig {
+    fn default() -> RecordConfig {
+        RecordConfig { keep_ms: policy::RECORD_KEEP_MS, max_bytes: policy::RECORD_BYTES_MAX, secret_env: Vec::new() }
     }
 }
 

@@ -13,8 +13,9 @@ use crate::ports::Outgoing;
 use crate::task::{Outcome, State, Step};
 use serde::{Deserialize, Serialize};
 
-/// Version of the meaning of events. Raised when an old reader would misread a new event.
-pub const SCHEMA: u32 = 1;
+/// Version of the meaning of events, and of the database that holds them. Raised when an older reader would misread a new
+/// event.
+pub const SCHEMA: u32 = 4;
 
 /// One fact with what it belongs to. Becomes a row when it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +188,16 @@ impl Again {
     }
 }
 
+/// Why events were removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlived {
+    /// They were older than `record.keep`.
+    Age,
+    /// The database was larger than `record.max_size`.
+    Size,
+}
+
 /// What happened. Variants are grouped: the daemon, updates, tasks, attempts, messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
@@ -256,6 +267,17 @@ pub enum Fact {
     Violation {
         /// What.
         what: String,
+    },
+    /// The oldest events were removed from the record. The chain of what is left begins at `hash`.
+    Pruned {
+        /// All up to this one are gone.
+        through: i64,
+        /// Its hash, hex.
+        hash: String,
+        /// How many were removed this time.
+        events: i64,
+        /// Why.
+        why: Outlived,
     },
 
     /// An update or local request was taken up. `key` is its natural key: it is never taken up again.

@@ -10,7 +10,7 @@ use crate::id::Actor;
 use crate::input::ReplyTo;
 use crate::plan::Effect;
 use crate::ports::{Answer, Storage};
-use crate::real::store::{FileStorage, LogFilter, Store, inspect, inspect_record};
+use crate::real::store::{FileStorage, LogFilter, Store, StoreError, inspect, inspect_record};
 use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
 use crate::report;
 
@@ -75,6 +75,18 @@ pub(crate) fn line(event: &Recorded) -> String {
     format!("{} {at} {}{task} {} {}", event.seq, fact.kind(), event.actor, fact.data())
 }
 
+/// That events of the task in question are gone, if they are.
+fn of_task(store: &Store, filter: &LogFilter) -> Result<Option<String>, StoreError> {
+    let id = match (filter.task, &filter.trace) {
+        (Some(id), _) => Some(id),
+        (None, Some(trace)) => store.task_of(trace)?,
+        (None, None) => None,
+    };
+    let Some(id) = id else { return Ok(None) };
+    let removed = store.removed()?.filter(|_| store.newest_task() >= id);
+    Ok(report::beginning_removed(&store.events_of(id)?, removed.as_ref()))
+}
+
 fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
     let mut filter = LogFilter { last: 50, ..LogFilter::default() };
     for pair in argv[1..].chunks(2) {
@@ -93,7 +105,10 @@ fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
         }
     }
     let events = store.logs(&filter).map_err(|e| crate::run::fatal(&e))?;
-    let lines: Vec<String> = events.iter().map(line).collect();
+    let mut lines: Vec<String> = events.iter().map(line).collect();
+    if filter.after.is_none() {
+        lines.splice(0..0, of_task(store, &filter).map_err(|e| crate::run::fatal(&e))?);
+    }
     let data = serde_json::to_value(&events).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
     Ok(Answer { ok: true, text: report::visible(&lines.join("\n")), data })
 }

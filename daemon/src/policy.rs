@@ -229,6 +229,21 @@ pub const OPS_WATCH_PAUSE: Duration = Duration::from_secs(2);
 pub const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Events whose chain is checked at every start; `verify` checks all.
 pub const CHAIN_CHECKED_AT_OPEN: i64 = 100;
+/// Default `keep` of the record: a year, and some weeks in which the same days of the year before can be looked at.
+pub const RECORD_KEEP_MS: i64 = 400 * 24 * 3_600_000;
+/// Default `max_size` of the database: small beside any disk that tasks work on, and some ten million events.
+pub const RECORD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// The newest events, which are never removed: what every start checks is there.
+pub const RECORD_KEPT_MIN: i64 = CHAIN_CHECKED_AT_OPEN;
+/// Events removed in one turn at most: some milliseconds, so that no answer waits for it. Also the least that is worth an
+/// event of its own, unless [`RECORD_KEEP_SLACK_MS`] is over.
+pub const RECORD_REMOVED_AT_ONCE: u32 = 256;
+/// Between two turns that remove events: what else comes in has nine tenths of the time.
+pub const RECORD_REMOVAL_PAUSE_MS: i64 = 50;
+/// Single events are removed so long after `keep` is over at the latest (after `keep` once more, where that is less).
+pub const RECORD_KEEP_SLACK_MS: i64 = 24 * 3_600_000;
+/// Whether the record is too old or too large is looked at this often, in turns that are taken anyway.
+pub const RECORD_LOOK_MS: i64 = 60_000;
 /// Connections accepted at once, so that a storm of them leaves time for those that are there.
 pub const LOCAL_ACCEPTS_AT_ONCE_MAX: usize = 64;
 /// Rounds of harvesting without a single request before others get their turn.
@@ -254,6 +269,7 @@ const _: () = {
     assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
     assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);
     assert!(DATABASE_ROOM_BYTES < DISK_FULL_BYTES && DISK_FULL_BYTES < DISK_RESERVE_BYTES);
+    assert!(CHAIN_CHECKED_AT_OPEN <= RECORD_KEPT_MIN, "what a start checks is never removed");
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };

@@ -114,6 +114,8 @@ struct Daemon {
     log_is_doubtful: bool,
     /// The record's length at the last checkpoint.
     checkpointed_at: i64,
+    /// When the record's beginning is looked at.
+    record_look: RecordLook,
 }
 
 /// What is remembered from one turn to the next beside the database. A turn that did not come to be takes it back.
@@ -144,6 +146,15 @@ struct Unsure {
 struct Look {
     queue: bool,
     outbox: bool,
+}
+
+/// When the record's beginning is looked at, by the boot clock.
+#[derive(Clone, Copy)]
+struct RecordLook {
+    /// Not before this, in a turn that is taken anyway.
+    not_before: i64,
+    /// Then a turn is taken for it.
+    due: Option<i64>,
 }
 
 /// Whether single inputs of a turn can be taken back.
@@ -195,6 +206,7 @@ impl Daemon {
             unsure: None,
             log_is_doubtful: false,
             checkpointed_at: 0,
+            record_look: RecordLook { not_before: i64::MIN, due: None },
             ports,
             config,
         })
@@ -285,7 +297,7 @@ impl Daemon {
             .map(|(shown, _)| shown + policy::PROGRESS_GAP_MS)
             .min();
         let disk = self.marks.disk_low.then_some(now + policy::DISK_LOOK_MS);
-        [self.next_due, watchdog, progress, disk].into_iter().flatten().min().unwrap_or(NEVER)
+        [self.next_due, watchdog, progress, disk, self.record_look.due].into_iter().flatten().min().unwrap_or(NEVER)
     }
 
     /// Turns what a future came to into inputs.
@@ -417,6 +429,7 @@ impl Daemon {
             self.decide_one(input, &mut turned, care)?;
         }
         self.pump(&mut turned)?;
+        self.prune(trouble.is_some(), &mut turned)?;
         if let (Some(telegram), Some(cursor)) = (&self.ports.telegram, self.cursor) {
             self.store.set_cursor(telegram.bot_id(), cursor)?;
         }

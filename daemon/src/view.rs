@@ -2,7 +2,7 @@
 
 use crate::attempt::Identity;
 use crate::command::Mode;
-use crate::event::{Recorded, What};
+use crate::event::{Outlived, Recorded, What};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::outage::Outage;
 use crate::task::{Outcome, State};
@@ -219,6 +219,43 @@ pub struct OpsRow {
     pub replays: i64,
 }
 
+/// The record's beginning and the database's size: what decides whether events are removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The oldest events, as many as may be removed at once.
+    pub oldest: Vec<OldEvent>,
+    /// The number of the newest event.
+    pub newest: i64,
+    /// Bytes of the database that hold something.
+    pub used_bytes: u64,
+    /// Boot clock and wall clock, ms, when a daemon first took over in this boot.
+    pub boot: Option<(i64, i64)>,
+}
+
+/// One of the oldest events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldEvent {
+    /// Its number.
+    pub seq: i64,
+    /// Wall clock, ms.
+    pub at: i64,
+    /// It belongs to a task that has not ended, or tells what still is.
+    pub needed: bool,
+}
+
+/// The newest word on what was removed from the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// All events up to this one.
+    pub through: i64,
+    /// The hash of that one, hex.
+    pub hash: String,
+    /// Wall clock of the newest removal, ms.
+    pub at: i64,
+    /// Why.
+    pub why: Outlived,
+}
+
 /// Groups that became supergroups: the id that each has now, with the one it had before.
 pub type Moved = BTreeMap<i64, i64>;
 
@@ -245,6 +282,8 @@ pub struct View {
     pub waiting: Vec<TaskView>,
     /// Events asked for, oldest first.
     pub events: Vec<Recorded>,
+    /// With events asked for: what was removed from the record.
+    pub removed: Option<Removed>,
     /// Messages asked for.
     pub messages: Vec<OutboxRow>,
     /// What waits to be sent, by chat, when messages were asked for.

@@ -7,6 +7,7 @@ mod bugs;
 mod people;
 mod property;
 mod restarts;
+mod retention;
 mod sending;
 mod storage;
 pub(crate) mod store;

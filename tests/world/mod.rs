@@ -88,6 +88,7 @@ pub(crate) fn config() -> Config {
             kind("note", false, |_| {}),
         ]),
         running_max: 32,
+        record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),
         hash: String::new(),
     }

@@ -16,6 +16,8 @@ enum Found {
     Altered(i64, Option<String>),
     /// A fingerprint that was told before is not one of this record.
     Foreign(i64),
+    /// The event of that fingerprint was removed, so nothing can be said of it.
+    Unknown(i64),
 }
 
 /// Proves the chain, and says where it breaks.
@@ -31,8 +33,32 @@ pub(super) fn verify_log(matches: &ArgMatches, options: &Options) -> Result<Exit
     let events = store.events();
     let tip = store.hash_of(events).map_err(failed)?.unwrap_or_default();
     let fingerprint = format!("{events}:{}", hex(&tip));
+    let removed = store.removed().map_err(failed)?;
+    let first = store.event_from(1).ok().flatten().map_or(1, |event| event.seq);
     let (ok, text) = match &found {
-        Found::Intact => (true, format!("intact: {events} events; fingerprint {fingerprint}")),
+        Found::Intact => match &removed {
+            None => (true, format!("intact: {events} events; fingerprint {fingerprint}")),
+            Some(removed) => {
+                let before = report::removed(removed);
+                (true, format!("intact: events {first} to {events}; fingerprint {fingerprint}\nbefore that, {before}"))
+            }
+        },
+        Found::Unknown(seq) => {
+            let before = removed.as_ref().map(report::removed).unwrap_or_default();
+            (
+                false,
+                format!(
+                    "intact: events {first} to {events}; but whether it contains event {seq} of that fingerprint can't be told: {before}\nfingerprint {fingerprint}"
+                ),
+            )
+        }
+        Found::Altered(seq, Some(_)) if *seq == 1 && first > 1 && removed.is_none() => {
+            let end = first - 1;
+            (
+                false,
+                format!("the beginning is missing: events 1 to {end} are gone, and no event tells of their removal"),
+            )
+        }
         Found::Altered(seq, Some(there)) => (
             false,
             format!(
@@ -48,18 +74,29 @@ pub(super) fn verify_log(matches: &ArgMatches, options: &Options) -> Result<Exit
         ),
     };
     if options.json {
-        let first = match found {
-            Found::Intact => None,
-            Found::Altered(seq, _) | Found::Foreign(seq) => Some(seq),
+        let altered = match &found {
+            Found::Intact | Found::Unknown(_) => None,
+            Found::Altered(seq, _) | Found::Foreign(seq) => Some(*seq),
         };
         print(
-            &json!({ "ok": ok, "events": events, "fingerprint": fingerprint, "first_altered": first, "text": text })
-                .to_string(),
+            &json!({
+                "ok": ok,
+                "events": events,
+                "fingerprint": fingerprint,
+                "first_altered": altered,
+                "removed": report::removed_data(removed.as_ref()),
+                "text": text,
+            })
+            .to_string(),
         );
     } else {
         print(&text);
     }
-    Ok(if ok { ExitCode::Ok } else { ExitCode::DatabaseDamaged })
+    Ok(match found {
+        Found::Intact => ExitCode::Ok,
+        Found::Unknown(_) => ExitCode::Refused,
+        Found::Altered(..) | Found::Foreign(_) => ExitCode::DatabaseDamaged,
+    })
 }
 
 fn look(store: &Store, known: Option<&(i64, String)>) -> Result<Found, StoreError> {
@@ -68,7 +105,14 @@ fn look(store: &Store, known: Option<&(i64, String)>) -> Result<Found, StoreErro
         let there = store.event_from(seq).ok().flatten().map(|event| report::visible(&line(&event)));
         return Ok(Found::Altered(seq, there));
     }
+    let removed = store.removed()?;
     match known {
+        // Of the last one that was removed the hash is there.
+        Some((seq, hash)) if removed.as_ref().is_some_and(|removed| *seq == removed.through) => {
+            let same = removed.is_some_and(|removed| removed.hash.starts_with(hash));
+            Ok(if same { Found::Intact } else { Found::Foreign(*seq) })
+        }
+        Some((seq, _)) if removed.is_some_and(|removed| *seq < removed.through) => Ok(Found::Unknown(*seq)),
         Some((seq, hash)) if !store.hash_of(*seq)?.is_some_and(|there| hex(&there).starts_with(hash)) => {
             Ok(Found::Foreign(*seq))
         }

@@ -2,7 +2,7 @@
 //! that disagree.
 
 use super::read::{Fields, Problem, Reader};
-use super::{Config, Kind, Operator, TelegramConfig, keys::Section};
+use super::{Config, Kind, Operator, RecordConfig, TelegramConfig, keys::Section};
 use crate::command::{Mode, Role};
 use crate::policy;
 use sha2::{Digest, Sha256};
@@ -63,11 +63,26 @@ impl Builder<'_> {
             operators,
             kinds,
             running_max,
+            record: of(Section::Record).next().map_or_else(RecordConfig::default, |fields| self.record(fields)),
             given: sections.iter().flat_map(Fields::paths).collect(),
             hash: String::new(),
         };
         config.hash = hash(&config);
         config
+    }
+
+    fn record(&mut self, fields: &Fields) -> RecordConfig {
+        let usual = RecordConfig::default();
+        let keep_ms = fields.number("keep").unwrap_or(usual.keep_ms);
+        if keep_ms < policy::RECORD_KEEP_SLACK_MS {
+            self.warn(fields, "keep", "is less than a day: soon nobody can tell any more what happened yesterday");
+        }
+        let secret_env = fields.texts("secret_env").unwrap_or_default();
+        RecordConfig {
+            keep_ms,
+            max_bytes: small(fields.number("max_size"), usual.max_bytes),
+            secret_env: secret_env.into_iter().map(|(name, _)| name).collect(),
+        }
     }
 
     fn path(&self, text: &str) -> PathBuf {

@@ -13,11 +13,13 @@ pub enum Section {
     Operator,
     /// `[[kind]]`, one per sort of task.
     Kind,
+    /// `[record]`, at most once.
+    Record,
 }
 
 impl Section {
     /// All, in the order of the manual.
-    pub const ALL: [Section; 4] = [Section::Top, Section::Telegram, Section::Operator, Section::Kind];
+    pub const ALL: [Section; 5] = [Section::Top, Section::Telegram, Section::Operator, Section::Kind, Section::Record];
 
     /// As in its header; empty for the top.
     pub const fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Section {
             Section::Telegram => "telegram",
             Section::Operator => "operator",
             Section::Kind => "kind",
+            Section::Record => "record",
         }
     }
 
@@ -36,6 +39,7 @@ impl Section {
             Section::Telegram => "[telegram]",
             Section::Operator => "[[operator]]",
             Section::Kind => "[[kind]]",
+            Section::Record => "[record]",
         }
     }
 
@@ -140,7 +144,7 @@ pub const MODES: &[&str] = &["readonly", "supervised", "auto"];
 /// Roles, as [`crate::command::Role`] names them.
 pub const ROLES: &[&str] = &["viewer", "operator", "approver", "admin"];
 
-use Section::{Kind, Operator, Telegram, Top};
+use Section::{Kind, Operator, Record, Telegram, Top};
 use Takes::{Bytes, Codes, Duration, Flag, Id, Ids, Name, Number, OneOf, Path, SomeOf, Text, Texts};
 
 /// The table.
@@ -230,6 +234,27 @@ pub const KEYS: &[Key] = &[
         "CPU limit in percent of one core, where control groups allow it",
     ),
     key(Kind, "denied_words", Texts, Some("[]"), "a prompt with one of these words is refused; case is ignored"),
+    key(
+        Record,
+        "keep",
+        Duration(S, 36_500 * DAY),
+        Some("\"400d\""),
+        "events older than this are removed from the record, the oldest first; not those of tasks that have not ended, and no later ones",
+    ),
+    key(
+        Record,
+        "max_size",
+        Bytes(MIB, i64::MAX),
+        Some("\"4GiB\""),
+        "while the database holds more than this, the oldest events are removed in the same way",
+    ),
+    key(
+        Record,
+        "secret_env",
+        Texts,
+        Some("[]"),
+        "names of variables whose values must not be shown, beside those that are called a token, secret, password, key or credential",
+    ),
 ];
 
 /// `90000` is `1m30s`.

@@ -2,7 +2,8 @@
 //!
 //! No clock, no randomness, no I/O: the moment and its entropy are arguments. Refusals are plans too: they are recorded
 //! and answered. One file a subject: [`chat`] (updates), [`order`] (commands), [`approval`] (saying yes and no), [`gate`] (what has to hold before something
-//! runs), [`attempt`] (what the machine says), [`due`] (what time does), [`outflow`] (sending), [`read`] (questions).
+//! runs), [`attempt`] (what the machine says), [`due`] (what time does), [`outflow`] (sending), [`read`] (questions),
+//! [`retention`] (what is removed from the record).
 
 pub mod approval;
 pub mod attempt;
@@ -12,6 +13,7 @@ pub mod gate;
 pub mod order;
 pub mod outflow;
 pub mod read;
+pub mod retention;
 
 use crate::command::Command;
 use crate::config::Config;

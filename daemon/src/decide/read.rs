@@ -33,7 +33,14 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
         (Command::List { .. }, _) => report::list(config, &view.tasks, now),
         (Command::Board, _) => report::board(config, view.mode(), &view.tasks, now),
         (Command::Trace { of }, _) => match task {
-            Some(task) => report::trace(config, task, &view.events),
+            Some(task) => {
+                let mut said = report::trace(config, task, &view.events);
+                if let Some(line) = report::beginning_removed(&view.events, view.removed.as_ref()) {
+                    said.text = format!("{}\n{line}", said.text);
+                    said.data["removed"] = report::removed_data(view.removed.as_ref());
+                }
+                said
+            }
             None => Said::no(format!("nothing is on record for {:?}", of.chars().take(40).collect::<String>())),
         },
         (Command::Ops, _) => report::ops(config, view, now),

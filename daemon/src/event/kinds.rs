@@ -4,7 +4,7 @@ use super::Fact;
 
 impl Fact {
     /// The names of all, in the order of the enum.
-    pub const KINDS: [&'static str; 43] = [
+    pub const KINDS: [&'static str; 44] = [
         "booted",
         "stopping",
         "mode_set",
@@ -16,6 +16,7 @@ impl Fact {
         "disk_low",
         "disk_well",
         "violation",
+        "pruned",
         "received",
         "replayed",
         "passed_over",
@@ -64,6 +65,7 @@ impl Fact {
             Fact::DiskLow { .. } => "disk_low",
             Fact::DiskWell { .. } => "disk_well",
             Fact::Violation { .. } => "violation",
+            Fact::Pruned { .. } => "pruned",
             Fact::Received { .. } => "received",
             Fact::Replayed { .. } => "replayed",
             Fact::PassedOver { .. } => "passed_over",

@@ -6,12 +6,14 @@
 mod card;
 mod list;
 mod ops;
+mod removed;
 mod trace;
 mod visible;
 
 pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{board, inbox, list};
 pub use ops::ops;
+pub use removed::{beginning_removed, removed, removed_data};
 pub use trace::trace;
 pub use visible::visible;
 

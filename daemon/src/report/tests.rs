@@ -22,6 +22,7 @@ fn config() -> Config {
         operators: BTreeMap::from([(7, operator(7, "ana")), (8, operator(8, "ben"))]),
         kinds: BTreeMap::from([("build".into(), Kind::new("build", true, vec!["/bin/true".into()]))]),
         running_max: 2,
+        record: crate::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),
         hash: String::new(),
     }

@@ -13,13 +13,18 @@ use serde_json::json;
 /// the task has ended, reported wherever a chat was to be told.
 pub fn trace(config: &Config, task: &TaskView, events: &[Recorded]) -> Said {
     let complete = is_complete(task, events);
+    let begins = events.iter().any(|event| matches!(event.fact, Fact::Requested { .. }));
     let mut lines = vec![format!(
         "#{} {} {} · trace {} · {}",
         task.task.id,
         task.task.kind,
         task.task.state,
         task.task.trace,
-        if complete { "complete" } else { "not complete yet" }
+        match (complete, begins) {
+            (true, _) => "complete",
+            (false, true) => "not complete yet",
+            (false, false) => "not complete any more",
+        }
     )];
     let start = events.first().map_or(0, |e| e.at);
     for event in events {

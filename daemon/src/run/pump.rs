@@ -1,7 +1,8 @@
 //! What a turn looks at besides its inputs: what time did, which slots are free, which message goes next.
 
-use super::{Care, Daemon, Look, Turned};
+use super::{Care, Daemon, Look, RecordLook, Turned};
 use crate::command::Mode;
+use crate::decide::retention::{Retention, retention};
 use crate::decide::{Draft, Moment, attempt, due, outflow};
 use crate::event::Fact;
 use crate::id::{Actor, TaskId};
@@ -126,6 +127,37 @@ impl Daemon {
         ids.retain(|id| !self.marks.set_aside.contains(id));
         ids.truncate(room as usize);
         Ok(ids)
+    }
+
+    /// Removes the oldest events, a few in a turn, where the record is longer than it is to be. Not from the first turn, for
+    /// which everybody waits, and not from one that has failed before: it may be the removal for which there is no room.
+    pub(super) fn prune(&mut self, had_trouble: bool, turned: &mut Turned) -> Result<(), StoreError> {
+        let now = self.moment();
+        if had_trouble {
+            self.record_look = RecordLook { not_before: now.boot_ms + policy::RECORD_LOOK_MS, due: None };
+        }
+        if self.leaving || !self.settled || now.boot_ms < self.record_look.not_before {
+            return Ok(());
+        }
+        let config = self.config.clone();
+        self.record_look = match retention(&config.record, &self.store.record_row()?, now) {
+            Retention::Remove { through, events, why } => {
+                let hash = self.store.hash_of(through)?.unwrap_or_default();
+                let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let view = self.store.view()?;
+                let mut draft = Draft::new(&config, &view, now);
+                draft.record(None, None, Actor::System, Fact::Pruned { through, hash, events, why });
+                self.apply(draft.done(), now, turned)?;
+                let next = now.boot_ms + policy::RECORD_REMOVAL_PAUSE_MS;
+                RecordLook { not_before: next, due: Some(next) }
+            }
+            Retention::Wait(ms) => {
+                let due = ms.map(|ms| now.boot_ms.saturating_add(ms.max(policy::RECORD_REMOVAL_PAUSE_MS)));
+                let look = now.boot_ms + policy::RECORD_LOOK_MS;
+                RecordLook { not_before: due.map_or(look, |due| due.min(look)), due }
+            }
+        };
+        Ok(())
     }
 
     pub(super) fn disk_is_low(&mut self, turned: &mut Turned) -> Result<bool, StoreError> {

@@ -105,6 +105,7 @@ pub fn config() -> Config {
             kind("plan", true, |k| (k.requires_plan, k.requires_review) = (true, true)),
         ]),
         running_max: 8,
+        record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),
         hash: "simulated".into(),
     }

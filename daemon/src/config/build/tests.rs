@@ -163,10 +163,11 @@ fn what_is_left_out_means_the_documented_default() {
 fn writing_the_defaults_of_the_manual_out_changes_nothing() {
     let implicit = top("");
     let mut explicit = String::new();
-    for section in [Section::Top, Section::Operator, Section::Kind] {
+    for section in [Section::Top, Section::Operator, Section::Kind, Section::Record] {
         match section {
             Section::Operator => explicit += OPERATOR,
             Section::Kind => explicit += KIND,
+            Section::Record => explicit += "[record]\n",
             Section::Top | Section::Telegram => {}
         }
         for key in section.keys() {
@@ -226,6 +227,7 @@ proptest::proptest! {
             Section::Telegram => read(&telegram(&line)),
             Section::Operator => read(&format!("[[operator]]\n{line}\n{KIND}")),
             Section::Kind => read(&format!("{OPERATOR}[[kind]]\n{line}\n")),
+            Section::Record => read(&top(&format!("[record]\n{line}\n"))),
         };
     }
 }

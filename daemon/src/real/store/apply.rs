@@ -48,6 +48,7 @@ impl Store {
                 self.count("violation")?;
                 self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('violated_ms', ?1)", [at.to_string()])
             }
+            Fact::Pruned { through, hash, events, .. } => self.prune(*through, hash, *events),
             Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => self.run(
                 "INSERT INTO meta (key, value) VALUES ('poll', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
                 [(self.next_event - 1).to_string()],
@@ -226,7 +227,7 @@ impl Store {
         }
     }
 
-    fn run(&self, sql: &str, params: impl Params) -> Result<()> {
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<()> {
         self.db.prepare_cached(sql)?.execute(params)?;
         Ok(())
     }

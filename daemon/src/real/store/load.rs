@@ -140,11 +140,12 @@ impl Store {
             Command::Trace { of } => {
                 let id = match of.parse::<TaskId>() {
                     Ok(id) => Some(id),
-                    Err(_) => self.one("SELECT id FROM tasks WHERE trace = ?1", [of], |r| Ok(TaskId(r.get(0)?)))?,
+                    Err(_) => self.task_of(of)?,
                 };
                 if let Some(id) = id {
                     view.task = self.task(id)?;
                     view.events = self.events_of(id)?;
+                    view.removed = self.removed()?;
                 }
             }
             Command::Board => {
@@ -305,7 +306,19 @@ impl Store {
         self.many(&format!("SELECT {TASK} FROM tasks WHERE state = 'RUNNING' ORDER BY id"), [], task)
     }
 
-    fn events_of(&self, id: TaskId) -> Result<Vec<Recorded>> {
+    /// The task that a trace is about.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn task_of(&self, trace: &str) -> Result<Option<TaskId>> {
+        self.one("SELECT id FROM tasks WHERE trace = ?1", [trace], |r| Ok(TaskId(r.get(0)?)))
+    }
+
+    /// The events of a task, oldest first.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn events_of(&self, id: TaskId) -> Result<Vec<Recorded>> {
         self.many(&format!("{EVENTS} WHERE task = ?1 ORDER BY seq"), [id.0], recorded)
     }
 
@@ -550,7 +563,7 @@ impl Store {
         Ok(self.meta(&format!("chat_now:{before}"))?.and_then(|id| id.parse().ok()))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -561,7 +574,7 @@ impl Store {
         rows.next()?.map(read).transpose()
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &self,
         sql: &str,
         params: impl Params,

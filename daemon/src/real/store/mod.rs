@@ -8,14 +8,16 @@ mod apply;
 mod file;
 mod load;
 mod rebuild;
+mod retention;
 mod rows;
 
 pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, prepare};
 pub use load::LogFilter;
-pub use rebuild::rebuild;
+pub use rebuild::{rebuild, replay};
 
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
+use crate::id::TaskId;
 use crate::policy;
 use crate::ports::Storage;
 use crate::view::Moved;
@@ -29,12 +31,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/1.sql"),
     include_str!("../../../migrations/2.sql"),
     include_str!("../../../migrations/3.sql"),
+    include_str!("../../../migrations/4.sql"),
 ];
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
 /// event, a new value in an old field, a field left out that it can't do without.
-const MIN_READER: i64 = 1;
-const MIN_WRITER: i64 = 1;
+const MIN_READER: i64 = 4;
+const MIN_WRITER: i64 = 4;
 
 /// Classes of storage trouble, by what must happen next.
 #[derive(Debug, thiserror::Error)]
@@ -367,6 +370,11 @@ impl Store {
         self.next_event - 1
     }
 
+    /// The task that was asked for last; 0 when none was.
+    pub fn newest_task(&self) -> TaskId {
+        TaskId(self.next_task - 1)
+    }
+
     /// This daemon's epoch; 0 before it took one.
     pub fn epoch(&self) -> i64 {
         self.epoch
@@ -410,17 +418,23 @@ impl Store {
         Ok(statement.query_row([seq], |r| r.get(0)).optional()?)
     }
 
-    /// Checks the chain from event `from` on; the first event that is not what was recorded, if any.
+    /// Checks the chain from event `from` on, or from where it begins since events were removed; the first event that is not
+    /// what was recorded, if any. A beginning that is missing without an event that says so is such a one.
     ///
     /// # Errors
     /// Transient trouble.
     pub fn verify(&self, from: i64) -> Result<Option<i64>> {
-        let mut tip: [u8; 32] = self
-            .db
-            .prepare_cached("SELECT hash FROM events WHERE seq = ?1")?
-            .query_row([from - 1], |r| r.get(0))
-            .optional()?
-            .unwrap_or([0; 32]);
+        let mut statement = self.db.prepare_cached("SELECT hash FROM events WHERE seq = ?1")?;
+        let before = statement.query_row([from - 1], |r| r.get::<_, [u8; 32]>(0)).optional()?;
+        // The event that tells of the removal comes later in the chain, so what it says is proven with the rest.
+        let removed = if before.is_none() { self.removed()? } else { None };
+        let (from, mut tip) = match removed {
+            Some(removed) if from <= removed.through + 1 => {
+                let Some(hash) = unhex(&removed.hash) else { return Ok(Some(removed.through + 1)) };
+                (removed.through + 1, hash)
+            }
+            Some(_) | None => (from, before.unwrap_or([0; 32])),
+        };
         let mut statement = self.db.prepare_cached(
             "SELECT seq, at, epoch, trace, task, attempt, actor, kind, data, hash FROM events WHERE seq >= ?1 ORDER BY seq",
         )?;
@@ -446,6 +460,21 @@ impl Store {
         }
         Ok(None)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() || !text.is_ascii() {
+        return None;
+    }
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn text<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a str> {

@@ -1,22 +1,34 @@
 //! Rebuilds every table from the record: the proof that the record is the truth.
 
 use super::{Result, Store, StoreError};
-use crate::event::Event;
+use crate::event::{Event, Recorded};
 use crate::ports::Storage;
 
 /// Replays the record of `from` into the empty database of `into`. Afterwards both hold the same rows in every table but
 /// `cursors` (updates of strangers move the offset without leaving an event each).
 ///
 /// # Errors
-/// Storage trouble, or an event that does not fit.
+/// Storage trouble, an event that does not fit, or a record whose beginning was removed: what is left of it is not enough.
 pub fn rebuild(from: &Store, into: &dyn Storage) -> Result<Store> {
+    if let Some(removed) = from.removed()? {
+        let text = format!("a record without its beginning: events up to {} were removed", removed.through);
+        return Err(StoreError::Misfit(text));
+    }
+    let all = super::LogFilter { last: u32::MAX, ..super::LogFilter::default() };
+    replay(from.logs(&all)?, into)
+}
+
+/// The same from the events themselves, all of them: those that were removed since, too.
+///
+/// # Errors
+/// As [`rebuild`].
+pub fn replay(events: impl IntoIterator<Item = Recorded>, into: &dyn Storage) -> Result<Store> {
     let mut target = Store::open(into)?;
     if target.next_event != 1 {
         return Err(StoreError::Misfit("a record onto a database that has one".into()));
     }
-    let all = super::LogFilter { last: u32::MAX, ..super::LogFilter::default() };
     target.begin()?;
-    for old in from.logs(&all)? {
+    for old in events {
         let event = Event { trace: old.trace, task: old.task, attempt: old.attempt, actor: old.actor, fact: old.fact };
         target.apply(old.at, &event)?;
     }
