@@ -1,4 +1,4 @@
--- Schema 4.
+-- Schema 4. It has kinds of event that a program of schema 3 can not read.
 
 -- The oldest events may go, once an event says up to where (Fact::Pruned, which sets pruned_through); no others ever do.
 DROP TRIGGER events_are_not_removed;

@@ -263,6 +263,20 @@ pub enum Fact {
         /// Bytes free.
         free: u64,
     },
+    /// A back-up of the database was made, read back and found whole.
+    BackedUp {
+        /// Its path.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// Events in it: it has the record up to this one.
+        events: i64,
+    },
+    /// A back-up could not be made; those before it are as they were.
+    BackupFailed {
+        /// Why.
+        error: String,
+    },
     /// Something that must not happen, happened. Counted; never normal.
     Violation {
         /// What.
