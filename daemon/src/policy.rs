@@ -85,6 +85,8 @@ pub const STRANGER_RECORD_GAP_MS: i64 = 3_600_000;
 pub const STRANGERS_TRACKED_MAX: usize = 256;
 /// What happened longer ago does not decide whether all is well now, nor is it counted as of late.
 pub const RECENT_MS: i64 = 24 * 3_600_000;
+/// What is tried again so much later than planned is told with both times in a task's story.
+pub const TRACE_LATE_MS: i64 = 1_000;
 /// Longest prompt or plan, in bytes; a Telegram message can't be longer than four times 4096.
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.

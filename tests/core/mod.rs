@@ -10,4 +10,5 @@ mod restarts;
 mod sending;
 mod storage;
 pub(crate) mod store;
+mod story;
 mod updates;

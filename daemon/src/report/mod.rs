@@ -2,13 +2,14 @@
 //!
 //! [`card`] and [`final_report`] are what a task looks like in a chat, [`status`] and the rest answer questions,
 //! [`ops`] says whether all is well ([`page`] and [`metrics`] say the same to a browser and to a monitor), [`trace`] tells a
-//! task's story.
+//! task's story ([`perfetto`] draws it).
 
 mod card;
 mod list;
 mod metrics;
 mod ops;
 mod page;
+mod perfetto;
 mod trace;
 mod visible;
 
@@ -17,6 +18,7 @@ pub use list::{board, inbox, list};
 pub use metrics::{METRICS_TYPE, metrics};
 pub use ops::ops;
 pub use page::{no_page, page, style_hash};
+pub use perfetto::perfetto;
 pub use trace::trace;
 pub use visible::visible;
 

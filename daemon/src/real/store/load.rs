@@ -145,6 +145,11 @@ impl Store {
                 if let Some(id) = id {
                     view.task = self.task(id)?;
                     view.events = self.events_of(id)?;
+                    view.messages = self.many(
+                        &format!("SELECT {OUTBOX} FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' AND task = ?1 ORDER BY id"),
+                        [id.0],
+                        outbox,
+                    )?;
                 }
             }
             Command::Board => {
