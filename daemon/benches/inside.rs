@@ -80,6 +80,7 @@ fn config(dir: &Path) -> Config {
         telegram: None,
         operators: BTreeMap::from([(1, operator)]),
         kinds: BTreeMap::from([("ask".to_owned(), kind)]),
+        status: None,
         running_max: 32,
         record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),

@@ -11,6 +11,7 @@ use crate::command::{Mode, Role};
 use crate::id::Actor;
 use crate::policy;
 use crate::view::Moved;
+use core::net::SocketAddr;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub struct Config {
     pub autonomy: Mode,
     /// The bot; none = command line only.
     pub telegram: Option<TelegramConfig>,
+    /// Where the status page listens: a loopback address; none = there is no page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<SocketAddr>,
     /// Who may do what, by numeric id. Never empty.
     pub operators: BTreeMap<i64, Operator>,
     /// By name. Never empty.

@@ -42,6 +42,7 @@ pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
     let now = Moment { wall_ms: now.wall_ms, boot_ms: now.boot_ms, entropy: 0 };
     let mut view = store.view().map_err(|e| crate::run::fatal(&e))?;
     view.offline = true;
+    crate::ports::Time::boot_id(&clock).clone_into(&mut view.boot);
     view.free_bytes = Storage::free_bytes(&FileStorage::new(path));
     store.load_command(&mut view, &command, now.wall_ms).map_err(|e| crate::run::fatal(&e))?;
     let actor = config.person(Actor::Local(rustix::process::getuid().as_raw()));

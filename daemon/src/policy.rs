@@ -85,6 +85,8 @@ pub const STRANGER_RECORD_GAP_MS: i64 = 3_600_000;
 pub const STRANGERS_TRACKED_MAX: usize = 256;
 /// What happened longer ago does not decide whether all is well now, nor is it counted as of late.
 pub const RECENT_MS: i64 = 24 * 3_600_000;
+/// What is tried again so much later than planned is told with both times in a task's story.
+pub const TRACE_LATE_MS: i64 = 1_000;
 /// Longest prompt or plan, in bytes; a Telegram message can't be longer than four times 4096.
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.
@@ -214,6 +216,8 @@ pub const PREDECESSOR_END_MAX: Duration = Duration::from_secs(10);
 pub const PREDECESSOR_END_PAUSE: Duration = Duration::from_millis(5);
 /// An answer takes a commit; one that takes this long will not come.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The status page of a running daemon answers within this; `check` does not wait longer for whatever listens there.
+pub const CLIENT_PAGE_WITHIN: Duration = Duration::from_secs(2);
 /// Pauses before the same request is sent again: a daemon that restarts is back within these seconds.
 pub const CLIENT_RESEND_PAUSES_MS: [u64; 14] =
     [20, 50, 100, 200, 300, 500, 500, 500, 1_000, 1_000, 1_000, 1_500, 1_500, 2_000];
@@ -252,6 +256,14 @@ pub const LOCAL_HARVESTS_MAX: usize = 16;
 pub const IDLE_TIMERS_MAX: usize = 16;
 /// More than this is written though the process does not sleep.
 pub const LOG_HELD_BYTES_MAX: usize = 32 * 1024;
+/// Connections to the status page at once: a few browsers and a scraper. When one more comes, the oldest gives way.
+pub const STATUS_CONNECTIONS_MAX: usize = 16;
+/// A connection to it, from its first byte to the last of the answer: a slow client is cut off after it.
+pub const STATUS_CONNECTION_WITHIN: Duration = Duration::from_secs(10);
+/// Longest head of a request to it, in bytes: a browser's has about one thousand.
+pub const STATUS_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The page asks for itself again after so many seconds: soon enough for who watches, rare enough to leave it open.
+pub const STATUS_REFRESH_S: u32 = 10;
 /// Longest file, in bytes: a mistaken path must not fill the memory.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// The longest path a Unix socket can have, in bytes, without the final zero.

@@ -275,6 +275,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All.
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Success,
+        Outcome::Failure,
+        Outcome::Timeout,
+        Outcome::NotStarted,
+        Outcome::Unknown,
+        Outcome::Stopped,
+        Outcome::Rejected,
+        Outcome::Expired,
+    ];
+
     /// As in the database and in answers.
     pub const fn name(self) -> &'static str {
         match self {

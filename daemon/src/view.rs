@@ -304,6 +304,8 @@ pub struct View {
     pub polled_ms: Option<i64>,
     /// What is known of the way to Telegram.
     pub outage: Outage,
+    /// The machine's boot, when a story is asked for: the clock of its deadlines.
+    pub boot: String,
     /// No daemon runs: the database alone answers.
     pub offline: bool,
     /// Why the database takes no writes, while it does not.

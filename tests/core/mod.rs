@@ -11,4 +11,5 @@ mod retention;
 mod sending;
 mod storage;
 pub(crate) mod store;
+mod story;
 mod updates;

@@ -13,6 +13,7 @@ mod kills;
 mod life;
 mod notify;
 mod outages;
+mod page;
 mod phone;
 mod place;
 mod proof;

@@ -53,6 +53,8 @@ pub(crate) struct Chats {
     pub(crate) next_update: i32,
     pub(crate) poll_faults: VecDeque<CallErrorKind>,
     pub(crate) faults: VecDeque<Fault>,
+    /// They meet only messages with this in them.
+    pub(crate) struck: Option<String>,
     /// Every message meets this.
     pub(crate) outage: Option<Fault>,
     /// The same for edits alone.
@@ -187,7 +189,7 @@ impl Chats {
         Ok(Called::Done)
     }
 
-    fn struck(&mut self, fault: Fault, call: &Call) -> Option<Result<Called, CallError>> {
+    fn strike(&mut self, fault: Fault, call: &Call) -> Option<Result<Called, CallError>> {
         Some(Err(match fault {
             Fault::NotSent => error(CallErrorKind::NotSent, "connection refused"),
             Fault::Ambiguous(effect) => {
@@ -289,12 +291,14 @@ impl Telegram for FakeTelegram {
                 let of_message = matches!(call, Call::Send(_) | Call::Edit { .. } | Call::Document { .. });
                 let edits = chats.edits.filter(|_| matches!(call, Call::Edit { .. }));
                 let outage = chats.outage.or(edits);
-                let mut fault = if of_message { chats.faults.pop_front().or(outage) } else { None };
+                let is_struck = chats.struck.as_ref().is_none_or(|part| text_of(&call).contains(part));
+                let fault = if of_message && is_struck { chats.faults.pop_front() } else { None };
+                let mut fault = fault.or(outage.filter(|_| of_message));
                 if chats.never.as_ref().is_some_and(|part| text_of(&call).contains(part)) {
                     fault = Some(Fault::Hang);
                 }
                 result = match fault {
-                    Some(fault) => chats.struck(fault, &call),
+                    Some(fault) => chats.strike(fault, &call),
                     None => Some(chats.perform(&call)),
                 };
                 drop(chats);

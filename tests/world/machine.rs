@@ -1,7 +1,7 @@
 //! A machine whose processes outlive the daemon, and the ledger of what really ran on it.
 //!
 //! What a task does is written in its prompt: words like `exit:3@1000` (exits with 3 after a second), `signal:9@10`, `hang`,
-//! `stubborn:20000` (dies so late after a stop), `immortal` (can't be killed until [`Machine::release`]),
+//! `crashes:2@500` (its first two attempts exit with 75 after half a second), `stubborn:20000` (dies so late after a stop), `immortal` (can't be killed until [`Machine::release`]),
 //! `progress:half@500`, `deaf` (stops its shim, which neither hears nor sees the time any more). Without any it exits with 0 after a second.
 
 use super::clock::Shared;
@@ -60,7 +60,7 @@ pub(crate) struct Machine {
     pids: u32,
 }
 
-fn script(prompt: &str) -> Script {
+fn script(prompt: &str, attempt: u32) -> Script {
     let mut script = Script {
         end: Some((1_000, End::Exited(0))),
         stubborn_ms: 0,
@@ -73,6 +73,8 @@ fn script(prompt: &str) -> Script {
         let at = at.parse().unwrap_or(1_000);
         match what.split_once(':') {
             Some(("exit", code)) => script.end = Some((at, End::Exited(code.parse().expect("a code")))),
+            Some(("crashes", n)) if attempt > n.parse().expect("a number") => {}
+            Some(("crashes", _)) => script.end = Some((at, End::Exited(75))),
             Some(("signal", n)) => script.end = Some((at, End::Signaled(n.parse().expect("a signal")))),
             Some(("stubborn", ms)) => script.stubborn_ms = ms.parse().expect("ms"),
             Some(("progress", line)) => script.progress.push((at, line.to_owned())),
@@ -123,7 +125,7 @@ impl Machine {
     pub(crate) fn haunt(&mut self, key: AttemptKey) {
         let folder = self.folder(key);
         (folder.receipt, folder.archived, folder.shim, folder.alive) = (None, false, Shim::Running, 1);
-        folder.script = script("hang");
+        folder.script = script("hang", 0);
     }
 
     /// What could not be killed dies.
@@ -242,7 +244,7 @@ impl FakeRunner {
             receipt: None,
             archived: false,
             alive: 0,
-            script: script(&spec.prompt),
+            script: script(&spec.prompt, spec.key.attempt),
             began: 0,
             stop_at: None,
             shown: 0,

@@ -87,6 +87,7 @@ pub(crate) fn config() -> Config {
             kind("solo", true, |k| k.concurrency = 1),
             kind("note", false, |_| {}),
         ]),
+        status: None,
         running_max: 32,
         record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! A command of the table: to the daemon and its answer to the terminal; reads also without a daemon.
 
 use super::client::{Client, Unanswered, fresh_key};
-use super::{Options, drain, grammar, print};
+use super::{Options, drain, grammar, perfetto, print};
 use crate::command::Command;
 use crate::exit::{ExitCode, Fatal};
 use crate::policy;
@@ -49,6 +49,9 @@ pub(super) fn ask(name: &str, matches: &ArgMatches, options: &Options) -> Result
     if matches!(command, Command::Drain) && answer.ok {
         options.remark(&answer.text);
         return drain::wait(&mut client, matches.get_one::<i64>("timeout").copied(), options);
+    }
+    if let Some(file) = matches.try_get_one::<PathBuf>("perfetto").ok().flatten().filter(|_| answer.ok) {
+        return perfetto::write(&answer, file, options);
     }
     show(&answer, options);
     Ok(exit_code(&command, &answer))

@@ -8,6 +8,9 @@ use crate::exit::{ExitCode, Fatal};
 use crate::policy;
 use crate::real::control::SOCKET_NAME;
 use crate::real::{DATABASE_NAME, config_file, lock, store, token};
+use crate::report;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -63,6 +66,7 @@ fn look(path: &Path, findings: &mut Findings) {
     findings.warnings.extend(config_file::missing_on_this_machine(&config));
     look_at_token(&config, findings);
     look_at_state(&config, findings);
+    look_at_page(&config, findings);
 }
 
 fn look_at_token(config: &Config, findings: &mut Findings) {
@@ -113,6 +117,38 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
         let events = findings.of(events.map_err(|error| crate::run::fatal(&error)));
         findings.good.extend(events);
     }
+}
+
+/// The daemon starts without its page when the address is taken, so this is never wrong, only strange.
+fn look_at_page(config: &Config, findings: &mut Findings) {
+    let Some(address) = config.status else { return };
+    let is_running = UnixStream::connect(config.state_dir.join(SOCKET_NAME)).is_ok();
+    match (is_running, TcpListener::bind(address)) {
+        (false, Ok(_)) => findings.good.push(format!("the status page can listen on {address}")),
+        (true, Err(error)) if error.kind() == ErrorKind::AddrInUse && is_our_page(address) => {
+            findings.good.push(format!("the status page is at http://{address}/"));
+        }
+        (true, Ok(_)) => findings.warnings.push(format!(
+            "status.listen: nobody listens on {address}: the running daemon has no status page before its next start"
+        )),
+        (_, Err(error)) => findings
+            .warnings
+            .push(format!("status.listen: {address} can't be had ({error}): without it there is no status page")),
+    }
+}
+
+/// Whether what listens there answers as the page does.
+fn is_our_page(address: SocketAddr) -> bool {
+    let asked = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, policy::CLIENT_PAGE_WITHIN)?;
+        stream.set_read_timeout(Some(policy::CLIENT_PAGE_WITHIN))?;
+        stream.set_write_timeout(Some(policy::CLIENT_PAGE_WITHIN))?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n")?;
+        let mut head = [0; 1024];
+        let n = stream.read(&mut head)?;
+        Ok(String::from_utf8_lossy(&head[..n]).into_owned())
+    };
+    asked().is_ok_and(|head| head.contains(report::METRICS_TYPE))
 }
 
 /// On a disk that is full a daemon does not start, or only to end what runs; under the reserve it starts no task.

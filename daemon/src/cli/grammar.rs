@@ -94,6 +94,13 @@ fn with_args(command: Command) -> Command {
     match syntax.name {
         "newtask" => command.args(newtask_args()),
         "drain" => command.arg(drain_timeout()),
+        "trace" => command.arg(
+            Arg::new("perfetto")
+                .long("perfetto")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("write it to a new file that https://ui.perfetto.dev shows; - is standard output"),
+        ),
         "ops" => command.arg(
             Arg::new("watch")
                 .long("watch")

@@ -14,6 +14,7 @@ mod drain;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
+mod perfetto;
 mod policy;
 mod serve;
 mod verify;

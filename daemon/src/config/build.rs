@@ -5,6 +5,7 @@ use super::read::{Fields, Problem, Reader};
 use super::{Config, Kind, Operator, RecordConfig, TelegramConfig, keys::Section};
 use crate::command::{Mode, Role};
 use crate::policy;
+use core::net::SocketAddr;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ pub struct Valid {
 
 /// Where Telegram answers.
 pub const TELEGRAM_API_URL: &str = "https://api.telegram.org";
+
+/// Where the status page listens, if there is one.
+const STATUS_LISTEN: &str = "127.0.0.1:8787";
 
 /// Accounts behind which Telegram hides people: service messages, anonymous admins, channels.
 const SHARED_ACCOUNTS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
@@ -55,11 +59,13 @@ impl Builder<'_> {
         let running_max = small(top.number("running_max"), policy::RUNNING_MAX);
         let operators = self.operators(of(Section::Operator));
         let telegram = of(Section::Telegram).next().map(|fields| self.telegram(fields, &operators));
+        let status = of(Section::Status).next().and_then(|fields| self.status(fields));
         let kinds = self.kinds(&of(Section::Kind).collect::<Vec<_>>(), running_max, &operators);
         let mut config = Config {
             state_dir: self.path(top.text("state_dir").as_deref().unwrap_or("state")),
             autonomy: top.text("autonomy").and_then(|name| Mode::named(&name)).unwrap_or(Mode::Supervised),
             telegram,
+            status,
             operators,
             kinds,
             running_max,
@@ -141,6 +147,26 @@ impl Builder<'_> {
         }
         let token_file = fields.text("token_file").map(|path| self.path(&path));
         TelegramConfig { api_url, token_file, poll_timeout_ms, chats, report_chat }
+    }
+
+    /// Whoever can reach the page can read it, so nobody beyond this machine may.
+    fn status(&mut self, fields: &Fields) -> Option<SocketAddr> {
+        let text = fields.text("listen").unwrap_or_else(|| STATUS_LISTEN.into());
+        let Ok(address) = text.parse::<SocketAddr>() else {
+            let text = format!("{text:?} is no address with a port: write \"127.0.0.1:8787\" or \"[::1]:8787\"");
+            self.wrong(fields, "listen", text);
+            return None;
+        };
+        if !address.ip().is_loopback() {
+            let text = format!(
+                "{} can be reached from other machines, and the page asks nobody who they are: write \"127.0.0.1:{}\", and come through `ssh -L`",
+                address.ip(),
+                address.port()
+            );
+            self.wrong(fields, "listen", text);
+            return None;
+        }
+        Some(address)
     }
 
     fn operators<'f>(&mut self, sections: impl Iterator<Item = &'f Fields>) -> BTreeMap<i64, Operator> {

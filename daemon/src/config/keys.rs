@@ -9,6 +9,8 @@ pub enum Section {
     Top,
     /// `[telegram]`, at most once.
     Telegram,
+    /// `[status]`, at most once.
+    Status,
     /// `[[operator]]`, one per person.
     Operator,
     /// `[[kind]]`, one per sort of task.
@@ -19,13 +21,15 @@ pub enum Section {
 
 impl Section {
     /// All, in the order of the manual.
-    pub const ALL: [Section; 5] = [Section::Top, Section::Telegram, Section::Operator, Section::Kind, Section::Record];
+    pub const ALL: [Section; 6] =
+        [Section::Top, Section::Telegram, Section::Status, Section::Operator, Section::Kind, Section::Record];
 
     /// As in its header; empty for the top.
     pub const fn name(self) -> &'static str {
         match self {
             Section::Top => "",
             Section::Telegram => "telegram",
+            Section::Status => "status",
             Section::Operator => "operator",
             Section::Kind => "kind",
             Section::Record => "record",
@@ -37,6 +41,7 @@ impl Section {
         match self {
             Section::Top => "",
             Section::Telegram => "[telegram]",
+            Section::Status => "[status]",
             Section::Operator => "[[operator]]",
             Section::Kind => "[[kind]]",
             Section::Record => "[record]",
@@ -144,7 +149,7 @@ pub const MODES: &[&str] = &["readonly", "supervised", "auto"];
 /// Roles, as [`crate::command::Role`] names them.
 pub const ROLES: &[&str] = &["viewer", "operator", "approver", "admin"];
 
-use Section::{Kind, Operator, Record, Telegram, Top};
+use Section::{Kind, Operator, Record, Status, Telegram, Top};
 use Takes::{Bytes, Codes, Duration, Flag, Id, Ids, Name, Number, OneOf, Path, SomeOf, Text, Texts};
 
 /// The table.
@@ -163,6 +168,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(Telegram, "chats", Ids, Some("[]"), "groups in which operators may speak, beside their private chats"),
     key(Telegram, "report_chat", Id, Some("none"), "where tasks asked for on the command line report"),
+    key(
+        Status,
+        "listen",
+        Text,
+        Some("\"127.0.0.1:8787\""),
+        "loopback address and port of the status page; without this section there is none",
+    ),
     key(Operator, "id", Id, None, "Telegram's numeric user id"),
     key(Operator, "name", Text, None, "how answers call them"),
     key(Operator, "roles", SomeOf(ROLES), None, "what they may do"),

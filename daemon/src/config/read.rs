@@ -155,11 +155,11 @@ impl<'a> Reader<'a> {
         }
         let document = document.into_inner();
         let mut sections = vec![self.fields(Section::Top, String::new(), 1, &document)];
-        for section in [Section::Telegram, Section::Operator, Section::Kind, Section::Record] {
+        for section in [Section::Telegram, Section::Status, Section::Operator, Section::Kind, Section::Record] {
             let Some(value) = document.get(section.name()) else { continue };
             let line = self.line(&value.span());
             match (section, value.get_ref()) {
-                (Section::Telegram | Section::Record, DeValue::Table(table)) => {
+                (Section::Telegram | Section::Status | Section::Record, DeValue::Table(table)) => {
                     sections.push(self.fields(section, section.name().into(), line, table));
                 }
                 (Section::Operator | Section::Kind, DeValue::Array(array)) => {
@@ -173,8 +173,8 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
-                (Section::Telegram | Section::Record, _) => {
-                    self.problem(line, section.name(), format!("there is one: write [{}]", section.name()));
+                (Section::Telegram | Section::Status | Section::Record, _) => {
+                    self.problem(line, section.name(), format!("there is one: write {}", section.header()));
                 }
                 (Section::Top | Section::Operator | Section::Kind, _) => {
                     let text = format!("there can be several: write [[{0}]], not [{0}]", section.name());

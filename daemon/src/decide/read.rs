@@ -7,6 +7,7 @@ use crate::id::{Actor, AttemptKey};
 use crate::plan::Effect;
 use crate::report::{self, Text};
 use crate::task::State;
+use crate::view::TaskView;
 use serde_json::json;
 
 /// Answers a question. None: the answer comes later (it needs an effect first).
@@ -23,18 +24,14 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             Said { ok: true, text: said.text, pre: said.pre, buttons: Vec::new(), data: report::task_data(task, now) }
         }
         (Command::Why { .. }, Some(task)) => {
-            let text = if view.draining && task.task.state == State::Queued {
-                format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id)
-            } else {
-                report::why(config, view.mode(), task, now, view.running_full)
-            };
+            let text = why(draft, task);
             Said::yes(text.clone(), json!({ "task_id": task.task.id, "state": task.task.state, "why": text }))
         }
         (Command::List { .. }, _) => report::list(config, &view.tasks, now),
         (Command::Board, _) => report::board(config, view.mode(), &view.tasks, now),
         (Command::Trace { of }, _) => match task {
             Some(task) => {
-                let mut said = report::trace(config, task, &view.events);
+                let mut said = report::trace(config, view, task, &why(draft, task), now);
                 if let Some(line) = report::beginning_removed(&view.events, view.removed.as_ref()) {
                     said.text = format!("{}\n{line}", said.text);
                     said.data["removed"] = report::removed_data(view.removed.as_ref());
@@ -72,6 +69,15 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             _,
         ) => Said::no("that is no question"),
     })
+}
+
+/// What a task waits for.
+fn why(draft: &Draft<'_>, task: &TaskView) -> String {
+    let view = draft.view;
+    if view.draining && task.task.state == State::Queued {
+        return format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id);
+    }
+    report::why(draft.config, view.mode(), task, draft.now, view.running_full)
 }
 
 fn allowed(draft: &Draft<'_>, asker: Asker) -> impl Iterator<Item = &'static Syntax> {

@@ -20,6 +20,8 @@ pub mod runner;
 pub mod shim;
 pub mod slice;
 mod spawn;
+#[expect(clippy::disallowed_methods, reason = "a connection's time limit: nothing that is decided depends on it")]
+mod status;
 pub mod store;
 mod supervise;
 mod sys;
@@ -30,7 +32,7 @@ pub(crate) mod watched;
 
 use crate::config::Config;
 use crate::exit::{ExitCode, Fatal};
-use crate::ports::{Ports, Telegram};
+use crate::ports::{Control, Ports, Telegram};
 use std::rc::Rc;
 
 /// The database's name in the state directory.
@@ -67,6 +69,23 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
         telegram,
         storage: Rc::new(store::FileStorage::new(config.state_dir.join(DATABASE_NAME))),
         runner: Rc::new(runner),
-        control: Rc::new(control::LocalControl::listen(&config.state_dir)?),
+        control: control(config)?,
     })
+}
+
+/// The socket, and the status page where there is one. Without its page the daemon does all it has to do, so a port that is
+/// taken is no reason not to start.
+fn control(config: &Config) -> Result<Rc<dyn Control>, Fatal> {
+    let local = control::LocalControl::listen(&config.state_dir)?;
+    let Some(address) = config.status else { return Ok(Rc::new(local)) };
+    match status::StatusPage::listen(address) {
+        Ok(page) => {
+            tracing::info!(url = %format!("http://{}/", page.address()), "the status page is up");
+            Ok(Rc::new(status::WithPage::new(local, page)))
+        }
+        Err(error) => {
+            tracing::warn!(%address, %error, "there is no status page: its address can't be had (status.listen)");
+            Ok(Rc::new(local))
+        }
+    }
 }

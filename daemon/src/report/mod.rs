@@ -1,18 +1,25 @@
 //! Rows and events to words: for a phone first. Pure; at most eight lines wherever it can be.
 //!
 //! [`card`] and [`final_report`] are what a task looks like in a chat, [`status`] and the rest answer questions,
-//! [`ops`] says whether all is well, [`trace`] tells a task's story.
+//! [`ops`] says whether all is well ([`page`] and [`metrics`] say the same to a browser and to a monitor), [`trace`] tells a
+//! task's story ([`perfetto`] draws it).
 
 mod card;
 mod list;
+mod metrics;
 mod ops;
+mod page;
+mod perfetto;
 mod removed;
 mod trace;
 mod visible;
 
 pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{board, inbox, list};
+pub use metrics::{METRICS_TYPE, metrics};
 pub use ops::ops;
+pub use page::{no_page, page, style_hash};
+pub use perfetto::perfetto;
 pub use removed::{beginning_removed, removed, removed_data};
 pub use trace::trace;
 pub use visible::visible;

@@ -21,6 +21,7 @@ fn config() -> Config {
         telegram: None,
         operators: BTreeMap::from([(7, operator(7, "ana")), (8, operator(8, "ben"))]),
         kinds: BTreeMap::from([("build".into(), Kind::new("build", true, vec!["/bin/true".into()]))]),
+        status: None,
         running_max: 2,
         record: crate::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),

@@ -101,7 +101,8 @@ impl Daemon {
         if matches!(command, Command::Ops) || command.asks_for_more() {
             view.free_bytes = self.ports.storage.free_bytes();
         }
-        if matches!(command, Command::Why { .. }) {
+        self.ports.time.boot_id().clone_into(&mut view.boot);
+        if matches!(command, Command::Why { .. } | Command::Trace { .. }) {
             let running: u32 = self.store.running_by_group()?.iter().map(|(_, n)| n).sum();
             view.running_full = running >= self.config.running_max;
         }

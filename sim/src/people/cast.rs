@@ -104,6 +104,7 @@ pub fn config() -> Config {
             kind("pair", true, |k| k.approvals = 2),
             kind("plan", true, |k| (k.requires_plan, k.requires_review) = (true, true)),
         ]),
+        status: None,
         running_max: 8,
         record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),

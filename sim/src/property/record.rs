@@ -8,6 +8,7 @@ use mainstay::id::{Actor, TaskId};
 use mainstay::policy;
 use mainstay::real::store::rebuild;
 use mainstay::task::{Outcome, State, step};
+use mainstay::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn record_is_whole(e: &Evidence<'_>) -> Result<(), String> {
@@ -231,7 +232,9 @@ pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
         if !view.task.state.is_terminal() || undeliverable {
             continue;
         }
-        let said = mainstay::report::trace(e.config, &view, &events);
+        let story = View { events, ..View::default() };
+        let now = Moment { wall_ms: e.epoch_ms + e.now_ms, boot_ms: 0, entropy: 0 };
+        let said = mainstay::report::trace(e.config, &story, &view, "", now);
         if said.data["complete"] != true {
             return Err(format!("the trace of task {task} is not complete: {}", said.text));
         }

@@ -24,6 +24,7 @@ fn config() -> Config {
         }),
         operators: BTreeMap::from([(ANA.0, ana)]),
         kinds: BTreeMap::from([("note".into(), Kind::new("note", false, vec!["note".into()]))]),
+        status: None,
         running_max: 4,
         record: mainstay::config::RecordConfig::default(),
         given: std::collections::BTreeSet::new(),

@@ -72,6 +72,11 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a private chat among the groups", telegram("chats = [1001, -5, -5]")),
         ("names among the groups", telegram("chats = [\"@ops\", \"-100\"]")),
         ("report to strangers", telegram("chats = [-5]\nreport_chat = -6")),
+        ("a page for everybody", top("[status]\nlisten = \"0.0.0.0:8787\"")),
+        ("a page for the network", top("[status]\nlisten = \"192.168.1.5:8787\"")),
+        ("a page at a name", top("[status]\nlisten = \"localhost:8787\"")),
+        ("a page at a port", top("[status]\nlisten = 8787")),
+        ("two pages", top("[[status]]\nlisten = \"127.0.0.1:8787\"")),
         ("a name for an id", format!("[[operator]]\nid = \"@ana\"\nname = \"ana\"\nroles = [\"admin\"]\n{KIND}")),
         ("a quoted id", format!("[[operator]]\nid = \"1001\"\nname = \"ana\"\nroles = [\"admin\"]\n{KIND}")),
         ("a group for a person", format!("[[operator]]\nid = -100123\nname = \"ana\"\nroles = [\"admin\"]\n{KIND}")),
@@ -154,6 +159,9 @@ fn what_is_left_out_means_the_documented_default() {
     assert_eq!(config.kinds["build"], kind);
     assert_eq!(config.state_dir, Path::new("/etc/mainstay/state"));
     assert_eq!((config.autonomy, config.running_max, &config.telegram), (Mode::Supervised, policy::RUNNING_MAX, &None));
+    assert_eq!(config.status, None, "nothing listens unless it is asked for");
+    assert_eq!(valid(&top("[status]")).status, "127.0.0.1:8787".parse().ok());
+    assert_eq!(valid(&top("[status]\nlisten = \"[::1]:90\"")).status, "[::1]:90".parse().ok());
     let telegram = valid(&telegram("")).telegram.expect("a section");
     assert_eq!(telegram.api_url, TELEGRAM_API_URL);
     assert_eq!(telegram.poll_timeout_ms, policy::POLL_TIMEOUT_MS);
@@ -168,7 +176,7 @@ fn writing_the_defaults_of_the_manual_out_changes_nothing() {
             Section::Operator => explicit += OPERATOR,
             Section::Kind => explicit += KIND,
             Section::Record => explicit += "[record]\n",
-            Section::Top | Section::Telegram => {}
+            Section::Top | Section::Telegram | Section::Status => {}
         }
         for key in section.keys() {
             // Those that stand for themselves in TOML; the others describe.
@@ -225,6 +233,7 @@ proptest::proptest! {
         let _ = match key.section {
             Section::Top => read(&top(&line)),
             Section::Telegram => read(&telegram(&line)),
+            Section::Status => read(&top(&format!("[status]\n{line}"))),
             Section::Operator => read(&format!("[[operator]]\n{line}\n{KIND}")),
             Section::Kind => read(&format!("{OPERATOR}[[kind]]\n{line}\n")),
             Section::Record => read(&top(&format!("[record]\n{line}\n"))),

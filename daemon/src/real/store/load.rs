@@ -146,6 +146,11 @@ impl Store {
                     view.task = self.task(id)?;
                     view.events = self.events_of(id)?;
                     view.removed = self.removed()?;
+                    view.messages = self.many(
+                        &format!("SELECT {OUTBOX} FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' AND task = ?1 ORDER BY id"),
+                        [id.0],
+                        outbox,
+                    )?;
                 }
             }
             Command::Board => {
