@@ -179,7 +179,8 @@ impl Store {
             | Command::Log { .. }
             | Command::Mode { .. }
             | Command::Drain
-            | Command::Undrain => {}
+            | Command::Undrain
+            | Command::Backup { .. } => {}
         }
         Ok(())
     }
