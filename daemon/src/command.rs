@@ -88,7 +88,7 @@ pub enum BackupResult {
         file: String,
         /// Its size.
         bytes: u64,
-        /// Events in it.
+        /// It has the record up to this event.
         events: i64,
     },
     /// There is none.

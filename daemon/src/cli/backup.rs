@@ -11,7 +11,7 @@ use crate::exit::{ExitCode, Fatal};
 use crate::policy;
 use crate::real::backups::{self, BACKUPS_NAME, Unfinished};
 use crate::real::clock::{boot_ms, wall_ms};
-use crate::real::store::{Progress, Source, Store, StoreError, read_back};
+use crate::real::store::{Progress, Source, StoreError, read_back};
 use crate::real::{DATABASE_NAME, config_file};
 use clap::ArgMatches;
 use serde_json::json;
@@ -100,23 +100,26 @@ impl Place<'_> {
         self.see_room(expected)?;
         let path = unfinished.path().to_owned();
         let text = path.to_str().unwrap_or_default();
-        source.copy_to(text, self.progress("copied", &path, expected)).map_err(|error| match error {
-            StoreError::Full => self.full(),
-            other => read_failed(database, &other),
+        let written = path.clone();
+        let copied = move || {
+            let written = std::fs::metadata(&written).map_or(0, |metadata| metadata.len());
+            format!("copied {} of {}", mib(written), mib(expected))
+        };
+        source.copy_to(text, self.progress(copied)).map_err(|error| {
+            if matches!(error, StoreError::Full) { self.full() } else { read_failed(database, &error) }
         })?;
         unfinished.sync().map_err(|e| self.unusable("write to", &e))?;
-        let copy = read_back(&path, self.progress("being read back, of", &path, expected));
-        let copy = copy.and_then(|copy| source.is_in(&copy).map(|()| copy));
-        let copy = copy.map_err(|error| self.bad_copy(database, &mut source, &error))?;
-        let seen = |store: &Store| Ok((store.events(), fingerprint(store)?));
-        let (events, fingerprint) = seen(&copy).map_err(|e: StoreError| self.bad_copy(database, &mut source, &e))?;
-        // Closed before it gets its name: nobody has a finished back-up open.
-        drop(copy);
+        let verified = self.verify(&path, expected, &source);
+        let (events, fingerprint) = verified.map_err(|error| self.bad_copy(database, &mut source, &error))?;
         let (file, bytes) = unfinished.finish(wall_ms(), events).map_err(|e| self.unusable("write to", &e))?;
-        if self.shows {
-            clear_line();
-        }
         Ok(Made { file, bytes, events, fingerprint })
+    }
+
+    /// The copy's last event and its fingerprint, if it is whole and one of this database.
+    fn verify(&self, file: &Path, expected: u64, source: &Source) -> Result<(i64, String), StoreError> {
+        let copy = read_back(file, self.progress(move || format!("reading {} back", mib(expected))))?;
+        source.is_in(&copy)?;
+        Ok((copy.events(), fingerprint(&copy)?))
     }
 
     /// A back-up that fills the disk would end what it is made for.
@@ -155,7 +158,7 @@ impl Place<'_> {
 
     /// What was read back is not whole: because the database is not, or because the copy's disk lost something.
     fn bad_copy(&self, database: &Path, source: &mut Source, error: &StoreError) -> Fatal {
-        let progress = self.progress("read back; now the database itself, of", database, 0);
+        let progress = self.progress(|| "the copy is not whole: reading the database itself".to_owned());
         match source.verify(progress) {
             Err(own @ StoreError::Damaged(_)) => read_failed(database, &own),
             Ok(()) | Err(_) => {
@@ -168,25 +171,45 @@ impl Place<'_> {
         }
     }
 
-    /// Says how far it is, where somebody looks, once it takes long.
-    fn progress(&self, what: &'static str, file: &Path, expected: u64) -> Progress {
-        let (shows, file) = (self.shows, file.to_owned());
-        let mut said = boot_ms();
+    fn progress(&self, text: impl Fn() -> String + Send + 'static) -> Progress {
+        let mut line = Line { last_ms: boot_ms(), said: false };
+        let shows = self.shows;
         Box::new(move || {
-            let now = boot_ms();
-            if shows && now - said >= policy::BACKUP_PROGRESS_PAUSE_MS {
-                said = now;
-                let written = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
-                let of = if expected > 0 { format!(" of {}", mib(expected)) } else { String::new() };
-                eprint!("\r\x1b[K{} {what}{of}", mib(written));
+            if shows {
+                line.say(&text);
             }
         })
     }
 }
 
-fn clear_line() {
+/// A line on the terminal that says how far it is, once it takes long, and is gone with the work.
+struct Line {
+    last_ms: i64,
+    said: bool,
+}
+
+impl Line {
+    fn say(&mut self, text: impl Fn() -> String) {
+        let now = boot_ms();
+        if now - self.last_ms >= policy::BACKUP_PROGRESS_PAUSE_MS {
+            self.last_ms = now;
+            self.said = true;
+            rewrite_line(&text());
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.said {
+            rewrite_line("");
+        }
+    }
+}
+
+fn rewrite_line(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "\r\x1b[K").and_then(|()| err.flush());
+    let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
 }
 
 fn read_failed(database: &Path, error: &StoreError) -> Fatal {
@@ -195,7 +218,7 @@ fn read_failed(database: &Path, error: &StoreError) -> Fatal {
         StoreError::Damaged(why) => Fatal::new(
             ExitCode::DatabaseDamaged,
             format!(
-                "the database is damaged ({shown}: {why}): nothing was backed up, the back-ups made before are as they were; `mainstay verify-log`, then OPERATIONS.md, \"Restore a back-up\""
+                "the database is damaged ({shown}: {why}): nothing was backed up, the back-ups made before are as they were; `mainstay verify-log` says more; OPERATIONS.md tells how to restore one"
             ),
         ),
         StoreError::Newer { .. } => crate::run::fatal(error),
@@ -235,7 +258,7 @@ fn report(
         });
         print(&data.to_string());
     } else {
-        print(&format!("{file}: {} events, {}; fingerprint {}", made.events, mib(made.bytes), made.fingerprint));
+        print(&format!("{file}: up to event {}, {}; fingerprint {}", made.events, mib(made.bytes), made.fingerprint));
         if !removed.is_empty() {
             print(&format!("removed: {}", removed.join(", ")));
         }
@@ -260,5 +283,5 @@ fn report(
 }
 
 fn mib(bytes: u64) -> String {
-    format!("{}.{} MiB", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20)
+    format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20)
 }
