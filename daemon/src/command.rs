@@ -78,6 +78,26 @@ impl Mode {
 pub const REASON_CODES: [&str; 6] =
     ["policy_conflict", "missing_tests", "insufficient_plan", "high_risk_unmitigated", "artifact_incomplete", "other"];
 
+/// How a back-up went, as the program that made it tells the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupResult {
+    /// It is there, and was verified.
+    Made {
+        /// Its path.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// It has the record up to this event.
+        events: i64,
+    },
+    /// There is none.
+    Failed {
+        /// Why.
+        error: String,
+    },
+}
+
 /// A parsed wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table below describes each command and argument")]
@@ -106,6 +126,7 @@ pub enum Command {
     Mode { to: Option<Mode> },
     Drain,
     Undrain,
+    Backup { result: BackupResult },
 }
 
 impl Command {
@@ -136,6 +157,7 @@ impl Command {
             Command::Mode { .. } => "mode",
             Command::Drain => "drain",
             Command::Undrain => "undrain",
+            Command::Backup { .. } => "backup",
         }
     }
 
@@ -165,14 +187,15 @@ impl Command {
             | Command::Inbox
             | Command::Mode { .. }
             | Command::Drain
-            | Command::Undrain => None,
+            | Command::Undrain
+            | Command::Backup { .. } => None,
         }
     }
 
-    /// Its row in [`COMMANDS`].
+    /// Its row in [`COMMANDS`] or [`MACHINE`].
     pub fn syntax(&self) -> &'static Syntax {
         let name = self.name();
-        COMMANDS.iter().find(|s| s.name == name).expect("every command has a row: a test looks")
+        COMMANDS.iter().chain(MACHINE).find(|s| s.name == name).expect("every command has a row: a test looks")
     }
 
     /// Brings new work or new text, which a full disk has no room for.
@@ -411,6 +434,16 @@ pub const COMMANDS: &[Syntax] = &[
     row("drain", &[], Role::Admin, Effect::Changes, "start nothing new until undrain or the next start", ""),
     row("undrain", &[], Role::Admin, Effect::Changes, "let tasks start again", ""),
 ];
+
+/// What programs of ours say on the local socket: offered to nobody, and not understood in a chat.
+pub const MACHINE: &[Syntax] = &[row(
+    "backup",
+    &[rest("result", true, "how it went, as JSON")],
+    Role::Admin,
+    Effect::Changes,
+    "puts on record how a back-up went",
+    r#"{"failed":{"error":"the disk is full"}}"#,
+)];
 
 impl Syntax {
     /// `approve <id> [note]`

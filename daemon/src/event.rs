@@ -269,7 +269,7 @@ pub enum Fact {
         file: String,
         /// Its size.
         bytes: u64,
-        /// Events in it: it has the record up to this one.
+        /// It has the record up to this event.
         events: i64,
     },
     /// A back-up could not be made; those before it are as they were.

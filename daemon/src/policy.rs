@@ -229,6 +229,10 @@ pub const CLIENT_WAIT_PAUSE_MS: u64 = 500;
 pub const CLIENT_WAIT_WITHOUT_DAEMON_MAX: u32 = 240;
 /// Between two looks of `ops --watch`: somebody is looking.
 pub const OPS_WATCH_PAUSE: Duration = Duration::from_secs(2);
+/// Back-ups kept by default: two weeks of daily ones, so that what nobody noticed for some days can still be undone.
+pub const BACKUPS_KEPT: u32 = 14;
+/// A back-up that takes longer than this says on a terminal how far it is, and again after as long, ms.
+pub const BACKUP_PROGRESS_PAUSE_MS: i64 = 1_000;
 /// Between two looks while following.
 pub const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Events whose chain is checked at every start; `verify` checks all.

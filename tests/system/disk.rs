@@ -177,6 +177,32 @@ fn a_read_only_state_directory_is_refused() {
     assert_eq!(place.cli(&["status", &id.to_string()])["state"], "SUCCEEDED");
 }
 
+#[test]
+fn a_backup_leaves_the_reserve_of_a_full_disk_alone_and_its_failure_is_on_record() {
+    let mut place = Place::new("", "");
+    let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
+    let Some(elsewhere) = Mounted::small(&place.path("elsewhere"), 1) else { return };
+    place.start();
+    place.line().done(&["list"]);
+    let to = elsewhere.0.to_str().expect("a plain path").to_owned();
+    place.cli(&["backup"]);
+    place.cli(&["backup", "--to", &to]);
+    let there = || fs::read_dir(place.path("state/backups")).expect("list").count();
+    for (full, args) in [(&disk, &["backup", "--keep", "1"][..]), (&elsewhere, &["backup", "--to", &to])] {
+        let before = place.events_of("backup_failed").len();
+        let filler = full.fill();
+        let output = place.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(15), "{said}");
+        assert!(said.contains("no room for a back-up") && said.contains("make room"), "{said}");
+        assert_eq!((place.events_of("backup_failed").len(), there()), (before + 1, 1));
+        fs::remove_file(filler).expect("make room");
+        place.cli(args);
+    }
+    place.assert_sound();
+    place.terminate();
+}
+
 /// Says so much once it may, and ends.
 const LOUD: &str = r#"
 [[kind]]

@@ -4,6 +4,7 @@
 //! [`phone::Phone`] is a person's, with the server behind it. Workers keep a ledger of their own, so that what ran is never
 //! taken from the daemon's word. Nothing sleeps to be in time: tests wait for what they need, up to [`place::PATIENCE`].
 
+mod backup;
 mod busy;
 mod canary;
 mod chat;

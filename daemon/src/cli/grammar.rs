@@ -36,7 +36,7 @@ pub(crate) fn public() -> Command {
         .max_term_width(100)
         .args(globals())
         .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), logs(), policy(), verify_log(), completions(), man()])
+        .subcommands([run(), check(), backup(), logs(), policy(), verify_log(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -183,6 +183,29 @@ fn check() -> Command {
     Command::new("check")
         .about("is the machine ready to run the daemon? changes nothing")
         .after_help("Example: mainstay check --config /etc/mainstay/mainstay.toml")
+}
+
+fn backup() -> Command {
+    Command::new("backup")
+        .about("a verified copy of the database; also while the daemon runs")
+        .arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("folder for back-ups, which has to be there [default: backups in the state directory]"),
+        )
+        .arg(
+            Arg::new("keep")
+                .long("keep")
+                .value_name("N")
+                .value_parser(positive as fn(&str) -> Result<u32, String>)
+                .help(format!(
+                    "so many of the newest stay there, with this one; older ones are removed [default: {}]",
+                    crate::policy::BACKUPS_KEPT
+                )),
+        )
+        .after_help("Example: mainstay backup --to /mnt/backup/mainstay --keep 30")
 }
 
 fn policy() -> Command {

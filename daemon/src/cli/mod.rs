@@ -5,6 +5,7 @@
 
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod ask;
+mod backup;
 mod check;
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod client;
@@ -109,6 +110,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
     let Some((name, matches)) = matches.subcommand() else { unreachable!("clap asks for a command") };
     match name {
         "run" => serve::run(matches, options),
+        "backup" => backup::backup(matches, options),
         "check" => check::check(options),
         "logs" => logs::logs(matches, options),
         "policy" => policy::policy(matches, options),

@@ -31,8 +31,7 @@ pub(super) fn verify_log(matches: &ArgMatches, options: &Options) -> Result<Exit
     let store = inspect_record(&path).map_err(failed)?;
     let found = look(&store, matches.get_one::<(i64, String)>("known")).map_err(failed)?;
     let events = store.events();
-    let tip = store.hash_of(events).map_err(failed)?.unwrap_or_default();
-    let fingerprint = format!("{events}:{}", hex(&tip));
+    let fingerprint = fingerprint(&store).map_err(failed)?;
     let removed = store.removed().map_err(failed)?;
     let first = store.event_from(1).ok().flatten().map_or(1, |event| event.seq);
     let (ok, text) = match &found {
@@ -118,6 +117,12 @@ fn look(store: &Store, known: Option<&(i64, String)>) -> Result<Found, StoreErro
         }
         Some(_) | None => Ok(Found::Intact),
     }
+}
+
+/// What says which record this is, up to its last event: `1204:9f86d0...`.
+pub(super) fn fingerprint(store: &Store) -> Result<String, StoreError> {
+    let events = store.events();
+    Ok(format!("{events}:{}", hex(&store.hash_of(events)?.unwrap_or_default())))
 }
 
 fn hex(bytes: &[u8]) -> String {

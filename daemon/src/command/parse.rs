@@ -1,6 +1,6 @@
 //! Text and command lines to [`Command`]s, by the table.
 
-use super::{Arg, COMMANDS, Command, Mode, REASON_CODES, Syntax, Takes};
+use super::{Arg, COMMANDS, Command, MACHINE, Mode, REASON_CODES, Syntax, Takes};
 use crate::id::TaskId;
 
 /// Why something is no command. The text is shown as it is.
@@ -37,7 +37,7 @@ pub fn parse_text(text: &str, bot: Option<&str>) -> Parsed {
         Some(_) => return Parsed::NotForUs,
         None => head,
     };
-    match parse(&name.to_lowercase(), rest) {
+    match parse(COMMANDS, &name.to_lowercase(), rest) {
         Ok(command) => Parsed::Command(command),
         Err(error) => Parsed::Bad(error),
     }
@@ -51,7 +51,8 @@ pub fn parse_argv(argv: &[String]) -> Result<Command, ParseError> {
     let Some((name, args)) = argv.split_first() else {
         return Err(wrong("say a command; `help` lists them".into()));
     };
-    parse(name, &args.join(" "))
+    let table = if MACHINE.iter().any(|syntax| syntax.name == name) { MACHINE } else { COMMANDS };
+    parse(table, name, &args.join(" "))
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -62,9 +63,9 @@ fn split_word(text: &str) -> (&str, &str) {
     }
 }
 
-fn parse(name: &str, rest: &str) -> Result<Command, ParseError> {
-    let Some(syntax) = COMMANDS.iter().find(|s| s.name == name) else {
-        let hint = nearest(name, COMMANDS.iter().map(|s| s.name))
+fn parse(table: &'static [Syntax], name: &str, rest: &str) -> Result<Command, ParseError> {
+    let Some(syntax) = table.iter().find(|s| s.name == name) else {
+        let hint = nearest(name, table.iter().map(|s| s.name))
             .map_or_else(|| "/help lists them".into(), |near| format!("did you mean /{near}?"));
         return Err(wrong(format!("there is no /{}: {hint}", shown(name))));
     };
@@ -170,6 +171,10 @@ fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError
         "mode" => Command::Mode { to: values.first().and_then(|v| Mode::named(&v.to_lowercase())) },
         "drain" => Command::Drain,
         "undrain" => Command::Undrain,
+        "backup" => match serde_json::from_str(&text(0)) {
+            Ok(result) => Command::Backup { result },
+            Err(error) => return Err(wrong(format!("that does not say how a back-up went: {error}"))),
+        },
         other => unreachable!("{other} has a row but no command: a test looks"),
     })
 }
@@ -198,6 +203,19 @@ mod tests {
             let Parsed::Command(command) = parse_text(&line, None) else { panic!("{line}") };
             assert_eq!(command.name(), syntax.name, "{line}");
         }
+    }
+
+    #[test]
+    fn what_programs_say_is_understood_on_the_socket_alone() {
+        for syntax in MACHINE {
+            let argv = [syntax.name, syntax.example].map(str::to_owned);
+            assert_eq!(parse_argv(&argv).map(|command| command.name()), Ok(syntax.name));
+            let line = format!("/{} {}", syntax.name, syntax.example);
+            let Parsed::Bad(error) = parse_text(&line, None) else { panic!("{line}") };
+            assert!(error.text.starts_with("there is no /"), "{}", error.text);
+        }
+        let unclear = parse_argv(&["backup".to_owned(), "it went well".to_owned()]).expect_err("no JSON");
+        assert!(unclear.text.starts_with("that does not say how a back-up went"), "{}", unclear.text);
     }
 
     #[test]

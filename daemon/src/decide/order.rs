@@ -1,7 +1,7 @@
 //! Commands, wherever they come from: the same handler for chat, buttons and the local socket.
 
 use super::{Draft, Moment, Said, approval, attempt, gate, read};
-use crate::command::{Command, Mode, Role, parse_argv};
+use crate::command::{BackupResult, Command, Mode, Role, parse_argv};
 use crate::event::{Again, Event, Fact};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::input::ReplyTo;
@@ -140,6 +140,7 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
         (Command::Mode { to: Some(mode) }, _) => Some(set_mode(draft, asker, *mode)),
         (Command::Drain, _) => Some(drain(draft, asker, command, true)),
         (Command::Undrain, _) => Some(drain(draft, asker, command, false)),
+        (Command::Backup { result }, _) => Some(backed_up(draft, asker, result)),
         (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
         (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
     }
@@ -181,7 +182,8 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
         | Command::Inbox
         | Command::Mode { .. }
         | Command::Drain
-        | Command::Undrain => Said::no("that is answered elsewhere"),
+        | Command::Undrain
+        | Command::Backup { .. } => Said::no("that is answered elsewhere"),
     }
 }
 
@@ -254,6 +256,18 @@ fn drain(draft: &mut Draft<'_>, asker: Asker, command: &Command, on: bool) -> Sa
         "tasks start again"
     };
     Said::yes(text.to_owned(), json!({ "draining": on }))
+}
+
+/// Puts on record what came of a back-up, by the word of who made it.
+fn backed_up(draft: &mut Draft<'_>, asker: Asker, result: &BackupResult) -> Said {
+    let fact = match result {
+        BackupResult::Made { file, bytes, events } => {
+            Fact::BackedUp { file: cut(file), bytes: *bytes, events: *events }
+        }
+        BackupResult::Failed { error } => Fact::BackupFailed { error: cut(error) },
+    };
+    draft.record(None, None, asker.actor, fact);
+    Said::yes("on record", json!({ "recorded": true }))
 }
 
 // ------------------------------------------------------------------------------------------------ asking

@@ -65,7 +65,8 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             | Command::Recover { .. }
             | Command::Rerun { .. }
             | Command::Drain
-            | Command::Undrain,
+            | Command::Undrain
+            | Command::Backup { .. },
             _,
         ) => Said::no("that is no question"),
     })

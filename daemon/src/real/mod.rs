@@ -1,5 +1,6 @@
 //! The adapters: the only places that name SQL, HTTP, processes, files or clocks.
 
+pub mod backups;
 mod cgroup;
 #[expect(clippy::disallowed_methods, reason = "the port Time and its entropy")]
 pub mod clock;

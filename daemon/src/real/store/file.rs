@@ -153,10 +153,14 @@ pub fn inspect_record(path: &Path) -> super::Result<Store> {
 
 fn look(path: &Path) -> super::Result<Connection> {
     let empty = |extension: &str| std::fs::metadata(path.with_extension(extension)).map_or(true, |m| m.len() == 0);
-    let quiet = empty("db-wal") && empty("db-shm");
-    let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     // Without a WAL nobody has it open and there is nothing to recover: `immutable` then leaves no -shm file behind.
-    let uri = if quiet { format!("file:{name}?immutable=1") } else { format!("file:{name}?mode=ro") };
+    let quiet = empty("db-wal") && empty("db-shm");
+    open_to_read(path, if quiet { "immutable=1" } else { "mode=ro" })
+}
+
+pub(super) fn open_to_read(path: &Path, how: &str) -> super::Result<Connection> {
+    let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let uri = format!("file:{name}?{how}");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(uri, flags).map_err(StoreError::from)?;
     db.busy_timeout(Duration::from_millis(policy::DATABASE_OPEN_WAIT_MS))?;

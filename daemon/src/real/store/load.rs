@@ -185,7 +185,8 @@ impl Store {
             | Command::Log { .. }
             | Command::Mode { .. }
             | Command::Drain
-            | Command::Undrain => {}
+            | Command::Undrain
+            | Command::Backup { .. } => {}
         }
         Ok(())
     }

@@ -5,12 +5,14 @@
 //! lock can't write. After a failed write the connection is useless: drop the store, open again, believe what is there.
 
 mod apply;
+mod copy;
 mod file;
 mod load;
 mod rebuild;
 mod retention;
 mod rows;
 
+pub use copy::{Progress, Source, read_back};
 pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, prepare};
 pub use load::LogFilter;
 pub use rebuild::{rebuild, replay};
