@@ -13,6 +13,7 @@ pub mod config;
 pub mod decide;
 pub mod event;
 pub mod exit;
+pub mod hex;
 pub mod id;
 pub mod input;
 pub mod offline;

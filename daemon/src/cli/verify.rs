@@ -2,6 +2,7 @@
 
 use super::{Options, print};
 use crate::exit::{ExitCode, Fatal};
+use crate::hex::hex;
 use crate::offline::line;
 use crate::real::store::{Store, StoreError, inspect_record};
 use crate::real::{DATABASE_NAME, config_file};
@@ -123,8 +124,4 @@ fn look(store: &Store, known: Option<&(i64, String)>) -> Result<Found, StoreErro
 pub(super) fn fingerprint(store: &Store) -> Result<String, StoreError> {
     let events = store.events();
     Ok(format!("{events}:{}", hex(&store.hash_of(events)?.unwrap_or_default())))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -369,7 +369,7 @@ fn is_loopback(rest: &str) -> bool {
 /// Tells one meaning from another: comments, order and defaults that were written out change nothing.
 fn hash(config: &Config) -> String {
     let canonical = serde_json::to_vec(config).expect("plain data");
-    Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::hex(&Sha256::digest(&canonical))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::Moment;
 use crate::command::{Mode, Role};
 use crate::config::{Config, Kind};
+use crate::hex::hex;
 use crate::id::Actor;
 use crate::task::State;
 use crate::view::{ApprovalRow, Review, TaskRow, TaskView, View};
@@ -64,12 +65,7 @@ pub fn content_hash(config: &Config, task: &TaskRow) -> String {
         task.plan,
         kind.map(|k| (&k.argv, &k.cwd, &k.env, k.heavy, k.idempotent, k.timeout_ms, k.max_attempts)),
     ]);
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(meaning.to_string()) {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(meaning.to_string()))
 }
 
 /// Approvals that count now, for `hash`: one a person, of those whose yes would still be taken.

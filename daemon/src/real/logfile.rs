@@ -5,6 +5,7 @@
 
 use super::folder::{self, ReceiptState};
 use crate::attempt::{LogDigest, Lost};
+use crate::hex::hex;
 use crate::id::AttemptKey;
 use crate::ports::Stream;
 use sha2::{Digest, Sha256};
@@ -166,15 +167,6 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn older(path: &Path) -> PathBuf {
     path.with_extension("log.1")
-}
-
-/// Lowercase hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The last `lines` lines of a stream in the folder of an attempt, at most `max_bytes` of them; empty when there is none. If

@@ -9,6 +9,7 @@ use super::process::{self, Marks, Pin};
 use super::watch::{self, Ending, Line, ProgressWatch};
 use super::{logfile, observe};
 use crate::attempt::{Identity, Observation};
+use crate::hex::hex;
 use crate::id::AttemptKey;
 use crate::policy;
 use crate::ports::{LocalFuture, Noticed, Runner, Spec, StartFailed, Stream};
@@ -90,7 +91,7 @@ impl LocalRunner {
         }
         let live = live.canonicalize()?;
         // Two daemons on one machine must not get into each other's cgroups; the folder tells them apart.
-        let instance = logfile::hex(&Sha256::digest(live.as_os_str().as_encoded_bytes())[..4]);
+        let instance = hex(&Sha256::digest(live.as_os_str().as_encoded_bytes())[..4]);
         Ok(LocalRunner {
             archive: archive.canonicalize()?,
             live,

@@ -238,6 +238,7 @@ mod tests {
             operators: BTreeMap::from([(7, Operator { id: 7, name: "ana".into(), roles: Vec::new(), uid: None })]),
             kinds: BTreeMap::from([("build".into(), TaskKind::new("build", true, vec!["/bin/true".into()]))]),
             running_max: 2,
+            record: crate::config::RecordConfig::default(),
             given: std::collections::BTreeSet::new(),
             hash: String::new(),
         };

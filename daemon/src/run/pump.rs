@@ -5,6 +5,7 @@ use crate::command::Mode;
 use crate::decide::retention::{Retention, retention};
 use crate::decide::{Draft, Moment, attempt, due, outflow};
 use crate::event::Fact;
+use crate::hex::hex;
 use crate::id::{Actor, TaskId};
 use crate::input::Input;
 use crate::plan::Plan;
@@ -143,7 +144,7 @@ impl Daemon {
         self.record_look = match retention(&config.record, &self.store.record_row()?, now) {
             Retention::Remove { through, events, why } => {
                 let hash = self.store.hash_of(through)?.unwrap_or_default();
-                let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let hash = hex(&hash);
                 let view = self.store.view()?;
                 let mut draft = Draft::new(&config, &view, now);
                 draft.record(None, None, Actor::System, Fact::Pruned { through, hash, events, why });

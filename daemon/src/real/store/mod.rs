@@ -19,6 +19,7 @@ pub use rebuild::{rebuild, replay};
 
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
+use crate::hex::unhex;
 use crate::id::TaskId;
 use crate::policy;
 use crate::ports::Storage;
@@ -462,21 +463,6 @@ impl Store {
         }
         Ok(None)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 2 * bytes.len() || !text.is_ascii() {
-        return None;
-    }
-    for (n, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn text<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a str> {

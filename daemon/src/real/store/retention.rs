@@ -2,6 +2,7 @@
 
 use super::{Result, Store, StoreError};
 use crate::event::Fact;
+use crate::hex::hex;
 use crate::policy;
 use crate::view::{OldEvent, RecordRow, Removed};
 use rusqlite::params;
@@ -59,7 +60,7 @@ impl Store {
 
     /// Removes the oldest events, as an event on record says. What it says has to be what is there.
     pub(super) fn prune(&self, through: i64, hash: &str, events: i64) -> Result<()> {
-        let there = self.hash_of(through)?.map(|there| super::hex(&there));
+        let there = self.hash_of(through)?.map(|there| hex(&there));
         if there.as_deref() != Some(hash) {
             return Err(StoreError::Misfit(format!("a removal of events up to {through}: its hash is another one")));
         }
