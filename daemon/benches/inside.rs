@@ -65,6 +65,7 @@ fn run(commands: u64, in_a_turn: u64) -> Duration {
             storage: Rc::new(FileStorage::new(dir.path().join("mainstay.db"))),
             runner: Rc::new(NoRunner),
             control: script.clone(),
+            secrets: Rc::default(),
         };
         mainstay::run::run(ports, Rc::new(config(dir.path()))).await.expect("ends cleanly");
     });

@@ -24,6 +24,7 @@ pub mod policy;
 pub mod poll;
 pub mod ports;
 pub mod real;
+pub mod redact;
 pub mod report;
 pub mod run;
 pub mod task;

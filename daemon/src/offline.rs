@@ -4,14 +4,14 @@ use crate::command::parse_argv;
 use crate::config::Config;
 use crate::decide::order::{Asker, carry_out};
 use crate::decide::{Draft, Moment};
-use crate::event::Recorded;
+use crate::event::{Recorded, SCHEMA, Versioned};
 use crate::exit::{ExitCode, Fatal};
 use crate::id::Actor;
 use crate::input::ReplyTo;
 use crate::plan::Effect;
 use crate::ports::{Answer, Storage};
 use crate::real::store::{FileStorage, LogFilter, Store, StoreError, inspect, inspect_record};
-use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner};
+use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner, secrets};
 use crate::report;
 
 /// Answers a command that only looks; also `logs`, whose `argv` is `logs --last N`, then any of `--task ID`, `--trace ID`,
@@ -66,7 +66,10 @@ fn read_log(config: &Config, draft: Draft<'_>) -> crate::decide::Said {
         Ok(runner) => runner,
         Err(error) => return crate::decide::Said::no(format!("the attempts can't be read: {error}")),
     };
-    report::log(key, &crate::perform::read_log(&runner, key, lines), to)
+    // The daemon's environment is not ours: what is secret in ours is all that can be known here.
+    let secrets = secrets::of(config, None);
+    let clean = |text: String| secrets.clean(&text).into_owned();
+    report::log(key, &crate::perform::read_log(&runner, key, lines).map(clean), to)
 }
 
 /// An event on one line.
@@ -110,6 +113,7 @@ fn logs(store: &Store, argv: &[String]) -> Result<Answer, Fatal> {
     if filter.after.is_none() {
         lines.splice(0..0, of_task(store, &filter).map_err(|e| crate::run::fatal(&e))?);
     }
-    let data = serde_json::to_value(&events).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
+    let versioned: Vec<Versioned<'_>> = events.iter().map(|event| Versioned { v: SCHEMA, event }).collect();
+    let data = serde_json::to_value(&versioned).map_err(|e| Fatal::new(ExitCode::Internal, e.to_string()))?;
     Ok(Answer { ok: true, text: report::visible(&lines.join("\n")), data })
 }

@@ -72,6 +72,8 @@ pub const SUPERGROUP_ID_MAX: i64 = -1_000_000_000_000;
 pub const PRESS_LIFE_MS: i64 = 150_000;
 /// The shortest secret part that is believed. Telegram's have 35 characters.
 pub const TOKEN_SECRET_LENGTH_MIN: usize = 10;
+/// The shortest value of a secret variable that is looked for, in bytes: `true` or `8080` stand in any text.
+pub const SECRET_BYTES_MIN: usize = 8;
 /// Longest believed token, in bytes; also fits into a pipe at once.
 pub const TOKEN_BYTES_MAX: u64 = 256;
 

@@ -5,6 +5,7 @@
 
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
+use crate::redact::Secrets;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Ports {
     pub runner: Rc<dyn Runner>,
     /// The local socket, signals, and the service manager.
     pub control: Rc<dyn Control>,
+    /// What must not be shown.
+    pub secrets: Rc<Secrets>,
 }
 
 /// One reading of the clocks.

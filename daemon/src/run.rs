@@ -206,7 +206,7 @@ impl Daemon {
             unsure: None,
             log_is_doubtful: false,
             checkpointed_at: 0,
-            record_look: RecordLook { not_before: i64::MIN, due: None },
+            record_look: RecordLook { not_before: 0, due: Some(0) },
             ports,
             config,
         })
@@ -438,6 +438,8 @@ impl Daemon {
 
     /// Loads, decides and applies one input. If deciding it fails (our bug), the others are not held up by it.
     fn decide_one(&mut self, input: &Input, turned: &mut Turned, care: Care) -> Result<(), StoreError> {
+        let secrets = self.ports.secrets.clone();
+        let input = &*secrets.input(input);
         let now = self.moment();
         let savepoint = match care {
             Care::Hopeful => None,

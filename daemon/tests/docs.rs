@@ -3,6 +3,7 @@
 //! `MAINSTAY_BLESS=1 cargo test -p mainstay --test docs` writes it anew.
 
 use mainstay::config::build;
+use mainstay::event::SCHEMA;
 use mainstay::policy::matrix::{markdown, matrix};
 use mainstay::task::{Cause, Outcome, Refused, State, step};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,15 @@ fn policy_md_has_the_matrix_of_the_code() {
     compare("POLICY.md", &format!("{POLICY_INTRO}{}", markdown(&classes)));
 }
 
+#[test]
+fn events_md_tells_of_every_event_what_its_declaration_says() {
+    let md = events_md(&texts(&path("../daemon/src")));
+    for kind in mainstay::event::Fact::KINDS {
+        assert!(md.contains(&format!("\n### `{kind}`\n")), "{kind} is missing");
+    }
+    compare("EVENTS.md", &md);
+}
+
 /// A limit that nobody has seen at work is a guess.
 #[test]
 fn each_class_of_the_matrix_is_shown_by_scenarios_or_tests_that_are_there() {
@@ -62,6 +72,126 @@ fn texts(folder: &Path) -> String {
             _ => String::new(),
         })
         .collect()
+}
+
+const EVENTS_INTRO: &str = "# Events\n\nGenerated from `daemon/src/event.rs`. Everything that happens is an event: a row of `events` in the database, a line \
+     of the log (`\"target\":\"mainstay::record\"`), a line of `mainstay logs --json`, a line of `mainstay trace`. An event is never changed. \
+     A kind may get further fields that can be missing, without a new version; whatever an older reader would misread gets one.\n";
+
+/// What an event of each kind says, by the comments of the code.
+fn events_md(source: &str) -> String {
+    let mut md = format!("{EVENTS_INTRO}\nVersion (`v` of each JSON line): {SCHEMA}.\n\n## Every event\n\n");
+    let between = |begin: &str| {
+        let (_, rest) = source.split_once(begin).expect(begin);
+        rest.split_once("\n}\n").expect("its end").0.to_owned()
+    };
+    let members = |indent: usize, text: &str| Member::all(indent, text, source);
+    for field in members(4, &between("pub struct Recorded {")) {
+        if field.name == "fact" {
+            md += "- `kind` (text), `data` (an object): what happened, as below. A line of the log has `event` for `kind`, and `data` as a text.\n";
+        } else {
+            md += &field.line();
+        }
+    }
+    md += "\n## Kinds\n";
+    for kind in members(4, &between("pub enum Fact {")) {
+        md += &format!("\n### `{}`\n\n{}\n", kind.name, kind.about);
+        let fields = members(8, &kind.body);
+        if !fields.is_empty() {
+            md += "\n";
+            fields.iter().for_each(|field| md += &field.line());
+        }
+    }
+    md
+}
+
+/// A field or variant of a declaration, as rustfmt writes it.
+struct Member {
+    name: String,
+    about: String,
+    takes: String,
+    body: String,
+}
+
+impl Member {
+    fn all(indent: usize, text: &str, source: &str) -> Vec<Member> {
+        let mut all: Vec<Member> = Vec::new();
+        let (mut about, mut renamed, mut optional) = (Vec::new(), None, false);
+        for line in text.lines() {
+            let ours = line.len() > indent && line[..indent].trim().is_empty() && !line[indent..].starts_with(' ');
+            let word = line.trim();
+            if !ours {
+                if let Some(member) = all.last_mut().filter(|_| about.is_empty()) {
+                    member.body += line;
+                    member.body.push('\n');
+                }
+            } else if let Some(comment) = word.strip_prefix("/// ") {
+                about.push(comment.to_owned());
+            } else if word.starts_with("#[") {
+                let rename = word.split_once("rename = \"").and_then(|(_, rest)| rest.split('"').next());
+                renamed = rename.map(str::to_owned).or(renamed);
+                optional |= word.contains("default");
+            } else if word.starts_with(|c: char| c.is_alphabetic()) {
+                let word = word.strip_prefix("pub ").unwrap_or(word);
+                let (name, takes) = word.split_once(':').unwrap_or((word.split(' ').next().unwrap_or_default(), ""));
+                let name = renamed.take().unwrap_or_else(|| snake(name));
+                let takes = json_of(takes.trim().trim_end_matches(','), source);
+                let takes = if optional { format!("{takes}, or missing") } else { takes };
+                optional = false;
+                all.push(Member { name, about: told(&about.join(" ")), takes, body: String::new() });
+                about.clear();
+            }
+        }
+        all
+    }
+
+    fn line(&self) -> String {
+        format!("- `{}` ({}): {}\n", self.name, self.takes, self.about)
+    }
+}
+
+/// A comment without its links to code.
+fn told(comment: &str) -> String {
+    comment.replace("[`", "`").replace("`]", "`")
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// What stands in the JSON.
+fn json_of(rust: &str, source: &str) -> String {
+    let inner = |outer: &str| rust.strip_prefix(outer).and_then(|rest| rest.strip_suffix('>'));
+    match rust {
+        "String" => "text".to_owned(),
+        "bool" => "true or false".to_owned(),
+        "i32" | "u32" | "i64" | "u64" | "TaskId" => "number".to_owned(),
+        "Actor" => "text, like `tg:1001`".to_owned(),
+        _ => match (inner("Option<"), inner("Vec<")) {
+            (Some(one), _) => json_of(one, source),
+            (_, Some(item)) => format!("list of {}", json_of(item, source)),
+            (None, None) => words_of(rust, source).unwrap_or_else(|| format!("object: `{rust}`")),
+        },
+    }
+}
+
+/// The words of an enum that has nothing else.
+fn words_of(name: &str, source: &str) -> Option<String> {
+    let (before, rest) = source.split_once(&format!("pub enum {name} {{\n"))?;
+    let of_serde = before.rsplit("\n\n").next()?;
+    let body = rest.split_once("\n}\n")?.0;
+    let words: Vec<&str> = body.lines().map(str::trim).filter(|line| line.starts_with(char::is_uppercase)).collect();
+    let plain = words.iter().all(|word| word.trim_end_matches(',').chars().all(char::is_alphanumeric));
+    let snaky = of_serde.contains("rename_all = \"snake_case\"") || of_serde.contains("rename_all = \"lowercase\"");
+    let words = words.iter().map(|word| format!("`{}`", snake(word.trim_end_matches(','))));
+    (plain && snaky).then(|| words.collect::<Vec<_>>().join(", "))
 }
 
 /// Every cause in every state.

@@ -6,6 +6,63 @@ use mainstay_sim::botapi::{Effect, Fault, Method, Methods, Quota, Rule};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The value of a variable that a kind passes on: with what JSON and addresses write in another way.
+const PASSWORD: &str = "xyzzy \"plugh\" 4/7";
+
+/// A kind whose programs get it, and tell it to everybody.
+const BLABBER: &str = r#"
+[[kind]]
+name = "blab"
+self_approval = true
+argv = ["/bin/sh", "-c", 'echo "it is $DEPLOY_PASSWORD, and all is well"; echo "at $DEPLOY_PASSWORD" > "$MAINSTAY_PROGRESS_FILE"; until [ -e {dir}/go ]; do sleep 0.02; done; exit 3']
+env = ["PATH", "DEPLOY_PASSWORD", "OTHER"]
+[record]
+secret_env = ["OTHER"]
+"#;
+
+/// What nobody may see of it.
+fn tells_of_it(bytes: &[u8]) -> bool {
+    [&b"xyzzy"[..], b"plugh", b"open-sesame"].iter().any(|part| bytes.windows(part.len()).any(|window| window == *part))
+}
+
+#[test]
+fn the_value_of_a_secret_variable_appears_nowhere_but_in_the_output_of_the_task_itself() {
+    let phone = Phone::new();
+    let mut place = phone.place("", BLABBER);
+    place.variable("DEPLOY_PASSWORD", PASSWORD);
+    place.variable("OTHER", "open-sesame");
+    place.launch_at("trace");
+    place.wait_for_socket();
+    phone.say(&format!("/newtask blab the password is {PASSWORD}, is it not? open-sesame"));
+    phone.press(1, "Approve");
+    phone.press(1, "Resume");
+    until("it has told", || (!place.events_of("progress").is_empty()).then_some(()));
+    place.line().ask(&["reject", "1", "because", "of", PASSWORD]);
+    phone.say("/log 1");
+    until("the output is shown", || {
+        phone.messages().iter().any(|message| message.text.contains("and all is well")).then_some(())
+    });
+    for argv in [&["status", "1"][..], &["trace", "1"], &["log", "1"], &["why", "1"], &["list"], &["inbox"]] {
+        let answer = place.line().ask(argv).to_string();
+        assert!(!tells_of_it(answer.as_bytes()), "{argv:?}: {answer}");
+    }
+    place.release("go");
+    place.wait_for(1, "FAILED");
+    phone.wait_for_report(1);
+    assert!(place.line().ask(&["log", "1"]).to_string().contains("it is [redacted], and all is well"));
+    place.terminate();
+    for message in phone.messages().iter().filter(|message| message.is_bot) {
+        assert!(!tells_of_it(message.text.as_bytes()), "{message:?}");
+    }
+    // What the task wrote is its own, and so is what it was given.
+    let attempts = [place.path("state/attempts"), place.path("state/archive")];
+    for path in files(place.path(".").as_path()).into_iter().filter(|path| path.is_file()) {
+        if !attempts.iter().any(|folder| path.starts_with(folder)) {
+            assert!(!tells_of_it(&fs::read(&path).unwrap_or_default()), "{}", path.display());
+        }
+    }
+}
+
 /// Everything it can, by its own account: variables, arguments, open files.
 const SNOOP: &str = r#"
 [[kind]]

@@ -1,6 +1,6 @@
 //! The record, from outside: nobody alters it unseen.
 
-use super::place::Place;
+use super::place::{Place, until};
 use serde_json::Value;
 
 fn verified(place: &Place, more: &[&str]) -> (Option<i32>, Value) {
@@ -46,4 +46,56 @@ fn an_altered_missing_or_cut_off_event_is_named_by_verify_log() {
     }
     assert_eq!(verified(&place, &["--known", &known]).0, Some(0));
     assert_eq!(place.run(&["verify-log", "--known", "rubbish"]).status.code(), Some(2));
+}
+
+/// Leaves two events that belong to no task, so many times.
+fn fill(place: &Place, times: usize) {
+    for _ in 0..times {
+        place.line().ask(&["stop", "999"]);
+    }
+}
+
+#[test]
+fn a_record_that_got_shorter_is_still_proven_and_says_what_is_gone() {
+    let mut place = Place::new("", "[record]\nkeep = \"1s\"\n");
+    place.start();
+    place.line().done(&["newtask", "work", "for 0 0"]);
+    place.line().done(&["reject", "1", "never mind"]);
+    let (_, said) = verified(&place, &[]);
+    let known = said["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    fill(&place, 400);
+    // A start looks at once.
+    place.kill();
+    place.start();
+    until("the oldest are gone", || (!verified(&place, &[]).1["removed"].is_null()).then_some(()));
+    // Whenever it is killed, what is left is whole.
+    for _ in 0..5 {
+        fill(&place, 150);
+        place.kill();
+        let (code, said) = verified(&place, &[]);
+        assert_eq!(code, Some(0), "{said}");
+        place.start();
+    }
+    until("the task's events are gone", || {
+        let trace = place.line().ask(&["trace", "1"]).to_string();
+        trace.contains("all of this was removed from the record: events up to ").then_some(())
+    });
+    let logs = place.run(&["logs", "--task", "1"]);
+    assert!(String::from_utf8_lossy(&logs.stdout).contains("all of this was removed"), "{logs:?}");
+    let (code, said) = verified(&place, &["--known", &known]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said["text"].as_str().is_some_and(|text| text.contains("can't be told")), "{said}");
+    // One that is told now is good for as long as its event is there.
+    let known = said["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    assert_eq!(verified(&place, &["--known", &known]).0, Some(0));
+    place.terminate();
+    let db = rusqlite::Connection::open(place.path("state/mainstay.db")).expect("open the database");
+    let forged = db.execute("DELETE FROM events", []).expect_err("it is append-only");
+    assert!(forged.to_string().contains("append-only"), "{forged}");
+    // Who cuts the beginning off has nothing that says so.
+    db.execute_batch("DROP TRIGGER events_are_not_removed; DELETE FROM meta WHERE key LIKE 'pruned%'").expect("cut");
+    drop(db);
+    let (code, said) = verified(&place, &[]);
+    assert_eq!(code, Some(17), "{said}");
+    assert!(said["text"].as_str().is_some_and(|text| text.contains("the beginning is missing")), "{said}");
 }

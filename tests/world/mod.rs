@@ -216,6 +216,7 @@ impl World {
             storage: self.disk.clone(),
             runner: Rc::new(FakeRunner { shared: shared.clone(), machine: self.machine.clone(), boot }),
             control: Rc::new(FakeControl { shared, desk: self.desk.clone() }),
+            secrets: Rc::default(),
         };
         self.exit = None;
         self.config.hash = meaning(&self.config);

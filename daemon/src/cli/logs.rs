@@ -34,7 +34,7 @@ pub(super) fn logs(matches: &ArgMatches, options: &Options) -> Result<ExitCode, 
         let events = answer.data.as_array().cloned().unwrap_or_default();
         if options.json {
             events.iter().for_each(|event| print(&event.to_string()));
-        } else if !events.is_empty() {
+        } else if !answer.text.is_empty() {
             print(&answer.text);
         }
         if !matches.get_flag("follow") {

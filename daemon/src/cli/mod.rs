@@ -95,11 +95,12 @@ pub fn main() -> std::process::ExitCode {
     match dispatch(&matches, &options) {
         Ok(code) => code.into(),
         Err(fatal) => {
-            for line in fatal.text.lines() {
+            let text = crate::real::log::clean(&fatal.text);
+            for line in text.lines() {
                 eprintln!("mainstay: {line}");
             }
             if options.json {
-                print(&serde_json::json!({ "error": fatal.text, "code": fatal.code.number() }).to_string());
+                print(&serde_json::json!({ "error": text, "code": fatal.code.number() }).to_string());
             }
             fatal.code.into()
         }

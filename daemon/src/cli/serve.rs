@@ -4,7 +4,7 @@ use super::Options;
 use super::check::own_bot_is_no_operator;
 use crate::exit::{ExitCode, Fatal};
 use crate::real::{
-    self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, slice, store, token,
+    self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, secrets, slice, store, token,
 };
 use clap::ArgMatches;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -42,7 +42,7 @@ fn serve(options: &Options) -> Result<(), Fatal> {
     let token = match &config.telegram {
         Some(telegram) => {
             let found = token::find(telegram.token_file.as_deref())?;
-            log::redact(&found.token);
+            log::redact(secrets::of(&config, Some(&found.token)));
             if let Some(warning) = found.warning {
                 tracing::warn!("{warning}");
             }
@@ -51,8 +51,14 @@ fn serve(options: &Options) -> Result<(), Fatal> {
             }
             Some(found.token)
         }
-        None => None,
+        None => {
+            log::redact(secrets::of(&config, None));
+            None
+        }
     };
+    for name in secrets::too_short(&config) {
+        tracing::warn!("the value of ${name} is too short to be taken out of texts: it may be shown");
+    }
     // Held until the very end: whoever comes next must find everything put down.
     let _lock = StateLock::take(&config.state_dir)?;
     examine_database(&config.state_dir)?;

@@ -17,6 +17,7 @@ mod process;
     reason = "waits for shims: their time limits are the machine's business, not decisions"
 )]
 pub mod runner;
+pub mod secrets;
 #[expect(clippy::disallowed_methods, reason = "a process of its own, with a clock of its own")]
 pub mod shim;
 pub mod slice;
@@ -51,6 +52,7 @@ pub const ARCHIVE_NAME: &str = "archive";
 pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fatal> {
     let clock = clock::SystemClock::new()
         .map_err(|e| Fatal::new(ExitCode::Internal, format!("can't read the machine's boot id: {e}")))?;
+    let secrets = secrets::of(config, token.as_ref());
     let telegram = match config.telegram.as_ref().zip(token) {
         Some((config, token)) => {
             let bot = telegram::BotTelegram::new(&config.api_url, token.expose()).map_err(|error| {
@@ -71,6 +73,7 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
         storage: Rc::new(store::FileStorage::new(config.state_dir.join(DATABASE_NAME))),
         runner: Rc::new(runner),
         control: control(config)?,
+        secrets: Rc::new(secrets),
     })
 }
 

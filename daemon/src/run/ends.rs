@@ -3,7 +3,7 @@
 use crate::attempt::Identity;
 use crate::config::Config;
 use crate::decide::{Draft, Moment, Said};
-use crate::event::{Event, Fact, Passed};
+use crate::event::{Event, Fact, Passed, SCHEMA};
 use crate::exit::{ExitCode, Fatal};
 use crate::id::{Actor, AttemptKey};
 use crate::input::{Input, ReplyTo};
@@ -89,6 +89,7 @@ pub(super) fn log(events: &[(i64, Event)]) {
     for (seq, event) in events {
         tracing::info!(
             target: "mainstay::record",
+            v = SCHEMA,
             seq,
             trace = event.trace,
             task = event.task.map(|t| t.0),

@@ -138,6 +138,11 @@ impl Daemon {
             self.record_look = RecordLook { not_before: now.boot_ms + policy::RECORD_LOOK_MS, due: None };
         }
         if self.leaving || !self.settled || now.boot_ms < self.record_look.not_before {
+            // What was in the way may be over by what was recorded now, and nothing else may come for long.
+            if !turned.events.is_empty() {
+                let soonest = self.record_look.not_before;
+                self.record_look.due = Some(self.record_look.due.map_or(soonest, |due| due.min(soonest)));
+            }
             return Ok(());
         }
         let config = self.config.clone();

@@ -171,6 +171,7 @@ impl Daemon {
     async fn look_up(&mut self, question: Input, error: &StoreError) -> Result<(), StoreError> {
         let mut next = Some(question);
         while let Some(input) = next.take() {
+            let input = self.ports.secrets.input(&input).into_owned();
             let now = self.moment();
             let mut view = self.load(&input, now)?;
             view.refuses = Some(error.to_string());

@@ -173,6 +173,7 @@ impl World {
                 }),
                 runner: Rc::new(Steps::new(SimRunner::new(&machine), &points)),
                 control: Rc::new(desk.clone()),
+                secrets: Rc::default(),
             };
             let (config, ended, clock) = (config.clone(), ended.clone(), clock.clone());
             let points = points.clone();

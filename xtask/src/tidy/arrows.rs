@@ -79,6 +79,7 @@ const LAYERS: &[Layer] = &[
             "policy.rs",
             "policy/",
             "poll.rs",
+            "redact.rs",
             "report/",
             "task.rs",
             "view.rs",

@@ -312,14 +312,6 @@ impl Store {
         self.many(&format!("SELECT {TASK} FROM tasks WHERE state = 'RUNNING' ORDER BY id"), [], task)
     }
 
-    /// The task that a trace is about.
-    ///
-    /// # Errors
-    /// Storage trouble.
-    pub fn task_of(&self, trace: &str) -> Result<Option<TaskId>> {
-        self.one("SELECT id FROM tasks WHERE trace = ?1", [trace], |r| Ok(TaskId(r.get(0)?)))
-    }
-
     /// The events of a task, oldest first.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::{Result, Store, StoreError};
 use crate::event::Fact;
 use crate::hex::hex;
+use crate::id::TaskId;
 use crate::policy;
 use crate::view::{OldEvent, RecordRow, Removed};
 use rusqlite::params;
@@ -56,6 +57,14 @@ impl Store {
         let Some(event) = event else { return Ok(None) };
         let Fact::Pruned { through, hash, why, .. } = event.fact else { return Ok(None) };
         Ok(Some(Removed { through, hash, at: event.at, why }))
+    }
+
+    /// The task that a trace is about.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn task_of(&self, trace: &str) -> Result<Option<TaskId>> {
+        self.one("SELECT id FROM tasks WHERE trace = ?1", [trace], |r| Ok(TaskId(r.get(0)?)))
     }
 
     /// Removes the oldest events, as an event on record says. What it says has to be what is there.

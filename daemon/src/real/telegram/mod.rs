@@ -22,6 +22,7 @@ pub use payload::{Body, Form};
 
 use crate::policy;
 use crate::ports::{Call, CallError, Called, LocalFuture, Poll, Telegram};
+use crate::redact::REDACTED;
 use payload::Expected;
 use std::time::Duration;
 use teloxide_core::types::Update;
@@ -110,7 +111,7 @@ impl BotTelegram {
     fn redacted(&self, error: CallError) -> CallError {
         // The secret half alone is enough to look for: it is in every form in which the token could be written.
         let secret = self.token.split_once(':').map_or(self.token.as_str(), |(_, secret)| secret);
-        let text = error.text.replace(secret, "[token]").chars().take(policy::ERROR_CHARS_MAX).collect();
+        let text = error.text.replace(secret, REDACTED).chars().take(policy::ERROR_CHARS_MAX).collect();
         CallError { text, ..error }
     }
 }
