@@ -23,10 +23,10 @@ impl Place {
         names(&self.path("state/backups"))
     }
 
-    /// `mainstay backup` that can't write more than 30 KiB into a file: its next write fails, or (`fatal`) kills it.
+    /// `mainstay backup` that can't write more than 8 KiB into a file: its next write fails, or (`fatal`) kills it.
     fn backup_cut_off(&self, fatal: bool) -> Output {
         let trap = if fatal { "" } else { "trap '' XFSZ;" };
-        let script = format!("{trap} ulimit -c 0; ulimit -f 60; exec \"$@\"");
+        let script = format!("{trap} ulimit -c 0; ulimit -f 16; exec \"$@\"");
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &script, "sh"]).arg(binary()).arg("--config").arg(self.path("mainstay.toml")).arg("backup");
         command.output().expect("run the program")
