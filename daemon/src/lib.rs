@@ -25,5 +25,6 @@ pub mod ports;
 pub mod real;
 pub mod report;
 pub mod run;
+pub mod starts;
 pub mod task;
 pub mod view;

@@ -47,3 +47,16 @@ fn an_altered_missing_or_cut_off_event_is_named_by_verify_log() {
     assert_eq!(verified(&place, &["--known", &known]).0, Some(0));
     assert_eq!(place.run(&["verify-log", "--known", "rubbish"]).status.code(), Some(2));
 }
+
+#[test]
+fn where_there_is_no_database_all_that_read_it_say_the_same() {
+    let place = Place::new("", "");
+    let said = |args: &[&str]| {
+        let output = place.run(args);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = said(&["verify-log"]);
+    assert_eq!(code, Some(20), "{text}");
+    assert!(text.contains("there is no database in "), "{text}");
+    assert_eq!(said(&["logs"]), (code, text));
+}

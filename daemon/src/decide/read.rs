@@ -5,6 +5,7 @@ use super::{Draft, Said};
 use crate::command::{COMMANDS, Command, Syntax};
 use crate::id::{Actor, AttemptKey};
 use crate::plan::Effect;
+use crate::policy;
 use crate::report::{self, Text};
 use crate::task::State;
 use serde_json::json;
@@ -23,10 +24,18 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             Said { ok: true, text: said.text, pre: said.pre, buttons: Vec::new(), data: report::task_data(task, now) }
         }
         (Command::Why { .. }, Some(task)) => {
-            let text = if view.draining && task.task.state == State::Queued {
-                format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id)
-            } else {
-                report::why(config, view.mode(), task, now, view.running_full)
+            let queued = task.task.state == State::Queued;
+            let text = match &view.shortage {
+                _ if queued && view.draining => {
+                    format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id)
+                }
+                Some(error) if queued => format!(
+                    "#{} is QUEUED and waits because nothing can be started ({}): one attempt is tried every {} s",
+                    task.task.id,
+                    report::short(error, 200),
+                    policy::START_RETRY_MS / 1_000
+                ),
+                Some(_) | None => report::why(config, view.mode(), task, now, view.running_full),
             };
             Said::yes(text.clone(), json!({ "task_id": task.task.id, "state": task.task.state, "why": text }))
         }

@@ -80,6 +80,7 @@ const LAYERS: &[Layer] = &[
             "policy/",
             "poll.rs",
             "report/",
+            "starts.rs",
             "task.rs",
             "view.rs",
         ],
