@@ -27,5 +27,6 @@ pub mod real;
 pub mod redact;
 pub mod report;
 pub mod run;
+pub mod starts;
 pub mod task;
 pub mod view;

@@ -13,6 +13,20 @@ use crate::ports::{Answer, Storage};
 use crate::real::store::{FileStorage, LogFilter, Store, StoreError, inspect, inspect_record};
 use crate::real::{ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, clock, runner, secrets};
 use crate::report;
+use std::path::{Path, PathBuf};
+
+/// Where the database is.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn database(state_dir: &Path) -> Result<PathBuf, Fatal> {
+    let path = state_dir.join(DATABASE_NAME);
+    if path.exists() {
+        return Ok(path);
+    }
+    let text = format!("there is no database in {} yet: start the daemon with `mainstay run`", state_dir.display());
+    Err(Fatal::new(ExitCode::DaemonNotRunning, text))
+}
 
 /// Answers a command that only looks; also `logs`, whose `argv` is `logs --last N`, then any of `--task ID`, `--trace ID`,
 /// `--kind KIND`, `--since-ms MS` (wall clock), `--after SEQ`, and whose `data` is a list of events with their `seq`, oldest
@@ -21,12 +35,7 @@ use crate::report;
 /// # Errors
 /// There is no database, or it can't be read.
 pub fn answer(config: &Config, argv: &[String]) -> Result<Answer, Fatal> {
-    let path = config.state_dir.join(DATABASE_NAME);
-    if !path.exists() {
-        let text =
-            format!("there is no database in {} yet: start the daemon with `mainstay run`", config.state_dir.display());
-        return Err(Fatal::new(ExitCode::DaemonNotRunning, text));
-    }
+    let path = database(&config.state_dir)?;
     if argv.first().is_some_and(|name| name == "logs") {
         return logs(&inspect_record(&path).map_err(|e| crate::run::fatal(&e))?, argv);
     }

@@ -56,6 +56,10 @@ pub const CONNECT_GIVE_UP_MS: i64 = 5_000;
 pub const CONNECTION_IDLE_MS: i64 = 15_000;
 /// After a 429 that does not say for how long. All that were seen did.
 pub const FLOOD_WAIT_MS: i64 = 5_000;
+/// After one that names less: a server that says "at once" to every try must not make us spin.
+pub const FLOOD_WAIT_MIN_MS: i64 = 1_000;
+/// Before the bot's menu is set and its name asked for again, when that failed: nobody waits for either.
+pub const INTRODUCE_RETRY_MS: i64 = 60_000;
 /// Largest answer to a poll, in bytes: the server puts at most 4 MiB of updates into one.
 pub const POLL_ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Largest answer to any other call, in bytes: a message comes back with at most some 100 KiB around it.
@@ -132,7 +136,8 @@ pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const RUNNING_MAX: u32 = 32;
 /// Tasks start this nice by default, so that the daemon answers while every core compiles.
 pub const TASK_NICE: i32 = 10;
-/// Pause before an attempt whose shim could not be started is tried again (no processes, no space).
+/// Pause before an attempt whose shim could not be started is tried again (no processes, no space). Where that is so for more
+/// than one task, all wait for it together, and one of them tries.
 pub const START_RETRY_MS: i64 = 5_000;
 /// Times a shim may fail to start before the task fails for good.
 pub const START_TRIES_MAX: u32 = 10;
@@ -216,6 +221,11 @@ pub const LOCAL_KEY_BYTES_MAX: usize = 128;
 pub const PREDECESSOR_END_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at it.
 pub const PREDECESSOR_END_PAUSE: Duration = Duration::from_millis(5);
+/// The shortest `WatchdogSec` that is kept whatever the disk does: the database may be opened this many times between two
+/// signs of life.
+pub const WATCHDOG_MIN: Duration = Duration::from_secs(20);
+/// In a turn that fails: to see what is there, to try, to see what came of it, and to answer questions meanwhile.
+pub const OPENS_A_TURN_MAX: u64 = 4;
 /// An answer takes a commit; one that takes this long will not come.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// The status page of a running daemon answers within this; `check` does not wait longer for whatever listens there.
@@ -282,7 +292,48 @@ const _: () = {
     assert!(POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS < 75_000, "polling must recover within 75 s of healing");
     assert!(tries_a_minute(POLL_RETRY_BASE_MS) <= 30, "at most 30 polls a minute while broken");
     assert!(POLL_RETRY_BASE_MS <= POLL_RETRY_CAP_MS && SEND_RETRY_BASE_MS <= SEND_RETRY_CAP_MS);
+    assert!(POLL_RETRY_CAP_MS < 75_000, "the same for a poll that waits for its pause");
     assert!(CONNECT_GIVE_UP_MS < CALL_GIVE_UP_MS, "an unreachable server is told apart from a slow one");
+    assert!(
+        CONNECT_GIVE_UP_MS < POLL_SLACK_MS,
+        "a poll that has to connect first is not given up while the server waits"
+    );
+    assert!(
+        FLOOD_WAIT_MIN_MS <= FLOOD_WAIT_MS && FLOOD_WAIT_MIN_MS >= SEND_RETRY_BASE_MS / 2,
+        "no faster than any retry"
+    );
+    assert!(SHUTDOWN_SENDING_MS < CALL_GIVE_UP_MS, "who ends the daemon does not wait for a call to be given up");
+    assert!(
+        SHUTDOWN_SENDING_MS < sum(&CLIENT_RESEND_PAUSES_MS),
+        "who asks during an upgrade hears from the next daemon"
+    );
+    assert!(SHUTDOWN_SENDING_MS < ms(PREDECESSOR_END_MAX), "nor does the next daemon give up on one that is ending");
+    assert!(LOCAL_HALFWAY_MS < sum(&CLIENT_RESEND_PAUSES_MS), "who is turned away outlasts who is slow");
+    assert!(
+        ms(PREDECESSOR_END_MAX) < CLIENT_WAIT_PAUSE_MS.cast_signed() * CLIENT_WAIT_WITHOUT_DAEMON_MAX as i64,
+        "who waits for a task outlasts a daemon that waits for its predecessor"
+    );
+    assert!(
+        STORAGE_RETRY_CAP_MS + (OPENS_A_TURN_MAX * DATABASE_OPEN_WAIT_MS).cast_signed() < ms(CLIENT_ANSWER_WITHIN),
+        "a client waits for longer than a disk that is back is noticed"
+    );
+    assert!(
+        ms(WATCHDOG_MIN) > 2 * (OPENS_A_TURN_MAX * DATABASE_OPEN_WAIT_MS).cast_signed(),
+        "half of the watchdog's time is kept in reserve"
+    );
+    assert!(DATABASE_WAIT_MS <= DATABASE_OPEN_WAIT_MS);
+    assert!(
+        OUTPUT_LINGER_MAX_MS + STRAY_GRACE_MS < KILL_ALARM_MS && OUTPUT_QUIET_MS <= OUTPUT_LINGER_MAX_MS,
+        "a shim that does its work is not taken for one that failed to"
+    );
+    assert!(KILL_RESCAN_MS < KILL_ALARM_MS, "it is looked at again before it is an alarm");
+    assert!(STOP_GRACE_MS <= STOP_GRACE_MAX_MS);
+    assert!(
+        PRESS_LIFE_MS < APPROVAL_TTL_MS && APPROVAL_TTL_MS <= BUTTON_TTL_MS,
+        "a button lives as long as its request"
+    );
+    assert!(TASK_RETRY_CAP_MS < QUEUE_TTL_MS, "a retry comes before its time to live is over");
+    assert!(CHECKPOINT_EVENTS <= CHECKPOINT_EVENTS_MAX);
     assert!(CHAT_GAP_MS <= GROUP_GAP_MS && SEND_GAP_MS <= CHAT_GAP_MS);
     assert!(PROMPT_BYTES_MAX * 6 < LOCAL_REQUEST_BYTES_MAX, "a prompt fits, however much of it JSON escapes");
     assert!(LOCAL_REQUEST_BYTES_MAX * 4 <= LOCAL_BUFFERED_BYTES_MAX);
@@ -291,6 +342,19 @@ const _: () = {
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
+
+const fn ms(duration: Duration) -> i64 {
+    duration.as_millis() as i64
+}
+
+const fn sum(pauses: &[u64]) -> i64 {
+    let (mut all, mut n) = (0, 0);
+    while n < pauses.len() {
+        all += pauses[n].cast_signed();
+        n += 1;
+    }
+    all
+}
 
 /// Tries in a minute at the most, where each pause is half of `base` (ms) at the least.
 pub const fn tries_a_minute(base: i64) -> i64 {

@@ -32,7 +32,9 @@ impl PollHealth {
         let conflict = error.kind == CallErrorKind::Conflict;
         self.conflicts = if conflict { self.conflicts + 1 } else { 0 };
         let pause = match &error.kind {
-            CallErrorKind::Flood(wait) => i64::try_from(wait.as_millis()).unwrap_or(policy::POLL_RETRY_CAP_MS),
+            CallErrorKind::Flood(wait) => {
+                i64::try_from(wait.as_millis()).unwrap_or(policy::POLL_RETRY_CAP_MS).max(policy::POLL_RETRY_BASE_MS / 2)
+            }
             CallErrorKind::NotSent
             | CallErrorKind::Ambiguous
             | CallErrorKind::Migrated(_)

@@ -28,6 +28,7 @@ use crate::policy;
 use crate::poll::{PollHealth, Strangers};
 use crate::ports::{CallError, Called, ControlInput, LocalFuture, Notice, Noticed, Ports};
 use crate::real::store::{Store, StoreError};
+use crate::starts::Starts;
 use crate::view::View;
 use ends::{boot_inputs, failed, log};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -96,8 +97,8 @@ struct Daemon {
     next_poll: Option<i64>,
     marks: Marks,
     username: Option<String>,
-    /// The command menu was set and the user name asked for.
-    introduced: bool,
+    /// The command menu is to be set and the user name asked for, with the first poll that completes from this boot clock on.
+    introduce_at: Option<i64>,
     /// Per attempt: boot clock of the last progress shown, and a newer line that waits.
     progress: BTreeMap<AttemptKey, (i64, Option<String>)>,
     /// Something may be claimable, or sendable.
@@ -123,6 +124,7 @@ struct Daemon {
 struct Marks {
     strangers: Strangers,
     outage: Outage,
+    starts: Starts,
     /// Nothing new is claimed, by the turn that is told so too.
     draining: bool,
     /// The disk is too full to dispatch.
@@ -197,7 +199,7 @@ impl Daemon {
             next_poll: ports.telegram.as_ref().map(|_| 0),
             marks: Marks::default(),
             username,
-            introduced: false,
+            introduce_at: Some(0),
             progress: BTreeMap::new(),
             look: Look { queue: true, outbox: true },
             next_due: Some(0),
@@ -335,8 +337,8 @@ impl Daemon {
                 // A server that answers empty polls at once must not make us spin.
                 let hasty = updates.is_empty() && now.boot_ms - self.poll_began < policy::POLL_GUARD_MS;
                 self.next_poll = Some(if hasty { policy::POLL_GUARD_MS } else { 0 });
-                if !self.introduced {
-                    self.introduced = true;
+                if self.introduce_at.is_some_and(|at| at <= now.boot_ms) {
+                    self.introduce_at = None;
                     self.introduce();
                 }
             }
@@ -351,8 +353,7 @@ impl Daemon {
                 inputs.push(Input::Me { bot: id, username });
             }
             Came::Me(Ok(Called::Me { .. } | Called::Done | Called::Message(_))) => {}
-            // The next completed poll tries again.
-            Came::Me(Err(_)) => self.introduced = false,
+            Came::Me(Err(_)) => self.introduce_at = Some(now.boot_ms + policy::INTRODUCE_RETRY_MS),
         }
     }
 

@@ -314,6 +314,8 @@ pub struct View {
     pub free_bytes: Option<u64>,
     /// Nothing new is to start for the rest of this daemon's life, or until that is lifted.
     pub draining: bool,
+    /// Why no attempt can be started, while that is so.
+    pub shortage: Option<String>,
     /// As many tasks are running as may be.
     pub running_full: bool,
     /// The number of the next task.

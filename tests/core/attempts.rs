@@ -323,6 +323,63 @@ fn a_start_that_fails_is_tried_again_and_given_up_in_the_end() {
 }
 
 #[test]
+fn fifty_tasks_whose_starts_fail_are_tried_one_at_a_time_and_all_run_in_the_end() {
+    const TASKS: i64 = 50;
+    let mut w = World::with(|c| {
+        c.running_max = 50;
+        c.kinds.values_mut().for_each(|kind| kind.concurrency = 50);
+    });
+    w.machine.borrow_mut().fail_starts = u32::MAX;
+    w.cli("drain");
+    let tasks: Vec<i64> = (0..TASKS).map(|_| w.run_task("build", "exit:0")).collect();
+    let late = w.run_task("build", "exit:0");
+    w.cli("undrain");
+    w.advance(1_000);
+    let failed = |w: &World| w.count(|f| matches!(f, Fact::StartFailed { .. }));
+    assert_eq!(failed(&w), 50, "all that were begun together");
+    let most = 60_000 / policy::START_RETRY_MS;
+    for minute in 1..=5 {
+        let before = failed(&w);
+        w.advance(60_000);
+        let tries = i64::try_from(failed(&w) - before).expect("a number");
+        assert!((most - 1..=most).contains(&tries), "{tries} tries in minute {minute}");
+    }
+    assert_eq!(w.state(late), State::Queued);
+    for question in [format!("why {late}"), "ops".into()] {
+        let said = w.cli(&question).text;
+        assert!(said.contains("nothing can be started (no more processes)"), "{said}");
+    }
+    let stopped = tasks[TASKS as usize - 1];
+    w.cli(&format!("stop {stopped}"));
+    w.advance(policy::START_RETRY_MS);
+    assert_eq!(w.state(stopped), State::Canceled, "who wants it stopped does not wait for its turn");
+    // A new daemon tries by itself, each attempt once; what was put off keeps its time.
+    w.restart();
+    w.machine.borrow_mut().fail_starts = 0;
+    w.advance(policy::START_RETRY_MS + 5_000);
+    for id in tasks.into_iter().filter(|id| *id != stopped).chain([late]) {
+        assert_eq!((w.state(id), w.ran(id, 1), w.task(id).task.attempt), (State::Succeeded, 1, 1));
+    }
+    // One message a second goes to each chat.
+    w.advance(600_000);
+    w.check_settled();
+}
+
+#[test]
+fn a_task_that_can_not_be_started_alone_holds_up_no_other_for_long() {
+    let mut w = World::new();
+    w.machine.borrow_mut().fail_starts = 1;
+    let alone = w.run_task("build", "exit:0");
+    w.advance(1_000);
+    let other = w.run_task("build", "exit:0");
+    w.advance(policy::START_RETRY_MS);
+    assert_eq!((w.ran(alone, 1), w.ran(other, 1)), (1, 1));
+    assert!(w.cli("ops").data["status"] == "healthy");
+    w.quiet();
+    w.check_settled();
+}
+
+#[test]
 fn a_group_runs_as_many_at_once_as_it_may_in_the_order_of_asking() {
     let mut w = World::new();
     let ids: Vec<i64> = (0..4).map(|_| w.run_task("solo", "exit:0@30000")).collect();

@@ -3,6 +3,7 @@
 use crate::world::*;
 use mainstay::attempt::{End, EndCause, LogDigest, Receipt};
 use mainstay::event::Fact;
+use mainstay::policy;
 use mainstay::task::{Outcome, State};
 
 #[test]
@@ -290,6 +291,24 @@ fn a_clean_end_marks_no_message_as_a_repeat() {
     w.start();
     w.quiet();
     assert_eq!(w.shows(OLGA, "possible repeat"), 0);
+    w.check_settled();
+}
+
+#[test]
+fn a_daemon_told_to_end_does_not_wait_for_ever_for_an_answer() {
+    let mut w = World::new();
+    w.chats.borrow_mut().hold = true;
+    w.say(OLGA, "/newtask build");
+    w.terminate();
+    w.advance(policy::SHUTDOWN_SENDING_MS - 1);
+    assert!(w.is_up(), "it waits for the answer");
+    w.advance(1);
+    assert!(!w.is_up());
+    w.chats.borrow_mut().hold = false;
+    w.start();
+    w.quiet();
+    // Both have arrived, and the second one says what it may be.
+    assert_eq!(w.shows(OLGA, "possible repeat"), 1);
     w.check_settled();
 }
 

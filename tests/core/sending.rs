@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use mainstay::event::Fact;
+use mainstay::policy;
 use mainstay::task::State;
 
 #[test]
@@ -288,6 +289,42 @@ fn a_chat_that_does_not_want_us_is_parked_and_served_when_it_returns() {
     w.quiet();
     assert_eq!(w.reports(OLGA, id).len(), 1);
     w.check_settled();
+}
+
+#[test]
+fn a_chat_that_is_silent_about_wanting_us_again_is_tried_after_its_time() {
+    let mut w = World::new();
+    w.chats.borrow_mut().blocked.insert(OLGA);
+    let id = w.run_task("build", "exit:0");
+    let tried = |w: &World| w.chats.borrow().calls.iter().filter(|(.., chat)| *chat == OLGA).count();
+    for times in 1..=3 {
+        w.advance(policy::PARKED_RETRY_MS);
+        assert!((times..=times + 1).contains(&tried(&w)), "{} tries in {times} times 6 h", tried(&w));
+    }
+    w.chats.borrow_mut().blocked.clear();
+    w.advance(policy::PARKED_RETRY_MS + 20_000);
+    assert_eq!(w.reports(OLGA, id).len(), 1);
+    w.check_settled();
+}
+
+#[test]
+fn a_menu_that_can_not_be_set_is_tried_once_a_minute() {
+    let mut w = World::new();
+    w.chats.borrow_mut().nameless = true;
+    w.restart();
+    let from = w.now();
+    for _ in 0..100 {
+        w.say(OLGA, "/list");
+        w.advance(1_800);
+    }
+    let is_name = |(at, method, _): &&(i64, &str, i64)| *at >= from && *method == "getMe";
+    let asked = |w: &World| w.chats.borrow().calls.iter().filter(is_name).count();
+    assert!((2..=4).contains(&asked(&w)), "{} times in three minutes", asked(&w));
+    w.chats.borrow_mut().nameless = false;
+    w.advance(policy::INTRODUCE_RETRY_MS + 60_000);
+    let by_then = asked(&w);
+    w.advance(600_000);
+    assert_eq!(asked(&w), by_then, "once it is known it is not asked for");
 }
 
 #[test]

@@ -266,3 +266,27 @@ fn a_task_that_fills_the_disk_can_be_stopped() {
     place.assert_sound();
     place.terminate();
 }
+
+/// The place of the attempts' folders is no folder for a while: whatever is in the way, the exit code is not lost to it.
+#[test]
+fn a_receipt_that_can_not_be_written_is_tried_until_it_can() {
+    let mut place = Place::new("", "");
+    place.start();
+    let id = place.let_run("work", "until go 6");
+    place.wait_for_entry(id, "begin");
+    let (attempts, aside) = (place.path("state/attempts"), place.path("state/aside"));
+    fs::rename(&attempts, &aside).expect("moved away");
+    fs::write(&attempts, "in the way").expect("a file");
+    place.release("go");
+    let tries = || {
+        let log = fs::read_to_string(aside.join(format!("{id}-1/shim.log"))).unwrap_or_default();
+        log.matches("receipt not written, trying again").count()
+    };
+    until("it was tried again", || (tries() >= 2).then_some(()));
+    assert_eq!(place.task(id)["state"], "RUNNING");
+    fs::remove_file(&attempts).expect("out of the way");
+    fs::rename(&aside, &attempts).expect("as it was");
+    assert_eq!(place.wait_for(id, "FAILED")["exit_code"], 6);
+    assert_eq!(place.begun(id), 1);
+    place.assert_sound();
+}

@@ -283,6 +283,9 @@ fn killed_all_the_time_a_real_run_holds_what_simulated_ones_hold() {
         ledger: real.ledger(),
         alive: Vec::new(),
         wrongs: Vec::new(),
+        // This machine and its disk keep no books of what is tried.
+        tried: Vec::new(),
+        opened: Vec::new(),
         telegram: real.server.shared(),
         // The clients in which this run asks see to their answers themselves.
         answers: Vec::new(),

@@ -99,3 +99,16 @@ fn a_record_that_got_shorter_is_still_proven_and_says_what_is_gone() {
     assert_eq!(code, Some(17), "{said}");
     assert!(said["text"].as_str().is_some_and(|text| text.contains("the beginning is missing")), "{said}");
 }
+
+#[test]
+fn where_there_is_no_database_all_that_read_it_say_the_same() {
+    let place = Place::new("", "");
+    let said = |args: &[&str]| {
+        let output = place.run(args);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = said(&["verify-log"]);
+    assert_eq!(code, Some(20), "{text}");
+    assert!(text.contains("there is no database in "), "{text}");
+    assert_eq!(said(&["logs"]), (code, text));
+}

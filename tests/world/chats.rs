@@ -61,6 +61,8 @@ pub(crate) struct Chats {
     pub(crate) edits: Option<Fault>,
     /// Messages with this in them are never answered.
     pub(crate) never: Option<String>,
+    /// The bot is not told who it is.
+    pub(crate) nameless: bool,
     pub(crate) blocked: BTreeSet<i64>,
     pub(crate) no_topics: bool,
     pub(crate) migrated: BTreeMap<i64, i64>,
@@ -130,6 +132,7 @@ impl Chats {
 
     fn perform(&mut self, call: &Call) -> Result<Called, CallError> {
         match call {
+            Call::GetMe if self.nameless => Err(error(CallErrorKind::Ambiguous, "connection reset")),
             Call::GetMe => Ok(Called::Me { id: BOT, username: "our_bot".into() }),
             Call::Send(content) => self.send(content, None),
             Call::Document { content, bytes, .. } => self.send(content, Some(bytes.clone())),

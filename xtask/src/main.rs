@@ -7,6 +7,7 @@ mod sim;
 mod tidy;
 
 use clap::Command;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// How a task ends, for scripts.
@@ -35,6 +36,11 @@ impl From<Verdict> for ExitCode {
             Verdict::Passed(code) => code,
         })
     }
+}
+
+/// Prints a line to standard output; a reader that has gone (`| head`) is no error.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn main() -> ExitCode {

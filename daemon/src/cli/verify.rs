@@ -3,9 +3,9 @@
 use super::{Options, print};
 use crate::exit::{ExitCode, Fatal};
 use crate::hex::hex;
-use crate::offline::line;
+use crate::offline::{database, line};
+use crate::real::config_file;
 use crate::real::store::{Store, StoreError, inspect_record};
-use crate::real::{DATABASE_NAME, config_file};
 use crate::report;
 use clap::ArgMatches;
 use serde_json::json;
@@ -23,11 +23,7 @@ enum Found {
 
 /// Proves the chain, and says where it breaks.
 pub(super) fn verify_log(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
-    let path = config_file::state_dir(&options.config_path()?)?.join(DATABASE_NAME);
-    if !path.exists() {
-        let text = format!("there is no database yet ({})", path.display());
-        return Err(Fatal::new(ExitCode::StateDirUnusable, text));
-    }
+    let path = database(&config_file::state_dir(&options.config_path()?)?)?;
     let failed = |error: StoreError| crate::run::fatal(&error);
     let store = inspect_record(&path).map_err(failed)?;
     let found = look(&store, matches.get_one::<(i64, String)>("known")).map_err(failed)?;

@@ -105,7 +105,9 @@ pub fn called(draft: &mut Draft<'_>, id: i64, version: u32, result: &Result<Call
             (CallErrorKind::NotModified, message) => sent(message.unwrap_or_default()),
             (CallErrorKind::Migrated(to), _) => {
                 draft.record(None, None, Actor::System, Fact::ChatMigrated { from: row.chat, to: *to });
-                failed(&row, error, Then::Retry, Some(draft.now.boot_ms))
+                // At once, but for a server that never has enough.
+                let pause = if row.tries == 0 { 0 } else { policy::FLOOD_WAIT_MS };
+                failed(&row, error, Then::Retry, Some(draft.now.boot_ms + pause))
             }
             _ => follow(draft, &row, error),
         },
@@ -129,10 +131,11 @@ fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
         CallErrorKind::Ambiguous => (Then::RetryMarked, Some(later.max(again))),
         CallErrorKind::Flood(wait) => {
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4);
-            (Then::Hold, Some(now.saturating_add(wait.max(1_000))))
+            (Then::Hold, Some(now.saturating_add(wait.max(policy::FLOOD_WAIT_MIN_MS))))
         }
         CallErrorKind::Forbidden => (Then::Park, Some(now + policy::PARKED_RETRY_MS)),
-        CallErrorKind::EditTargetGone => (Then::Anew, Some(now)),
+        // A server that says so of a message that was to be new is not asked again at once.
+        CallErrorKind::EditTargetGone => (Then::Anew, Some(if row.message.is_some() { now } else { later })),
         CallErrorKind::ThreadGone if row.tries < policy::SEND_REFUSALS_MAX => (Then::Retry, Some(now)),
         CallErrorKind::NotModified
         | CallErrorKind::Migrated(_)

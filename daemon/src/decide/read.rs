@@ -5,6 +5,7 @@ use super::{Draft, Said};
 use crate::command::{COMMANDS, Command, Syntax};
 use crate::id::{Actor, AttemptKey};
 use crate::plan::Effect;
+use crate::policy;
 use crate::report::{self, Text};
 use crate::task::State;
 use crate::view::TaskView;
@@ -75,10 +76,19 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
 /// What a task waits for.
 fn why(draft: &Draft<'_>, task: &TaskView) -> String {
     let view = draft.view;
-    if view.draining && task.task.state == State::Queued {
-        return format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id);
+    let queued = task.task.state == State::Queued;
+    match &view.shortage {
+        _ if queued && view.draining => {
+            format!("#{} waits because the daemon is draining: /undrain, or its next start", task.task.id)
+        }
+        Some(error) if queued => format!(
+            "#{} is QUEUED and waits because nothing can be started ({}): one attempt is tried every {} s",
+            task.task.id,
+            report::short(error, 200),
+            policy::START_RETRY_MS / 1_000
+        ),
+        Some(_) | None => report::why(draft.config, view.mode(), task, draft.now, view.running_full),
     }
-    report::why(draft.config, view.mode(), task, draft.now, view.running_full)
 }
 
 fn allowed(draft: &Draft<'_>, asker: Asker) -> impl Iterator<Item = &'static Syntax> {

@@ -153,8 +153,10 @@ fn telegram(config: &Config) -> Vec<Class> {
         Value::fixed(Limits::Gap, policy::POLL_GUARD_MS).of("between polls that answer at once and keep updates back"),
     );
     let mut sends = pauses(policy::SEND_RETRY_BASE_MS, policy::SEND_RETRY_CAP_MS);
+    sends.push(Value::fixed(Limits::AtOnce, 2 * policy::SENDS_AT_ONCE).of("calls that fail before all wait together"));
     sends.push(Value::fixed(Limits::Tries, policy::SEND_REFUSALS_MAX).of("where its topic is gone"));
-    sends.push(Value::fixed(Limits::Gap, policy::FLOOD_WAIT_MS).of("after a 429 that names no time"));
+    sends.push(Value::fixed(Limits::Gap, policy::FLOOD_WAIT_MS).of("after a 429 that names no time, in its chat"));
+    sends.push(Value::fixed(Limits::Gap, policy::FLOOD_WAIT_MIN_MS).of("after any 429, in its chat, at least"));
     vec![
         Class {
             class: "telegram poll",
@@ -173,11 +175,19 @@ fn telegram(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::CONNECT_GIVE_UP_MS).of("until connected: not sent"),
                 Value::fixed(Limits::Time, policy::CALL_GIVE_UP_MS).of("in all: it may have arrived"),
                 Value::fixed(Limits::AtOnce, policy::SENDS_AT_ONCE).of("one for a chat"),
+                Value::fixed(Limits::Gap, policy::INTRODUCE_RETRY_MS)
+                    .of("between tries to set the menu and ask for the bot's name"),
             ],
-            retried: "by the class that it belongs to",
+            retried: "by the class that it belongs to; the menu and the name with the next poll that completes; the answer to a \
+                      press is not, as its card tells the same",
             spent: "the call counts as not sent, or as one that may have arrived",
             because: "slow servers take 10 s; who waits for an answer has patience for twice that",
-            shown_by: &["answers-cut-off", "line-cut-one-way", "line-slow"],
+            shown_by: &[
+                "answers-cut-off",
+                "line-cut-one-way",
+                "line-slow",
+                "a_menu_that_can_not_be_set_is_tried_once_a_minute",
+            ],
         },
         Class {
             class: "telegram send",
@@ -187,7 +197,14 @@ fn telegram(config: &Config) -> Vec<Class> {
                       that it names. While nothing gets through, one message tries for all",
             spent: "what Telegram refuses for good is set aside for /inbox; health is degraded for a day",
             because: "after an outage everything begins to go out within a minute",
-            shown_by: &["success-then-reporting-failure", "too-many-requests", "gateway-errors"],
+            shown_by: &[
+                "success-then-reporting-failure",
+                "too-many-requests",
+                "gateway-errors",
+                "an_outage_leaves_a_record_of_its_tries_and_not_of_all_that_waits",
+                "a_topic_that_is_gone_is_no_reason_not_to_report",
+                "a_flood_wait_is_kept_for_its_chat_and_holds_up_no_other",
+            ],
         },
         Class {
             class: "telegram rate",
@@ -200,7 +217,7 @@ fn telegram(config: &Config) -> Vec<Class> {
             retried: "nothing: it waits",
             spent: "messages wait in the outbox; changes of a card meanwhile become one",
             because: "Telegram's published rates",
-            shown_by: &["crowd"],
+            shown_by: &["crowd", "calls_keep_their_distance_per_chat_and_over_all"],
         },
         Class {
             class: "outbox delivery",
@@ -209,7 +226,7 @@ fn telegram(config: &Config) -> Vec<Class> {
             retried: "for ever, and at once when somebody writes there",
             spent: "its messages wait and /inbox tells; health is degraded",
             because: "being welcome again is normally heard of earlier",
-            shown_by: &["chat-gone"],
+            shown_by: &["chat-gone", "a_chat_that_is_silent_about_wanting_us_again_is_tried_after_its_time"],
         },
     ]
 }
@@ -259,6 +276,7 @@ fn tasks(config: &Config) -> Vec<Class> {
     runs.extend(of_kinds(config, Limits::Tries, "max_attempts", |kind| i64::from(kind.max_attempts)));
     runs.extend(of_kinds(config, Limits::FirstPause, "backoff", |kind| kind.backoff_ms));
     runs.push(Value::fixed(Limits::LongestPause, policy::TASK_RETRY_CAP_MS));
+    let slots = if config.given.contains("running_max") { Source::Config } else { Source::Default };
     vec![
         Class {
             class: "approval ttl",
@@ -285,12 +303,26 @@ fn tasks(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::SHIM_READY_WITHIN.as_millis()),
                 Value::fixed(Limits::Gap, policy::START_RETRY_MS),
                 Value::fixed(Limits::Tries, policy::START_TRIES_MAX),
-                Value::fixed(Limits::TriesAMinute, 60_000 / policy::START_RETRY_MS),
+                Value::fixed(Limits::TriesAMinute, 60_000 / policy::START_RETRY_MS).of("of all tasks together"),
+                Value {
+                    limits: Limits::AtOnce,
+                    number: i64::from(config.running_max),
+                    key: Some("running_max"),
+                    source: slots,
+                    of: Some("begun before the first of them failed".to_owned()),
+                },
             ],
-            retried: "what fails before the program runs: no processes, no room, no folder",
-            spent: "FAILED with outcome not_started",
+            retried: "what fails before the program runs: no processes, no room, no folder. Once the starts of two tasks fail \
+                      and none succeeds, all tasks wait together and one tries for all, each of them in turn; a task that fails \
+                      alone holds up no other",
+            spent: "FAILED with outcome not_started; meanwhile nothing leaves the queue, and health is degraded",
             because: "a machine that is short of something often has it again within a minute",
-            shown_by: &["starts-fail-for-a-while", "starts-fail-for-good"],
+            shown_by: &[
+                "starts-fail-for-a-while",
+                "starts-fail-for-good",
+                "starts-fail-for-fifty",
+                "fifty_tasks_whose_starts_fail_are_tried_one_at_a_time_and_all_run_in_the_end",
+            ],
         },
         Class {
             class: "task run",
@@ -333,7 +365,7 @@ fn tasks(config: &Config) -> Vec<Class> {
             retried: "for ever: nobody else knows the exit code",
             spent: "strays are killed and counted",
             because: "a disk that has room again is noticed soon",
-            shown_by: &["disk-full-at-the-end"],
+            shown_by: &["disk-full-at-the-end", "a_receipt_that_can_not_be_written_is_tried_until_it_can"],
         },
     ]
 }
@@ -386,7 +418,7 @@ fn machine() -> Vec<Class> {
             retried: "by the next daemon, marked as possible repeats",
             spent: "the daemon ends; tasks go on and are taken over by the next one",
             because: "short enough for an upgrade, long enough for an answer",
-            shown_by: &["stopped-for-an-upgrade"],
+            shown_by: &["stopped-for-an-upgrade", "a_daemon_told_to_end_does_not_wait_for_ever_for_an_answer"],
         },
         Class {
             class: "drain",
@@ -401,12 +433,14 @@ fn machine() -> Vec<Class> {
         Class {
             class: "watchdog",
             covers: "the loop itself, watched by systemd",
-            values: Vec::new(),
+            values: vec![
+                Value::fixed(Limits::Time, policy::WATCHDOG_MIN.as_millis()).of("the least that WatchdogSec should be"),
+            ],
             retried: "systemd starts the daemon again, and what runs is taken over",
-            spent: "systemd kills a daemon that has not said for WatchdogSec of its unit that it is alive; it says so after half \
-                    of that, and after each turn",
+            spent: "systemd kills a daemon that has not said for WatchdogSec of its unit that it is alive; it says so after a \
+                    quarter of that, and after each turn",
             because: "one late word must not be its end",
-            shown_by: &["words_reach_a_socket_by_path_and_by_abstract_name"],
+            shown_by: &["a_daemon_that_gives_no_sign_of_life_can_be_killed_and_its_task_is_taken_over"],
         },
     ]
 }
@@ -415,15 +449,12 @@ fn machine() -> Vec<Class> {
 pub fn markdown(classes: &[Class]) -> String {
     let mut md = String::new();
     for class in classes {
-        let values: Vec<String> = class.values.iter().map(Value::words).collect();
+        let values: String = class.values.iter().map(|value| format!("- {}\n", value.words())).collect();
         let shown: Vec<String> = class.shown_by.iter().map(|name| shown(name)).collect();
         md += &format!("\n## {}\n\n{}.\n\n", class.class, capital(class.covers));
         md += &format!(
-            "- {}\n- Tried again: {}.\n- Then: {}.\n- Because: {}.\n",
-            values.join("\n- "),
-            class.retried,
-            class.spent,
-            class.because
+            "{values}- Tried again: {}.\n- Then: {}.\n- Because: {}.\n",
+            class.retried, class.spent, class.because
         );
         if !shown.is_empty() {
             md += &format!("- Seen in: {}.\n", shown.join(", "));

@@ -107,6 +107,9 @@ fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'stati
     if view.draining {
         degraded.push("draining: nothing new starts (/undrain)".to_owned());
     }
+    if let Some(error) = &view.shortage {
+        degraded.push(format!("nothing can be started ({})", super::short(error, 80)));
+    }
     for task in stale {
         degraded.push(format!("#{} should have ended long ago (/why {})", task.id, task.id));
     }

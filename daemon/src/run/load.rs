@@ -13,6 +13,7 @@ impl Daemon {
     pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
         view.draining = self.marks.draining;
+        view.shortage = self.marks.starts.shortage().map(str::to_owned);
         match input {
             Input::Returned { .. } => {
                 view.reachable = self.store.reachable()?;
@@ -29,10 +30,15 @@ impl Daemon {
                     self.load_command(&mut view, &command, now)?;
                 }
             }
-            Input::Found { key, .. }
-            | Input::Started { key, .. }
-            | Input::Noticed { key, .. }
-            | Input::Destroyed { key, .. } => view.task = self.store.task(key.task)?,
+            Input::Started { key, result } => {
+                self.marks.starts.ended(key.task, result, now.boot_ms);
+                // What waited for it may begin at once.
+                self.look.queue |= result.is_ok();
+                view.task = self.store.task(key.task)?;
+            }
+            Input::Found { key, .. } | Input::Noticed { key, .. } | Input::Destroyed { key, .. } => {
+                view.task = self.store.task(key.task)?
+            }
             Input::Called { message, result, .. } => {
                 self.marks.outage.called(*message, result, (now.boot_ms, now.wall_ms), now.entropy);
                 view.outage = self.marks.outage.clone();

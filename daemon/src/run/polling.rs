@@ -14,36 +14,24 @@ impl Daemon {
 
     /// Begins the next long poll after a pause, with the offset that is committed by now.
     pub(super) fn poll(&mut self, telegram: Rc<dyn Telegram>, pause_ms: i64) {
-        let offset = match self.store.cursor(telegram.bot_id()) {
-            Ok(next) => next.map(|next| i32::try_from(next).unwrap_or(i32::MAX)),
-            Err(error) => {
-                // Without the committed offset no poll may begin. That goes on record as a failed poll: if the database
-                // takes no writes either, it is opened again.
-                let failed = CallError { kind: CallErrorKind::NotSent, text: format!("failed to {error}") };
-                let time = self.ports.time.clone();
-                self.under_way.push(Box::pin(async move {
-                    // After the pause, as any failed poll: a disk that can't be read would make us spin.
-                    if pause_ms > 0 {
-                        time.sleep_until(time.now().boot_ms + pause_ms).await;
-                    }
-                    Came::Polled(Err(failed))
-                }));
-                return;
-            }
-        };
         let timeout = self.config.telegram.as_ref().map_or(policy::POLL_TIMEOUT_MS, |t| t.poll_timeout_ms);
-        let poll = Poll {
-            offset,
+        let poll = self.store.cursor(telegram.bot_id()).map(|next| Poll {
+            offset: next.map(|next| i32::try_from(next).unwrap_or(i32::MAX)),
             timeout: Duration::from_millis(timeout.cast_unsigned()),
             give_up: Duration::from_millis((timeout + policy::POLL_SLACK_MS).cast_unsigned()),
-        };
+        });
         let time = self.ports.time.clone();
         self.poll_began = time.now().boot_ms + pause_ms;
         self.under_way.push(Box::pin(async move {
             if pause_ms > 0 {
                 time.sleep_until(time.now().boot_ms + pause_ms).await;
             }
-            Came::Polled(telegram.poll(poll).await)
+            Came::Polled(match poll {
+                Ok(poll) => telegram.poll(poll).await,
+                // Without the committed offset no poll may begin. That goes on record as a failed poll: if the database takes
+                // no writes either, it is opened again.
+                Err(error) => Err(CallError { kind: CallErrorKind::NotSent, text: format!("failed to {error}") }),
+            })
         }));
     }
 

@@ -31,7 +31,13 @@ impl Daemon {
             for id in self.store.expired(now.boot_ms, 100)? {
                 self.decide_task(id, turned, due::expire)?;
             }
-            for id in self.store.overdue(now.boot_ms)? {
+            for (id, is_start) in self.store.overdue(now.boot_ms)? {
+                if is_start && self.marks.starts.may_begin(now.boot_ms) == 0 {
+                    continue;
+                }
+                if is_start {
+                    self.marks.starts.begun(now.boot_ms);
+                }
                 self.decide_task(id, turned, due::overdue)?;
             }
             self.dispatch(now, turned)?;
@@ -45,7 +51,10 @@ impl Daemon {
         let can_send = self.ports.telegram.is_some() && busy.len() < self.marks.outage.calls_at_once();
         let message = if can_send { self.store.next_message_due(&busy)? } else { None };
         let message = message.map(|due| due.max(self.next_call_ms()));
-        let mut task = self.store.next_task_due(now.boot_ms)?;
+        let starts_from = self.marks.starts.until();
+        let mut task = self.store.next_task_due(now.boot_ms, starts_from)?;
+        // Those that wait for their turn in the queue are claimed then.
+        task = [task, Some(starts_from).filter(|at| *at > now.boot_ms)].into_iter().flatten().min();
         if !self.marks.set_aside.is_empty() {
             // Theirs are over and stay so: the others' must not be looked for without a pause.
             task = task.map(|due| due.max(now.boot_ms + policy::SET_ASIDE_LOOK_MS));
@@ -88,7 +97,8 @@ impl Daemon {
             return Ok(());
         }
         let running: BTreeMap<String, u32> = self.store.running_by_group()?.into_iter().collect();
-        let mut free = self.config.running_max.saturating_sub(running.values().sum());
+        let free = self.config.running_max.saturating_sub(running.values().sum());
+        let mut free = free.min(self.marks.starts.may_begin(now.boot_ms));
         // A group that was renamed or removed while tasks of it waited runs them one after the other.
         let mut groups: BTreeMap<String, u32> =
             self.store.queued_groups()?.into_iter().map(|group| (group, 1)).collect();
@@ -108,7 +118,10 @@ impl Daemon {
                 for id in &ids {
                     let mut claimed = false;
                     self.decide_task(*id, turned, |draft, task| claimed = attempt::claim(draft, task))?;
-                    room -= u32::from(claimed);
+                    if claimed {
+                        self.marks.starts.begun(now.boot_ms);
+                        room -= 1;
+                    }
                 }
                 free -= before - room;
                 // Whatever was not claimed has left the queue: those behind it may have the room.

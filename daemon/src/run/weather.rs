@@ -1,6 +1,6 @@
 //! Committing when the disk does not play along: nothing is lost, nothing is said that may not be true.
 
-use super::{Daemon, Turned, Unsure, fatal};
+use super::{Daemon, Turned, Unsure, fatal, millis};
 use crate::command::{Command, parse_argv};
 use crate::exit::Fatal;
 use crate::input::Input;
@@ -119,10 +119,12 @@ impl Daemon {
                 return held;
             }
             self.ports.control.notify(Notice::Alive);
+            // The pause may be longer than the service manager waits for a sign of life.
+            let watchdog = self.ports.control.watchdog().map(|every| self.ports.time.now().boot_ms + millis(every) / 2);
             let request = tokio::select! {
                 biased;
                 request = self.ports.control.next() => request,
-                () = self.ports.time.sleep_until(until) => return held,
+                () = self.ports.time.sleep_until(watchdog.map_or(until, |at| at.min(until))) => continue,
             };
             match request {
                 // The same again, on a new connection: whatever comes of it is told there too.

@@ -1,11 +1,11 @@
 //! Evidence that is forged, one way for each property: a check that does not see it sees nothing.
 
 use crate::botapi::http::Shared;
-use crate::botapi::{self, Fault, Methods, Millis, Request, World as Telegram};
+use crate::botapi::{self, Effect, Fault, Methods, Millis, Request, World as Telegram};
 use crate::people::{Asked, GROUP, MEDDLING, People, Pressed, STRANGER, chats};
 use crate::property::{Evidence, Outages, PROPERTIES, all_events, judge, look_at_crash, told};
 use crate::world::clock::EPOCH_MS;
-use crate::world::machine::Ran;
+use crate::world::machine::{Ran, Tried};
 use crate::world::{TOKEN, World};
 use mainstay::attempt::End;
 use mainstay::config::Config;
@@ -21,6 +21,8 @@ struct Parts {
     ledger: Vec<Ran>,
     alive: Vec<AttemptKey>,
     wrongs: Vec<String>,
+    tried: Vec<Tried>,
+    opened: Vec<i64>,
     telegram: Telegram,
     answers: Vec<Answer>,
     asked: Vec<Asked>,
@@ -31,8 +33,10 @@ struct Parts {
 
 type Forge = fn(&mut Parts);
 
-/// For each property, how evidence is forged so that it does not hold.
-const FORGED: [(&str, Forge); 25] = [
+const TRIES: &str = "what fails is tried no faster than its limits say";
+
+/// For each property, how evidence is forged so that it does not hold; each way for itself.
+const FORGED: [(&str, Forge); 29] = [
     ("the record is whole", |p| sql(p, "UPDATE events SET at = at + 1 WHERE seq = 2")),
     ("one daemon at a time writes the record", |p| p.events[1].epoch = 99),
     ("the machine is asked nothing impossible", |p| p.wrongs.push("forged".into())),
@@ -101,6 +105,20 @@ const FORGED: [(&str, Forge); 25] = [
             request(p, "getMe");
         }
     }),
+    (TRIES, |p| {
+        p.telegram.faults.always(Methods::All, Fault::Conflict);
+        every(p, 1_500, "getUpdates");
+    }),
+    (TRIES, |p| {
+        p.telegram.faults.always(Methods::All, Fault::Html(502, Effect::Missing));
+        every(p, 400, "sendMessage");
+    }),
+    (TRIES, |p| {
+        let first = p.ledger[0].key;
+        let tried = |n: i64| Tried { at_ms: n * 2_000, key: AttemptKey { task: TaskId(n), ..first }, failed: true };
+        p.tried = (0..100).map(tried).collect();
+    }),
+    (TRIES, |p| p.opened = (0..1_000).map(|n| n * 100).collect()),
     ("flood waits are kept", |p| {
         p.telegram.faults.always(Methods::All, Fault::RetryAfter(5));
         request(p, "sendMessage");
@@ -127,6 +145,15 @@ fn sql(parts: &mut Parts, sql: &str) {
     parts.db.execute_batch(&format!("{drop_all}{sql}")).expect("a statement of this file");
 }
 
+/// For two minutes, a request every so many ms.
+fn every(parts: &mut Parts, pause_ms: i64, method: &str) {
+    let until = parts.now_ms + 120_000;
+    while parts.now_ms < until {
+        request(parts, method);
+        parts.now_ms += pause_ms;
+    }
+}
+
 fn request(parts: &mut Parts, method: &str) {
     let at = Millis(u64::try_from(EPOCH_MS + parts.now_ms).unwrap_or(0));
     let body = serde_json::json!({ "chat_id": GROUP.0, "text": "forged" });
@@ -141,16 +168,20 @@ fn request(parts: &mut Parts, method: &str) {
 pub fn unseen(world: &World, people: &People, config: &Config) -> Result<Vec<&'static str>, String> {
     let mut unseen = Vec::new();
     for property in &PROPERTIES {
-        let Some((_, forge)) = FORGED.iter().find(|(name, _)| *name == property.name) else {
+        let ways: Vec<Forge> =
+            FORGED.iter().filter(|(name, _)| *name == property.name).map(|(_, forge)| *forge).collect();
+        if ways.is_empty() {
             return Err(format!("nothing is forged for {:?}: add it in control/forge.rs", property.name));
-        };
-        if !is_seen(world, people, config, *forge, |e| (property.check)(e).is_err() && judge(e).is_some())? {
-            unseen.push(property.name);
         }
-        // Of those that count when a daemon has died, also by who judges then.
-        let at_deaths = |e: &Evidence<'_>| look_at_crash(e).is_err();
-        if property.at_deaths && !is_seen(world, people, config, *forge, at_deaths)? {
-            unseen.push(property.name);
+        for forge in ways {
+            if !is_seen(world, people, config, forge, |e| (property.check)(e).is_err() && judge(e).is_some())? {
+                unseen.push(property.name);
+            }
+            // Of those that count when a daemon has died, also by who judges then.
+            let at_deaths = |e: &Evidence<'_>| look_at_crash(e).is_err();
+            if property.at_deaths && !is_seen(world, people, config, forge, at_deaths)? {
+                unseen.push(property.name);
+            }
         }
     }
     for forge in FORGED_AT_DEATHS {
@@ -179,6 +210,8 @@ fn is_seen(
         ledger: world.machine.ledger(),
         alive: world.machine.alive(),
         wrongs: world.machine.wrongs(),
+        tried: world.machine.tried(),
+        opened: world.opened(),
         telegram: world.telegram.look(Clone::clone),
         answers: world.desk.answers(),
         asked: people.jobs.clone(),
@@ -198,6 +231,8 @@ fn is_seen(
         ledger: parts.ledger,
         alive: parts.alive,
         wrongs: parts.wrongs,
+        tried: parts.tried,
+        opened: parts.opened,
         telegram: &telegram,
         answers: parts.answers,
         asked: &parts.asked,

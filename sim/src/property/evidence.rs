@@ -5,7 +5,7 @@ use crate::botapi::{ChatId, http::Shared};
 use crate::people::{Asked, GROUP, People};
 use crate::world::World;
 use crate::world::clock::EPOCH_MS;
-use crate::world::machine::Ran;
+use crate::world::machine::{Ran, Tried};
 use mainstay::config::Config;
 use mainstay::event::Recorded;
 use mainstay::id::{AttemptKey, TaskId};
@@ -25,6 +25,10 @@ pub struct Evidence<'a> {
     pub alive: Vec<AttemptKey>,
     /// What the machine was asked and must never be.
     pub wrongs: Vec<String>,
+    /// Starts that the machine was asked for, in order; none where it keeps no books.
+    pub tried: Vec<Tried>,
+    /// When a daemon opened the database, or tried to; none where the disk keeps no books.
+    pub opened: Vec<i64>,
     /// The Bot API server with its books, and the screens of people.
     pub telegram: &'a Shared,
     /// What was answered on the command line.
@@ -59,6 +63,8 @@ impl<'a> Evidence<'a> {
             ledger: world.machine.ledger(),
             alive: world.machine.alive(),
             wrongs: world.machine.wrongs(),
+            tried: world.machine.tried(),
+            opened: world.opened(),
             telegram: &world.telegram,
             answers: world.desk.answers(),
             asked: &people.jobs,

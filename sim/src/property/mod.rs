@@ -11,6 +11,7 @@ mod record;
 mod runs;
 pub mod told;
 mod traffic;
+mod tries;
 
 pub use evidence::{Evidence, all_events};
 pub use outage::{Outages, Part};
@@ -40,7 +41,7 @@ pub struct Property {
 }
 
 /// What must hold at the end, in the order in which it is checked. The first that does not is the finding.
-pub const PROPERTIES: [Property; 25] = [
+pub const PROPERTIES: [Property; 26] = [
     Property {
         name: "the record is whole",
         about: "No event is missing or changed since it was recorded, none tells of a violation, and replaying them all gives the same tables.",
@@ -175,9 +176,15 @@ pub const PROPERTIES: [Property; 25] = [
     },
     Property {
         name: "nothing is asked of Telegram in a tight loop",
-        about: "No ten seconds see more requests than any burst of cards needs, no minute more polls than pauses allow.",
+        about: "No ten seconds see more requests than any burst of cards needs, no minute more polls than updates may come in.",
         at_deaths: false,
         check: traffic::no_tight_loop,
+    },
+    Property {
+        name: "what fails is tried no faster than its limits say",
+        about: "In no minute more failed polls, messages, starts and openings of the database than the table of limits has for their class.",
+        at_deaths: false,
+        check: tries::as_the_table_says,
     },
     Property {
         name: "flood waits are kept",

@@ -38,6 +38,17 @@ pub struct Ran {
     pub end: Option<End>,
 }
 
+/// A start that the machine was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// When, ms of the simulation.
+    pub at_ms: i64,
+    /// Of this attempt.
+    pub key: AttemptKey,
+    /// It was short of something.
+    pub failed: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shim {
     /// It waits for "go".
@@ -72,6 +83,7 @@ struct Attempt {
 struct State {
     attempts: BTreeMap<AttemptKey, Attempt>,
     ledger: Vec<Ran>,
+    tried: Vec<Tried>,
     /// What no daemon may ask of a machine.
     wrongs: Vec<String>,
     pids: u32,
@@ -100,6 +112,11 @@ impl Machine {
     pub fn ledger(&self) -> Vec<Ran> {
         self.settle();
         self.0.state.borrow().ledger.clone()
+    }
+
+    /// All starts that it was asked for, in order.
+    pub fn tried(&self) -> Vec<Tried> {
+        self.0.state.borrow().tried.clone()
     }
 
     /// What it was asked and must never be.
@@ -219,7 +236,9 @@ impl Machine {
         if state.attempts.contains_key(&spec.key) {
             return Err(StartFailed::Exists);
         }
-        if state.fail_starts > 0 {
+        let failed = state.fail_starts > 0;
+        state.tried.push(Tried { at_ms: self.0.clock.sim_ms(), key: spec.key, failed });
+        if failed {
             state.fail_starts -= 1;
             return Err(StartFailed::Transient("no more processes".into()));
         }

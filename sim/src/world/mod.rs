@@ -85,6 +85,7 @@ pub struct World {
     up: bool,
     powered: bool,
     small_cache: Rc<Cell<bool>>,
+    opened: Rc<RefCell<Vec<i64>>>,
     line_cut: bool,
     line_slow: bool,
     /// When the last poll of somebody else is over, ms.
@@ -139,6 +140,7 @@ impl World {
             up: true,
             powered: true,
             small_cache: Rc::default(),
+            opened: Rc::default(),
             line_cut: false,
             line_slow: false,
             rival_until_ms: 0,
@@ -158,7 +160,7 @@ impl World {
         let (clock, machine, desk) = (self.clock.clone(), self.machine.clone(), self.desk.clone());
         let (disk, vfs, ended) = (self.disk.clone(), self.vfs.clone(), self.ended.clone());
         let (points, unsynced) = (self.points.clone(), self.unsynced.clone());
-        let small_cache = self.small_cache.clone();
+        let (small_cache, opened) = (self.small_cache.clone(), self.opened.clone());
         let wire = self.wire.clone();
         self.sim.host(MACHINE, move || {
             let http = Box::new(SimHttp::new(&wire, &points));
@@ -169,6 +171,8 @@ impl World {
                     disk: disk.clone(),
                     vfs: vfs.clone(),
                     small_cache: small_cache.clone(),
+                    clock: clock.clone(),
+                    opened: opened.clone(),
                     unsynced: unsynced.clone(),
                 }),
                 runner: Rc::new(Steps::new(SimRunner::new(&machine), &points)),
@@ -186,6 +190,11 @@ impl World {
     }
 
     // ------------------------------------------------------------------------------------------ time
+
+    /// When a daemon opened the database, or tried to, ms: once for each time, however often it did so then.
+    pub fn opened(&self) -> Vec<i64> {
+        self.opened.borrow().clone()
+    }
 
     /// Since the beginning, ms.
     pub fn now(&self) -> i64 {
@@ -415,6 +424,9 @@ fn server_time() -> Millis {
 }
 
 struct SimStorage {
+    clock: Clock,
+    /// When a daemon opened the database, or tried to; once for each ms.
+    opened: Rc<RefCell<Vec<i64>>>,
     disk: Disk,
     vfs: Rc<Vfs>,
     small_cache: Rc<Cell<bool>>,
@@ -423,6 +435,10 @@ struct SimStorage {
 
 impl Storage for SimStorage {
     fn open(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
+        let now = self.clock.sim_ms();
+        if self.opened.borrow().last() != Some(&now) {
+            self.opened.borrow_mut().push(now);
+        }
         let db = self.vfs.open(DATABASE)?;
         prepare(&db)?;
         if self.small_cache.get() {

@@ -97,7 +97,7 @@ fn try_all(root: &Path, matches: &ArgMatches) -> Result<Verdict, String> {
     let summary = table::summary(&all);
     let proof = hunters.shrinks.then(|| table::proof(&all));
     if !hunters.json {
-        println!("{}", table::in_words(&summary, proof.as_ref()));
+        crate::say(format_args!("{}", table::in_words(&summary, proof.as_ref())));
     }
     for wrong in proof.iter().flat_map(|proof| &proof.wrong) {
         eprintln!("{wrong}");
@@ -215,7 +215,7 @@ impl Hunters<'_> {
             let Some(found) = found.get_mut(&mutant.name) else { continue };
             let Some(seed) = shrink::seed(mutant, found) else {
                 if !self.json && !mutant.is_of_the_simulator() {
-                    println!("{:<32} not shrunk: no seed of the swarm has found it", mutant.name);
+                    crate::say(format_args!("{:<32} not shrunk: no seed of the swarm has found it", mutant.name));
                 }
                 continue;
             };
@@ -235,9 +235,9 @@ impl Hunters<'_> {
 
     fn tell_shrunk(&self, mutant: &Mutant, found: &Found) {
         if self.json {
-            println!("{}", table::json(mutant, found));
+            crate::say(format_args!("{}", table::json(mutant, found)));
         } else if let Some(shrunk) = &found.shrunk {
-            println!("{:<32} {}", mutant.name, table::shrunk_in_words(found, shrunk));
+            crate::say(format_args!("{:<32} {}", mutant.name, table::shrunk_in_words(found, shrunk)));
         }
     }
 
@@ -245,16 +245,18 @@ impl Hunters<'_> {
         if self.json {
             // One line for each: that of what is to be shrunk comes when it is.
             if !self.shrinks || shrink::seed(mutant, found).is_none() {
-                println!("{}", table::json(mutant, found));
+                crate::say(format_args!("{}", table::json(mutant, found)));
             }
             return;
         }
         let Found { mutant: name, seeds, by, seconds, how, shrunk: _ } = found;
         let after = seeds.map_or_else(|| "control ".to_owned(), |seeds| format!("seed {seeds:>3}"));
         match by {
-            Some(by) if table::is_right(mutant, found) => println!("{name:<32} {after}  {by}  ({seconds:.0} s)"),
-            Some(by) => println!("{name:<32} {after}  ANOTHER PROPERTY: {by}: {how}  ({seconds:.0} s)"),
-            None => println!("{name:<32} MISSED: {}  ({seconds:.0} s)", mutant.about),
+            Some(by) if table::is_right(mutant, found) => {
+                crate::say(format_args!("{name:<32} {after}  {by}  ({seconds:.0} s)"))
+            }
+            Some(by) => crate::say(format_args!("{name:<32} {after}  ANOTHER PROPERTY: {by}: {how}  ({seconds:.0} s)")),
+            None => crate::say(format_args!("{name:<32} MISSED: {}  ({seconds:.0} s)", mutant.about)),
         }
     }
 }

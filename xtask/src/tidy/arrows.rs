@@ -81,6 +81,7 @@ const LAYERS: &[Layer] = &[
             "poll.rs",
             "redact.rs",
             "report/",
+            "starts.rs",
             "task.rs",
             "view.rs",
         ],

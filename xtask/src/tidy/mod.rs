@@ -72,10 +72,10 @@ pub(crate) fn run(_: &ArgMatches) -> Verdict {
     };
     let findings = check(&sources);
     for Finding { path, line, text } in &findings {
-        println!("{path}:{line}: {text}");
+        crate::say(format_args!("{path}:{line}: {text}"));
     }
-    println!("{}", files::report(&sources));
-    println!("{} files, {} findings", sources.len(), findings.len());
+    crate::say(format_args!("{}", files::report(&sources)));
+    crate::say(format_args!("{} files, {} findings", sources.len(), findings.len()));
     if findings.is_empty() { Verdict::Good } else { Verdict::Off }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Written out because it is a few lines; without `$NOTIFY_SOCKET` nothing happens.
 
+use crate::policy;
 use crate::ports::Notice;
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with};
@@ -36,6 +37,10 @@ impl ServiceManager {
         });
         // Half, as sd_watchdog_enabled(3) recommends: one late word must not be our end.
         let watchdog = watchdog_usec.filter(|usec| *usec > 0).map(|usec| Duration::from_micros(usec / 2));
+        if watchdog.is_some_and(|half| half < policy::WATCHDOG_MIN / 2) {
+            let least = policy::WATCHDOG_MIN.as_secs();
+            tracing::warn!("WatchdogSec of the unit is shorter than {least} s: a slow disk would be the daemon's end");
+        }
         ServiceManager { watchdog: watchdog.filter(|_| to.is_some()), to }
     }
 

@@ -410,17 +410,19 @@ impl Store {
         )
     }
 
-    /// Running tasks whose start is to be tried again, or whose end is overdue.
+    /// Running tasks whose start is to be tried again, or whose end is overdue, the longest due first; with whether it is a
+    /// start (of a task that nobody wants stopped).
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn overdue(&self, boot_ms: i64) -> Result<Vec<TaskId>> {
+    pub fn overdue(&self, boot_ms: i64) -> Result<Vec<(TaskId, bool)>> {
         self.many(
-            "SELECT t.id FROM tasks t JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt
-             WHERE t.state = 'RUNNING' AND coalesce(a.start_due, a.stop_alarm, iif(a.stop_by IS NULL, a.stale_at, NULL)) <= ?1
-             ORDER BY t.id",
+            "SELECT t.id, a.start_due IS NOT NULL AND a.stop_by IS NULL,
+                    coalesce(a.start_due, a.stop_alarm, iif(a.stop_by IS NULL, a.stale_at, NULL)) AS due
+             FROM tasks t JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt
+             WHERE t.state = 'RUNNING' AND due <= ?1 ORDER BY due, t.id",
             [boot_ms],
-            |r| Ok(TaskId(r.get(0)?)),
+            |r| Ok((TaskId(r.get(0)?), r.get(1)?)),
         )
     }
 
@@ -483,21 +485,23 @@ impl Store {
         self.one("SELECT at FROM events ORDER BY seq DESC LIMIT 1", [], |r| Ok(r.get(0)?))
     }
 
-    /// When, by the boot clock, a task becomes due by itself: an expiry, a retry, a put-off start, an overdue end.
+    /// When, by the boot clock, a task becomes due by itself: an expiry, a retry, a put-off start (no start before
+    /// `starts_from`), an overdue end.
     ///
     /// # Errors
     /// Storage trouble.
-    pub fn next_task_due(&self, boot_ms: i64) -> Result<Option<i64>> {
+    pub fn next_task_due(&self, boot_ms: i64, starts_from: i64) -> Result<Option<i64>> {
         // A retry whose time has come waits for a slot, not for time.
         Ok(self
             .one(
                 "SELECT min(t) FROM (
                    SELECT min(until) AS t FROM tasks INDEXED BY tasks_waiting WHERE state IN ('REQUESTED', 'APPROVED', 'QUEUED')
                    UNION ALL SELECT min(not_before) FROM tasks WHERE state = 'QUEUED' AND not_before > ?1
-                   UNION ALL SELECT min(coalesce(a.start_due, a.stop_alarm, iif(a.stop_by IS NULL, a.stale_at, NULL)))
+                   UNION ALL SELECT min(coalesce(iif(a.stop_by IS NULL, max(a.start_due, ?2), a.start_due), a.stop_alarm,
+                                                 iif(a.stop_by IS NULL, a.stale_at, NULL)))
                      FROM tasks t
                      JOIN attempts a ON a.task = t.id AND a.attempt = t.attempt WHERE t.state = 'RUNNING')",
-                [boot_ms],
+                [boot_ms, starts_from],
                 |r| Ok(r.get::<_, Option<i64>>(0)?),
             )?
             .flatten())
