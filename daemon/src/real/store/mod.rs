@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/1.sql"),
     include_str!("../../../migrations/2.sql"),
     include_str!("../../../migrations/3.sql"),
+    include_str!("../../../migrations/4.sql"),
 ];
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
