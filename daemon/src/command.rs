@@ -446,6 +446,11 @@ pub const MACHINE: &[Syntax] = &[row(
 )];
 
 impl Syntax {
+    /// It is about one task, which has to be named.
+    pub fn needs_task(&self) -> bool {
+        self.args.first().is_some_and(|arg| arg.name == TASK.name)
+    }
+
     /// `approve <id> [note]`
     pub fn usage(&self) -> String {
         let mut usage = self.name.to_owned();

@@ -68,6 +68,13 @@ pub const CALL_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 pub const ERROR_CHARS_MAX: usize = 400;
 /// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
 pub const MESSAGE_UTF16_MAX: usize = 4_096;
+/// Lines of the end of a document shown in its caption: with the two before them they leave room on a phone's screen.
+pub const CAPTION_LINES_MAX: usize = 5;
+/// Characters of each line of a caption. All six lines, with the mark of a repeat, stay below Telegram's 1024 units, even if
+/// each of them counts twice.
+pub const CAPTION_LINE_CHARS_MAX: usize = 80;
+/// Lines of an answer in a chat, but of those that were asked to be long: more does not fit on a phone's screen.
+pub const ANSWER_LINES_MAX: usize = 8;
 
 /// Ids of supergroups (and channels) are this or less, those of plain groups greater; a group that becomes a supergroup gets
 /// another id.
@@ -99,8 +106,8 @@ pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 pub const NOTE_BYTES_MAX: usize = 2_000;
 /// Copies of a task that one `/rerun` asks for at most: each is approved by itself, and a card for each fills a chat.
 pub const RERUN_COPIES_MAX: u32 = 5;
-/// Tasks shown by `/list` when it does not say how many, and at most.
-pub const LIST_DEFAULT: u32 = 10;
+/// Tasks shown by `/list` when it does not say how many: one line each, as in every answer.
+pub const LIST_DEFAULT: u32 = 8;
 /// More than this is for `logs` and the database itself.
 pub const LIST_MAX: u32 = 100;
 /// Rows of a list that is meant to be read by a person.
@@ -340,6 +347,8 @@ const _: () = {
     assert!(DATABASE_ROOM_BYTES < DISK_FULL_BYTES && DISK_FULL_BYTES < DISK_RESERVE_BYTES);
     assert!(CHAIN_CHECKED_AT_OPEN <= RECORD_KEPT_MIN, "what a start checks is never removed");
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
+    assert!(LIST_DEFAULT as usize <= ANSWER_LINES_MAX);
+    assert!((CAPTION_LINES_MAX + 1) * (2 * CAPTION_LINE_CHARS_MAX + 1) + 20 <= 1_024, "a caption fits");
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
 

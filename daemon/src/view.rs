@@ -39,6 +39,9 @@ pub struct TaskRow {
     pub not_before: i64,
     pub rerun_of: Option<TaskId>,
     pub card: Option<i64>,
+    pub resumed_by: Option<Actor>,
+    pub recovered_by: Option<Actor>,
+    pub ended_by: Option<Actor>,
 }
 
 impl TaskRow {
@@ -114,6 +117,13 @@ pub struct TaskView {
     pub buttons: Vec<LiveButton>,
     /// Its cards outside its own chat: (chat, row in the outbox).
     pub copies: Vec<(i64, i64)>,
+}
+
+impl TaskView {
+    /// Its newest attempt, unless that is one of before it was asked for again.
+    pub fn latest_attempt(&self) -> Option<&AttemptRow> {
+        self.attempt.as_ref().filter(|_| self.task.attempt > self.task.attempt_base)
+    }
 }
 
 /// A task's button that was not used yet.
@@ -276,9 +286,11 @@ pub struct View {
     pub reachable: Vec<i64>,
     /// Tasks that are not at an end.
     pub open_tasks: i64,
+    /// Tasks by state, when the board was asked for; states without tasks are left out.
+    pub by_state: BTreeMap<String, i64>,
     /// Tasks asked for.
     pub tasks: Vec<TaskRow>,
-    /// Tasks whose cards wait for a press (loaded when a daemon is back, and for somebody who can be written to again).
+    /// Tasks that wait for a press (loaded when a daemon is back, for somebody who can be written to again, and for the board).
     pub waiting: Vec<TaskView>,
     /// Events asked for, oldest first.
     pub events: Vec<Recorded>,

@@ -4,6 +4,7 @@ mod ancestor;
 mod attempts;
 mod basics;
 mod bugs;
+mod comfort;
 mod people;
 mod property;
 mod restarts;

@@ -264,7 +264,7 @@ fn a_yes_counts_for_as_long_as_who_gave_it_may_give_it() {
             assert!(!refused.ok && refused.text.contains("it waits for"), "{refused:?}");
             let (card, why) = (w.cli(&format!("status {id}")).text, w.cli(&format!("why {id}")).text);
             assert!(!card.contains("approved by") && card.contains("waits for"), "{card}");
-            assert!(why.contains("1 approval (1 given"), "{why}");
+            assert!(why.contains("1 approval by somebody else (1 given"), "{why}");
         }
         assert!(w.cli(&format!("why {reviewed}")).text.contains("a passed review"));
         // Somebody else's takes its place.
@@ -287,7 +287,7 @@ fn what_waits_for_a_slot_with_a_yes_that_counts_no_more_does_not_run() {
     now_has(&mut w, AXEL, &[]);
     let (card, why) = (w.cli(&format!("status {second}")).text, w.cli(&format!("why {second}")).text);
     assert!(card.contains("QUEUED") && !card.contains("approved by"), "{card}");
-    assert!(why.contains("1 approval (1 given"), "{why}");
+    assert!(why.contains("1 approval by somebody else (1 given"), "{why}");
     w.advance(120_000);
     assert_eq!((w.state(first), w.state(second)), (State::Succeeded, State::Canceled), "what runs goes on");
     assert_eq!(w.ran(second, 1), 0);

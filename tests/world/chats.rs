@@ -33,7 +33,9 @@ pub(crate) struct Message {
     /// All it ever said, oldest first.
     pub(crate) texts: Vec<String>,
     pub(crate) buttons: Vec<(String, String)>,
-    pub(crate) document: Option<Vec<u8>>,
+    pub(crate) document: Option<(String, Vec<u8>)>,
+    /// It came without a sound.
+    pub(crate) silent: bool,
 }
 
 impl Message {
@@ -135,7 +137,7 @@ impl Chats {
             Call::GetMe if self.nameless => Err(error(CallErrorKind::Ambiguous, "connection reset")),
             Call::GetMe => Ok(Called::Me { id: BOT, username: "our_bot".into() }),
             Call::Send(content) => self.send(content, None),
-            Call::Document { content, bytes, .. } => self.send(content, Some(bytes.clone())),
+            Call::Document { content, name, bytes } => self.send(content, Some((name.clone(), bytes.clone()))),
             Call::Edit { message, content } => self.edit(*message, content),
             Call::AnswerPress { text, .. } => {
                 self.banners.push(text.clone());
@@ -166,13 +168,14 @@ impl Chats {
         Ok(())
     }
 
-    fn send(&mut self, content: &Outgoing, document: Option<Vec<u8>>) -> Result<Called, CallError> {
+    fn send(&mut self, content: &Outgoing, document: Option<(String, Vec<u8>)>) -> Result<Called, CallError> {
         self.may(content)?;
         let id = self.message_id();
         let message = Message {
             texts: vec![content.text.clone()],
             buttons: content.buttons.iter().flatten().cloned().collect(),
             document,
+            silent: content.silent,
         };
         self.chats.entry(content.chat).or_default().insert(id, message);
         Ok(Called::Message(id))

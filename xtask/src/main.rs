@@ -1,9 +1,19 @@
 //! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
 //! that it is built in seconds.
 
+/// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod bench;
 mod demo;
 mod sim;
+mod smoke;
+mod stage;
 mod tidy;
 
 use clap::Command;
@@ -48,7 +58,14 @@ fn main() -> ExitCode {
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([bench::command(), demo::command(), sim::command(), sim::scenario(), tidy::command()])
+        .subcommands([
+            bench::command(),
+            demo::command(),
+            sim::command(),
+            sim::scenario(),
+            smoke::command(),
+            tidy::command(),
+        ])
         .after_help(
             "Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along, 6 too little was \
              looked at",
@@ -59,6 +76,7 @@ fn main() -> ExitCode {
         Some(("demo", matches)) => demo::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
+        Some(("smoke", matches)) => smoke::run(matches).into(),
         Some(("tidy", matches)) => tidy::run(matches).into(),
         Some(_) | None => unreachable!("clap asks for one of these"),
     }

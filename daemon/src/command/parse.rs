@@ -65,9 +65,7 @@ fn split_word(text: &str) -> (&str, &str) {
 
 fn parse(table: &'static [Syntax], name: &str, rest: &str) -> Result<Command, ParseError> {
     let Some(syntax) = table.iter().find(|s| s.name == name) else {
-        let hint = nearest(name, table.iter().map(|s| s.name))
-            .map_or_else(|| "/help lists them".into(), |near| format!("did you mean /{near}?"));
-        return Err(wrong(format!("there is no /{}: {hint}", shown(name))));
+        return Err(wrong(format!("there is no /{}: {}", shown(name), meant(name))));
     };
     let mut rest = rest;
     let mut values: Vec<&str> = Vec::new();
@@ -82,20 +80,23 @@ fn parse(table: &'static [Syntax], name: &str, rest: &str) -> Result<Command, Pa
         };
         if value.is_empty() {
             if arg.required {
-                return Err(wrong(format!("{} is missing: /{}", arg.name, syntax.usage())));
+                let (usage, name, example) = (syntax.usage(), syntax.name, syntax.example);
+                return Err(wrong(format!("{} is missing: /{usage}\nexample: /{name} {example}", arg.name)));
             }
             break;
         }
         if let Err(error) = check(syntax, arg, value) {
             // An optional argument may be left out before the next one: `/list running`.
-            let skips =
-                !arg.required && syntax.args.get(index + 1).is_some_and(|next| check(syntax, next, value).is_ok());
-            if !skips {
-                return Err(error);
+            match syntax.args.get(index + 1).filter(|_| !arg.required).map(|next| check(syntax, next, value)) {
+                Some(Ok(())) => {
+                    values.push("");
+                    rest = before;
+                    continue;
+                }
+                // A word where a number could stand is meant for what takes words.
+                Some(Err(next)) if value.starts_with(char::is_alphabetic) => return Err(next),
+                Some(Err(_)) | None => return Err(error),
             }
-            values.push("");
-            rest = before;
-            continue;
         }
         values.push(value);
     }
@@ -118,9 +119,31 @@ fn check(syntax: &Syntax, arg: &Arg, value: &str) -> Result<(), ParseError> {
             Ok(0) | Err(_) => Err(wrong(format!("{:?} is no positive number: /{}", shown(value), syntax.usage()))),
         },
         Takes::OneOf(words) if !words.contains(&value.to_lowercase().as_str()) => {
-            Err(wrong(format!("{:?} is none of {}: /{}", shown(value), words.join(", "), syntax.usage())))
+            Err(none_of(value, words, arg, syntax))
         }
         Takes::OneOf(_) | Takes::Word | Takes::Rest { .. } => Ok(()),
+    }
+}
+
+fn none_of(value: &str, words: &[&str], arg: &Arg, syntax: &Syntax) -> ParseError {
+    let (word, usage) = (shown(value), syntax.usage());
+    wrong(match nearest(&value.to_lowercase(), words.iter().copied()) {
+        Some(near) => format!("{word:?} is no {}: did you mean {near}? /{usage}", arg.name),
+        None => format!("{word:?} is none of {}: /{usage}", words.join(", ")),
+    })
+}
+
+/// What somebody may have meant by a command that does not exist.
+fn meant(name: &str) -> String {
+    let known = |name: &str| nearest(name, COMMANDS.iter().map(|s| s.name));
+    // A number that stands too near: /log42, /log_42.
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let (word, number) = (word.trim_end_matches('_'), &name[word.len()..]);
+    match (known(word), number) {
+        (Some(near), "") => format!("did you mean /{near}?"),
+        (Some(near), number) => format!("did you mean /{near} {number}?"),
+        (None, number) if name == number && !name.is_empty() => format!("did you mean /status {number}?"),
+        (None, _) => "/help lists them".into(),
     }
 }
 
@@ -129,13 +152,20 @@ fn shown(word: &str) -> String {
     word.chars().take(40).collect()
 }
 
-/// The name in `names` that `word` was most likely meant to be.
+/// The name in `names` that `word` was most likely meant to be: the one with the fewest wrong letters, or the only one that
+/// begins like it.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let names: Vec<&str> = names.collect();
+    let typo = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(word, name), *name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4 && *distance < word.chars().count())
+        .min_by_key(|(distance, _)| *distance);
+    let mut begun = names.iter().filter(|name| !word.is_empty() && name.starts_with(word));
+    match (typo, begun.next(), begun.next()) {
+        (_, Some(only), None) => Some(only),
+        (typo, _, _) => typo.map(|(_, name)| name),
+    }
 }
 
 /// `values` were checked against the row; what is missing is optional.
@@ -185,7 +215,10 @@ fn review(task: TaskId, verdict: &str, rest: &str) -> Result<Command, ParseError
     }
     let (code, notes) = split_word(rest);
     if !REASON_CODES.contains(&code) {
-        return Err(wrong(format!("a failed review needs a reason code first, one of {}", REASON_CODES.join(", "))));
+        return Err(wrong(match nearest(&code.to_lowercase(), REASON_CODES.into_iter()) {
+            Some(near) => format!("{:?} is no reason code: did you mean {near}?", shown(code)),
+            None => format!("a failed review needs a reason code first, one of {}", REASON_CODES.join(", ")),
+        }));
     }
     Ok(Command::Review { task, pass: false, code: Some(code.to_owned()), notes: notes.to_owned() })
 }
@@ -222,14 +255,24 @@ mod tests {
     fn a_mistyped_command_is_answered_with_the_nearest_one() {
         let Parsed::Bad(error) = parse_text("/aprove 42", None) else { panic!() };
         assert_eq!(error.text, "there is no /aprove: did you mean /approve?");
-        let Parsed::Bad(error) = parse_text("/frobnicate", None) else { panic!() };
-        assert_eq!(error.text, "there is no /frobnicate: /help lists them");
+        for (said, meant) in [
+            ("/frobnicate", "/help lists them"),
+            ("/log42", "did you mean /log 42?"),
+            ("/stauts_7", "did you mean /status 7?"),
+            ("/app 3", "did you mean /approve?"),
+            ("/st 3", "/help lists them"),
+            ("/42", "did you mean /status 42?"),
+            ("/", "/help lists them"),
+        ] {
+            let Parsed::Bad(error) = parse_text(said, None) else { panic!("{said}") };
+            assert!(error.text.ends_with(&format!(": {meant}")), "{said}: {}", error.text);
+        }
     }
 
     #[test]
     fn wrong_arguments_are_named_with_the_usage() {
         for (line, expected) in [
-            ("/approve", "id is missing: /approve <id> [note]"),
+            ("/approve", "id is missing: /approve <id> [note]\nexample: /approve 42 reviewed the plan"),
             ("/approve abc", "\"abc\" is no task number: /approve <id> [note] (like 42)"),
             ("/approve -1", "\"-1\" is no task number: /approve <id> [note] (like 42)"),
             (
@@ -239,7 +282,10 @@ mod tests {
             ("/resume 1 2", "too much: /resume <id>"),
             ("/list 0", "\"0\" is no positive number: /list [n] [state]"),
             ("/mode off", "\"off\" is none of readonly, supervised, auto: /mode [readonly|supervised|auto]"),
-            ("/reject 3", "reason is missing: /reject <id> <reason>"),
+            ("/reject 3", "reason is missing: /reject <id> <reason>\nexample: /reject 42 not during the release"),
+            ("/list runing", "\"runing\" is no state: did you mean running? /list [n] [state]"),
+            ("/list 5 runing", "\"runing\" is no state: did you mean running? /list [n] [state]"),
+            ("/review 3 fail missing_test none", "\"missing_test\" is no reason code: did you mean missing_tests?"),
         ] {
             assert_eq!(parse_text(line, None), Parsed::Bad(wrong(expected.into())), "{line}");
         }
@@ -253,7 +299,7 @@ mod tests {
 
     #[test]
     fn an_optional_argument_may_be_left_out_before_another() {
-        let running = Command::List { limit: 10, state: Some(State::Running) };
+        let running = Command::List { limit: 8, state: Some(State::Running) };
         assert_eq!(parse_text("/list running", None), Parsed::Command(running));
         let five = Command::List { limit: 5, state: Some(State::Failed) };
         assert_eq!(parse_text("/list 5 FAILED", None), Parsed::Command(five));
@@ -262,7 +308,7 @@ mod tests {
     #[test]
     fn numbers_have_a_default_and_a_limit_which_their_texts_name() {
         for (line, expected) in [
-            ("/list", Command::List { limit: 10, state: None }),
+            ("/list", Command::List { limit: 8, state: None }),
             ("/list 1000", Command::List { limit: 100, state: None }),
             ("/rerun 1", Command::Rerun { task: TaskId(1), copies: 1 }),
             ("/rerun 1 99", Command::Rerun { task: TaskId(1), copies: 5 }),
@@ -276,7 +322,7 @@ mod tests {
             syntax.args[at].text()
         };
         for (name, at, limit) in [
-            ("list", 0, "(default 10, at most 100)".to_owned()),
+            ("list", 0, "(default 8, at most 100)".to_owned()),
             ("rerun", 1, "(default 1, at most 5)".to_owned()),
             ("log", 1, format!("of the last {} KiB (default 20, at most 1000)", policy::LOG_READ_BYTES_MAX / 1_024)),
             ("newtask", 1, "(at most 64 KiB)".to_owned()),

@@ -78,7 +78,7 @@ pub fn reject(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &Tas
     };
     let reason = cut(reason);
     draft.record(Some(task), None, asker.actor, Fact::Rejected { reason: reason.clone(), step });
-    let after = attempt::finish(draft, task, step, Outcome::Rejected, &reason);
+    let after = attempt::finish(draft, task, step, Outcome::Rejected, &reason, Some(asker.actor));
     Said::yes(format!("#{} rejected: {reason}", task.task.id), report::task_data(&after, draft.now))
 }
 

@@ -323,12 +323,20 @@ fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Ca
     if let Some(attempt) = &mut after.attempt {
         attempt.ran_ms = receipt.map(|r| r.ran_ms);
     }
-    finish(draft, &after, moved, closing.outcome, &closing.evidence);
+    finish(draft, &after, moved, closing.outcome, &closing.evidence, None);
 }
 
 /// The card shows the end; a final end is also reported aloud.
-pub fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, outcome: Outcome, evidence: &str) -> TaskView {
+pub fn finish(
+    draft: &mut Draft<'_>,
+    task: &TaskView,
+    moved: Step,
+    outcome: Outcome,
+    evidence: &str,
+    by: Option<Actor>,
+) -> TaskView {
     let mut after = task.clone();
+    after.task.ended_by = by;
     after.task.state = moved.to();
     evidence.clone_into(&mut after.task.evidence);
     after.task.outcome = Some(outcome);
@@ -336,7 +344,7 @@ pub fn finish(draft: &mut Draft<'_>, task: &TaskView, moved: Step, outcome: Outc
     if moved.to().is_terminal()
         && let Some(chat) = after.task.chat
     {
-        draft.send(Some(&after), Class::Report, chat, What::Report(report::final_report(&after)));
+        draft.send(Some(&after), Class::Report, chat, What::Report(report::final_report(draft.config, &after)));
     }
     after
 }
@@ -376,7 +384,7 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
             gate.text(&task.task)
         );
         draft.record(Some(task), None, Actor::System, Fact::Stopped { reason: reason.clone(), step: moved });
-        finish(draft, task, moved, Outcome::Stopped, &reason);
+        finish(draft, task, moved, Outcome::Stopped, &reason, Some(Actor::System));
         return false;
     }
     let Ok(moved) = step(task.task.state, Cause::Claimed) else { return false };

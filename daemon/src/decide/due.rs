@@ -38,7 +38,7 @@ pub fn returned(draft: &mut Draft<'_>, away_ms: i64, reconfigured: bool) {
 pub fn expire(draft: &mut Draft<'_>, task: &TaskView) {
     let Ok(moved) = step(task.task.state, Cause::Expired) else { return };
     draft.record(Some(task), None, Actor::System, Fact::Expired { step: moved });
-    attempt::finish(draft, task, moved, Outcome::Expired, "");
+    attempt::finish(draft, task, moved, Outcome::Expired, "", None);
 }
 
 /// A running task's put-off start has come due, or its end is overdue.

@@ -26,6 +26,8 @@ pub enum Gate {
         missing: u32,
         /// Given for something else that would have run, out of date, or by who may not approve (any more).
         void: u32,
+        /// Of others than who asked or planned.
+        of_others: bool,
     },
     /// Nothing starts in this mode.
     Readonly,
@@ -40,11 +42,14 @@ impl Gate {
             Gate::DeniedWord(word) => format!("its prompt has the word {word:?}, which this kind denies: /stop {id}"),
             Gate::Plan => format!("a plan: /plan {id} <text>"),
             Gate::Review => format!("a passed review: /review {id} pass"),
-            Gate::Approvals { missing, void: 0 } => format!("{missing} approval{}: /approve {id}", plural(*missing)),
-            Gate::Approvals { missing, void } => format!(
-                "{missing} approval{} ({void} given before it changed or expired, or by who approves no more, do not count): /approve {id}",
-                plural(*missing)
-            ),
+            Gate::Approvals { missing, void, of_others } => {
+                let others = if *of_others { " by somebody else" } else { "" };
+                let void = match void {
+                    0 => String::new(),
+                    n => format!(" ({n} given before it changed or expired, or by who approves no more, do not count)"),
+                };
+                format!("{missing} approval{}{others}{void}: /approve {id}", plural(*missing))
+            }
             Gate::Readonly => "mode readonly: nothing starts until /mode supervised or auto".into(),
         }
     }
@@ -119,7 +124,8 @@ pub fn gates(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> Vec<G
     let valid = u32::try_from(valid_approvals(config, kind, task, &hash, now).len()).unwrap_or(u32::MAX);
     if valid < kind.approvals {
         let given = u32::try_from(task.approvals.len()).unwrap_or(u32::MAX);
-        gates.push(Gate::Approvals { missing: kind.approvals - valid, void: given.saturating_sub(valid) });
+        let (missing, void) = (kind.approvals - valid, given.saturating_sub(valid));
+        gates.push(Gate::Approvals { missing, void, of_others: !kind.self_approval });
     }
     if mode == Mode::Readonly {
         gates.push(Gate::Readonly);

@@ -184,10 +184,11 @@ impl<'a> Draft<'a> {
                     reply_to: message,
                     text: said.text,
                     pre: said.pre,
+                    // Who asked looks at the chat already; the others in it need not. It rings where a press is needed.
+                    silent: said.buttons.is_empty(),
                     buttons: said.buttons,
-                    silent: false,
                 };
-                self.send(None, Class::Answer, chat, outflow::message_or_document(outgoing));
+                self.send(None, Class::Answer, chat, outflow::message_or_document(outgoing, said.file));
             }
         }
     }
@@ -272,6 +273,8 @@ pub struct Said {
     pub text: String,
     /// Parts of the text that are foreign, in UTF-16 units.
     pub pre: Vec<(usize, usize)>,
+    /// Its name as a file, should the text be too long for a message. Empty: it has none of its own.
+    pub file: String,
     /// Buttons under it.
     pub buttons: Vec<Vec<(String, String)>>,
     /// For programs.

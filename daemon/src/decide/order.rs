@@ -123,7 +123,7 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
     }
     if command.task().is_some() && draft.view.task.is_none() {
         let id = command.task().map_or(0, |t| t.0);
-        let why = format!("there is no task {id}: /list shows the newest");
+        let why = read::no_task(draft.view, id);
         return Some(if command.is_read() { Said::no(why) } else { refuse(draft, asker, command, None, &why, false) });
     }
     if let Some(why) = no_room(draft, command) {
@@ -282,7 +282,7 @@ fn new_task(
 ) -> Said {
     let Some(kind) = draft.config.kinds.get(kind) else {
         let hint = crate::command::nearest(kind, draft.config.kinds.keys().map(String::as_str))
-            .map_or_else(|| "/kinds lists them".into(), |near| format!("did you mean {near}?"));
+            .map_or_else(|| "/kinds tells which there are".into(), |near| format!("did you mean {near}?"));
         let shown: String = kind.chars().take(40).collect();
         return refuse(draft, asker, command, None, &format!("there is no kind {shown:?}: {hint}"), false);
     };
@@ -327,6 +327,9 @@ fn new_task(
             not_before: 0,
             rerun_of,
             card: None,
+            resumed_by: None,
+            recovered_by: None,
+            ended_by: None,
         },
         approvals: Vec::new(),
         attempt: None,
@@ -385,6 +388,7 @@ fn walk_by_policy(draft: &mut Draft<'_>, task: &mut TaskView) {
     draft.record(Some(task), None, Actor::Policy, Fact::Resumed { step: resumed, until });
     task.task.state = resumed.to();
     task.task.until = until;
+    task.task.resumed_by = Some(Actor::Policy);
 }
 
 fn rerun(draft: &mut Draft<'_>, asker: Asker, command: &Command, old: &TaskView, copies: u32) -> Said {
@@ -431,6 +435,7 @@ fn resume(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVie
     let mut after = task.clone();
     after.task.state = step.to();
     after.task.until = until;
+    after.task.resumed_by = Some(asker.actor);
     draft.show_card(&after, false);
     Said::yes(format!("#{id} resumed: it runs when there is a slot"), report::task_data(&after, draft.now))
 }
@@ -445,7 +450,7 @@ fn stop(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskView)
     };
     if task.task.state != State::Running {
         draft.record(Some(task), None, asker.actor, Fact::Stopped { reason: String::new(), step });
-        let after = attempt::finish(draft, task, step, Outcome::Stopped, "");
+        let after = attempt::finish(draft, task, step, Outcome::Stopped, "", Some(asker.actor));
         return Said::yes(format!("#{id} canceled: it had not started"), report::task_data(&after, draft.now));
     }
     // Running: the wish is recorded, the move comes when nothing of it is alive any more.
@@ -489,6 +494,8 @@ fn recover(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
     after.task.until = until;
     after.task.review = None;
     after.task.outcome = None;
+    (after.task.resumed_by, after.task.ended_by) = (None, None);
+    after.task.recovered_by = Some(asker.actor);
     after.approvals.clear();
     after.buttons.retain(|button| button.action == "log" || button.action == "why");
     draft.show_card(&after, true);

@@ -80,14 +80,24 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
     }
 }
 
-/// A message, or a document when it is too long for one.
-pub fn message_or_document(content: Outgoing) -> What {
+/// A message, or a document of that name when it is too long for one. Its caption has the first line, and as much of the end
+/// as fits into a few lines: that is where output says how it went.
+pub fn message_or_document(content: Outgoing, name: String) -> What {
     if content.text.encode_utf16().count() <= policy::MESSAGE_UTF16_MAX - REPEAT_MARK.len() {
         return What::Text(content);
     }
-    let first: String = content.text.lines().next().unwrap_or_default().chars().take(200).collect();
-    let caption = Outgoing { text: first, pre: Vec::new(), ..content.clone() };
-    What::Document { caption, name: "answer.txt".into(), content: content.text }
+    let mut caption = report::Text::default();
+    caption.line(&report::short(content.text.lines().next().unwrap_or_default(), policy::CAPTION_LINE_CHARS_MAX));
+    let last: Vec<&str> = content.text.lines().skip(1).filter(|line| !line.trim().is_empty()).collect();
+    let last = &last[last.len().saturating_sub(policy::CAPTION_LINES_MAX)..];
+    let last: Vec<String> = last.iter().map(|line| report::short(line, policy::CAPTION_LINE_CHARS_MAX)).collect();
+    if !last.is_empty() {
+        caption.line("…");
+        caption.foreign(&last.join("\n"));
+    }
+    let name = if name.is_empty() { "answer.txt".into() } else { name };
+    let caption = Outgoing { text: caption.text, pre: caption.pre, ..content.clone() };
+    What::Document { caption, name, content: content.text }
 }
 
 /// A call for a message came to its end.

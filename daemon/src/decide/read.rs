@@ -2,13 +2,13 @@
 
 use super::order::Asker;
 use super::{Draft, Said};
-use crate::command::{COMMANDS, Command, Syntax};
-use crate::id::{Actor, AttemptKey};
+use crate::command::{COMMANDS, Command, Role, Syntax};
+use crate::id::{Actor, AttemptKey, TaskId};
 use crate::plan::Effect;
 use crate::policy;
-use crate::report::{self, Text};
+use crate::report;
 use crate::task::State;
-use crate::view::TaskView;
+use crate::view::{TaskView, View};
 use serde_json::json;
 
 /// Answers a question. None: the answer comes later (it needs an effect first).
@@ -22,14 +22,16 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
         (Command::Kinds, _) => kinds(draft),
         (Command::Status { .. }, Some(task)) => {
             let said = report::status(config, view.mode(), task, now);
-            Said { ok: true, text: said.text, pre: said.pre, buttons: Vec::new(), data: report::task_data(task, now) }
+            let file = format!("task-{}.txt", task.task.id);
+            let data = report::task_data(task, now);
+            Said { ok: true, text: said.text, pre: said.pre, file, data, ..Said::default() }
         }
         (Command::Why { .. }, Some(task)) => {
             let text = why(draft, task);
             Said::yes(text.clone(), json!({ "task_id": task.task.id, "state": task.task.state, "why": text }))
         }
         (Command::List { .. }, _) => report::list(config, &view.tasks, now),
-        (Command::Board, _) => report::board(config, view.mode(), &view.tasks, now),
+        (Command::Board, _) => report::board(config, asker.actor, view, now),
         (Command::Trace { of }, _) => match task {
             Some(task) => {
                 let mut said = report::trace(config, view, task, &why(draft, task), now);
@@ -39,7 +41,13 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
                 }
                 said
             }
-            None => Said::no(format!("nothing is on record for {:?}", of.chars().take(40).collect::<String>())),
+            None => Said::no(match of.parse::<TaskId>() {
+                Ok(TaskId(id)) => no_task(view, id),
+                Err(_) => {
+                    let shown: String = of.chars().take(40).collect();
+                    format!("nothing is on record for {shown:?}: say a task's number, or its trace as /status shows it")
+                }
+            }),
         },
         (Command::Ops, _) => report::ops(config, view, now),
         (Command::Inbox, _) => report::inbox(config, view, now),
@@ -91,6 +99,14 @@ fn why(draft: &Draft<'_>, task: &TaskView) -> String {
     }
 }
 
+/// What is said of a task that nobody asked for. Tasks are numbered from one, so the newest is the nearest.
+pub fn no_task(view: &View, id: i64) -> String {
+    match view.next_task - 1 {
+        newest @ 1.. => format!("there is no task {id}: the newest is {newest} (/list)"),
+        _ => format!("there is no task {id}: nobody has asked for one yet"),
+    }
+}
+
 fn allowed(draft: &Draft<'_>, asker: Asker) -> impl Iterator<Item = &'static Syntax> {
     let config = draft.config;
     COMMANDS.iter().filter(move |s| config.may(asker.actor, s.role))
@@ -98,29 +114,19 @@ fn allowed(draft: &Draft<'_>, asker: Asker) -> impl Iterator<Item = &'static Syn
 
 fn start(draft: &Draft<'_>, asker: Asker) -> Said {
     let kinds: Vec<&str> = draft.config.kinds.keys().map(String::as_str).collect();
-    Said::yes(
-        format!(
-            "Mainstay runs tasks on this machine. You are {}.\nAsk: /newtask <kind> <prompt>. Kinds: {}.\nWhat you may do: /help. Is all well: /ops",
-            report::who(draft.config, asker.actor),
-            kinds.join(", ")
-        ),
-        json!({ "kinds": kinds }),
-    )
+    let name = report::who(draft.config, asker.actor);
+    let mut text = format!("Mainstay runs tasks on this machine. You are {name}.");
+    if draft.config.may(asker.actor, Role::Operator) {
+        text += &format!("\nAsk: /newtask <kind> <prompt>. Kinds: {}.", kinds.join(", "));
+    }
+    text += "\nWhat you may do: /help. What waits for you: /board. Is all well: /ops";
+    Said::yes(text, json!({ "kinds": kinds }))
 }
 
 fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
     if let Some(name) = command {
         return match COMMANDS.iter().find(|s| s.name == name) {
-            Some(s) => {
-                let mut text = format!("/{}\n{} (role {})", s.usage(), s.about, s.role.name());
-                for arg in s.args {
-                    text += &format!("\n  {}: {}", arg.name, arg.text());
-                }
-                if !s.example.is_empty() {
-                    text += &format!("\nexample: /{} {}", s.name, s.example);
-                }
-                Said::yes(text, json!({ "usage": s.usage(), "about": s.about, "role": s.role }))
-            }
+            Some(s) => help_on(draft, asker, s),
             None => {
                 let near = crate::command::nearest(name, COMMANDS.iter().map(|s| s.name));
                 let hint = near.map_or_else(|| "/help lists them".into(), |near| format!("did you mean /{near}?"));
@@ -128,9 +134,63 @@ fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
             }
         };
     }
-    let rows: Vec<String> = allowed(draft, asker).map(|s| format!("/{} - {}", s.usage(), s.about)).collect();
+    // By what they are for, which for all but questions is the role that they need.
+    let subjects: [(&str, &dyn Fn(&Syntax) -> bool); 5] = [
+        ("ask and run", &|s| s.role == Role::Operator),
+        ("decide", &|s| s.role == Role::Approver),
+        ("set", &|s| s.role == Role::Admin),
+        ("look at one task", &|s| s.role == Role::Viewer && s.needs_task()),
+        ("look around", &|s| s.role == Role::Viewer && !s.needs_task() && !["start", "help"].contains(&s.name)),
+    ];
+    let mut lines = vec![format!("{}, you may:", report::who(draft.config, asker.actor))];
+    for (subject, is_it) in subjects {
+        let names: Vec<String> = allowed(draft, asker).filter(|s| is_it(s)).map(|s| format!("/{}", s.name)).collect();
+        if !names.is_empty() {
+            lines.push(format!("{subject}: {}", names.join(" ")));
+        }
+    }
+    // Of what they may do, the command that takes most words.
+    let may = |role: Role| draft.config.may(asker.actor, role);
+    let example = if may(Role::Operator) {
+        "newtask"
+    } else if may(Role::Approver) {
+        "review"
+    } else {
+        "log"
+    };
+    lines.push(format!("/help {example} tells what to write, with an example"));
     let names: Vec<&str> = allowed(draft, asker).map(|s| s.name).collect();
-    Said::yes(rows.join("\n"), json!({ "commands": names }))
+    Said::yes(lines.join("\n"), json!({ "commands": names }))
+}
+
+/// Help on one command: how it is written, who may, and an example that can be said here.
+fn help_on(draft: &Draft<'_>, asker: Asker, syntax: &Syntax) -> Said {
+    let config = draft.config;
+    let usage = syntax.usage();
+    let role = syntax.role.name();
+    let may = match (syntax.role, config.may(asker.actor, syntax.role)) {
+        (Role::Viewer, _) => String::new(),
+        (_, true) => format!(" (role {role})"),
+        (_, false) => format!(" (needs the role {role}, which you do not have)"),
+    };
+    let mut text = format!("/{usage}\n{}{may}", syntax.about);
+    for arg in syntax.args {
+        text += &format!("\n  {}: {}", arg.name, arg.text());
+    }
+    let takes_kind = syntax.args.first().is_some_and(|arg| arg.name == "kind");
+    let mut example = syntax.example.to_owned();
+    if takes_kind && let Some(kind) = config.kinds.keys().next() {
+        let kinds: Vec<&str> = config.kinds.keys().map(String::as_str).collect();
+        text += &format!("\nkinds: {}", kinds.join(", "));
+        let (named, rest) = example.split_once(' ').unwrap_or((&example, ""));
+        if !config.kinds.contains_key(named) {
+            example = format!("{kind} {rest}");
+        }
+    }
+    if !example.is_empty() {
+        text += &format!("\nexample: /{} {example}", syntax.name);
+    }
+    Said::yes(text, json!({ "usage": usage, "about": syntax.about, "role": syntax.role }))
 }
 
 fn whoami(draft: &Draft<'_>, asker: Asker) -> Said {
@@ -149,7 +209,7 @@ fn whoami(draft: &Draft<'_>, asker: Asker) -> Said {
 }
 
 fn kinds(draft: &Draft<'_>) -> Said {
-    let mut text = Text::default();
+    let mut lines = Vec::new();
     let mut data = Vec::new();
     for kind in draft.config.kinds.values() {
         let weight = if kind.heavy { "heavy" } else { "light" };
@@ -160,7 +220,7 @@ fn kinds(draft: &Draft<'_>) -> Said {
         if kind.requires_review {
             needs.push("a review".into());
         }
-        text.line(&format!(
+        lines.push(format!(
             "{} ({weight}, needs {}, at most {}){}{}",
             kind.name,
             needs.join(", "),
@@ -174,5 +234,11 @@ fn kinds(draft: &Draft<'_>) -> Said {
             "timeout_ms": kind.timeout_ms, "max_attempts": kind.max_attempts, "idempotent": kind.idempotent,
         }));
     }
-    Said::yes(text.text, serde_json::Value::from(data))
+    if lines.len() > policy::ANSWER_LINES_MAX {
+        let more: Vec<&str> =
+            draft.config.kinds.keys().skip(policy::ANSWER_LINES_MAX - 1).map(String::as_str).collect();
+        lines.truncate(policy::ANSWER_LINES_MAX - 1);
+        lines.push(format!("and {} more: {}", more.len(), more.join(", ")));
+    }
+    Said::yes(lines.join("\n"), serde_json::Value::from(data))
 }

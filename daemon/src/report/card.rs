@@ -10,7 +10,7 @@ use crate::id::{Actor, AttemptKey};
 use crate::input::ReplyTo;
 use crate::ports::Outgoing;
 use crate::task::{Outcome, State};
-use crate::view::TaskView;
+use crate::view::{AttemptRow, TaskView};
 use serde_json::json;
 
 /// The label of a button.
@@ -67,17 +67,18 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
     };
     text.line(&format!("#{} {} · {}", row.id, row.kind, headline(task)));
     text.foreign(&shown(&row.prompt));
-    let again = row.rerun_of.map_or_else(String::new, |id| format!(", as #{id} again"));
-    text.line(&format!("asked by {}{again}", who(config, row.requester)));
+    let like = row.rerun_of.map_or_else(String::new, |id| format!(", as #{id} again"));
+    let again = row.recovered_by.map_or_else(String::new, |by| format!(", again by {}", who(config, by)));
+    text.line(&format!("asked by {}{like}{again}", who(config, row.requester)));
     if let Some(plan) = &row.plan {
         text.foreign(&shown(plan));
     }
     if cut {
         text.line(&format!("cut short here: /status {} shows all of it", row.id));
     }
-    let names = approvers(config, task, now);
-    if !names.is_empty() {
-        text.line(&format!("approved by {}", names.join(", ")));
+    let pressed = pressed(config, task, now);
+    if !pressed.is_empty() {
+        text.line(&pressed.join(" · "));
     }
     match row.state {
         State::Requested | State::Approved => text.line(&next_step(config, mode, task, now)),
@@ -92,6 +93,34 @@ fn body(config: &Config, mode: Mode, task: &TaskView, now: Moment, length: Lengt
     text
 }
 
+/// Who decided what about the task since it was asked for (again).
+fn pressed(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
+    let row = &task.task;
+    let mut pressed = Vec::new();
+    let names = approvers(config, task, now);
+    if !names.is_empty() {
+        pressed.push(format!("approved by {}", names.join(", ")));
+    }
+    pressed.extend(row.resumed_by.map(|by| format!("resumed by {}", who(config, by))));
+    pressed.extend(ended_by(config, task));
+    pressed
+}
+
+/// Who ended the task, or wanted it to end. The system only wants limits kept: what it ended says why itself.
+fn ended_by(config: &Config, task: &TaskView) -> Option<String> {
+    let row = &task.task;
+    let stop = task.latest_attempt().filter(|a| a.is_to_be_stopped()).and_then(|a| a.stop_by);
+    let (did, by) = match (row.ended_by.filter(|by| *by != Actor::System), stop, row.state) {
+        (Some(by), _, _) if row.outcome == Some(Outcome::Rejected) => ("rejected", by),
+        (Some(by), _, _) | (None, Some(by), State::Canceled) => ("stopped", by),
+        (None, Some(by), State::Running | State::Succeeded | State::Failed) => ("stop asked", by),
+        (None, Some(_), State::Requested | State::Approved | State::Queued | State::Expired) | (None, None, _) => {
+            return None;
+        }
+    };
+    Some(format!("{did} by {}", who(config, by)))
+}
+
 /// Whose approvals count: while the task waits, those of what would run now; afterwards, those that let it run.
 fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
     let kind = config.kinds.get(&task.task.kind);
@@ -100,7 +129,11 @@ fn approvers(config: &Config, task: &TaskView, now: Moment) -> Vec<String> {
             let hash = content_hash(config, &task.task);
             valid_approvals(config, kind, task, &hash, now).iter().map(|a| who(config, a.approver)).collect()
         }
-        (_, _) => task.approvals.iter().filter(|a| !a.hash.is_empty()).map(|a| who(config, a.approver)).collect(),
+        (_, _) => {
+            // What needs nobody's approval is let through by the policy: that is no news.
+            let given = task.approvals.iter().filter(|a| !a.hash.is_empty() && a.approver != Actor::Policy);
+            given.map(|a| who(config, a.approver)).collect()
+        }
     }
 }
 
@@ -121,7 +154,10 @@ fn headline(task: &TaskView) -> String {
         State::Running if attempt.is_some_and(|a| a.stop_overdue) => {
             "RUNNING, could not be stopped: something is still alive".into()
         }
-        State::Running if attempt.is_some_and(|a| a.stop_by.is_some()) => "RUNNING, stopping".into(),
+        State::Running if attempt.is_some_and(AttemptRow::is_to_be_stopped) => "RUNNING, stopping".into(),
+        State::Running if attempt.is_some_and(|a| a.stop_by.is_some()) => {
+            "RUNNING, past its time limit: stopping".into()
+        }
         State::Running if attempt.is_some_and(|a| a.identity.is_none()) => "RUNNING, starting".into(),
         State::Running if row.attempt > 1 => format!("RUNNING (attempt {})", row.attempt),
         State::Queued if row.attempt > row.attempt_base => format!("QUEUED for another try ({})", row.evidence),
@@ -169,7 +205,7 @@ pub fn next_step(config: &Config, mode: Mode, task: &TaskView, now: Moment) -> S
 }
 
 /// The final report: a message of its own, aloud.
-pub fn final_report(task: &TaskView) -> Outgoing {
+pub fn final_report(config: &Config, task: &TaskView) -> Outgoing {
     let row = &task.task;
     let mut text = Text::default();
     let mark = match row.state {
@@ -179,11 +215,12 @@ pub fn final_report(task: &TaskView) -> Outgoing {
         State::Requested | State::Approved | State::Queued | State::Running => "…",
     };
     let ran =
-        task.attempt.as_ref().and_then(|a| a.ran_ms).map_or_else(String::new, |ms| format!(" after {}", span(ms)));
+        task.latest_attempt().and_then(|a| a.ran_ms).map_or_else(String::new, |ms| format!(" after {}", span(ms)));
     text.line(&format!("{mark} #{} {} {}{ran}", row.id, row.kind, headline(task)));
-    let stop_lost = task.attempt.as_ref().is_some_and(|a| a.is_to_be_stopped()) && row.state != State::Canceled;
-    if stop_lost {
-        text.line("It was to be stopped, but had already finished.");
+    match ended_by(config, task) {
+        Some(ended) if row.state == State::Canceled => text.line(&ended),
+        Some(asked) => text.line(&format!("{asked}, but it had already finished")),
+        None => {}
     }
     text.foreign(&short(&row.prompt, 100));
     text.foreign(&detail(task));
@@ -251,14 +288,16 @@ pub fn why(config: &Config, mode: Mode, task: &TaskView, now: Moment, full: bool
         State::Running => running(attempt, row, now, id.0),
         State::Succeeded => format!("#{id} SUCCEEDED."),
         State::Failed | State::Canceled | State::Expired => {
-            let detail =
-                if row.evidence.is_empty() { String::new() } else { format!(": {}", short(&row.evidence, 300)) };
+            let detail = match detail(task) {
+                detail if detail.is_empty() => detail,
+                detail => format!(": {detail}"),
+            };
             format!("#{id} is {} ({}){detail}. /recover {id} asks for it again.", row.state, how(task))
         }
     }
 }
 
-fn running(attempt: Option<&crate::view::AttemptRow>, row: &crate::view::TaskRow, now: Moment, id: i64) -> String {
+fn running(attempt: Option<&AttemptRow>, row: &crate::view::TaskRow, now: Moment, id: i64) -> String {
     let Some(attempt) = attempt else {
         return format!("#{id} is RUNNING without an attempt on record: that must not be.");
     };
@@ -304,7 +343,8 @@ pub fn log(key: AttemptKey, result: &Result<String, String>, to: ReplyTo) -> Sai
                 }
                 ReplyTo::Local { .. } => text.line(output),
             }
-            Said { ok: true, text: text.text, pre: text.pre, buttons: Vec::new(), data: json!({ "log": output }) }
+            let file = format!("task-{}-attempt-{}.txt", key.task, key.attempt);
+            Said { ok: true, text: text.text, pre: text.pre, file, data: json!({ "log": output }), ..Said::default() }
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Many tasks or messages at once.
 
 use super::{short, span, task_row_data, who};
-use crate::command::Mode;
 use crate::config::Config;
 use crate::decide::{Moment, Said};
 use crate::event::What;
-use crate::task::State;
+use crate::policy;
 use crate::view::{BacklogRow, TaskRow, View};
 use serde_json::{Value, json};
 
@@ -31,37 +30,8 @@ pub fn list(config: &Config, tasks: &[TaskRow], now: Moment) -> Said {
     Said::yes(text, tasks.iter().map(task_row_data).collect::<Value>())
 }
 
-/// The answer to `/board`: what waits for people, what waits for a slot, what runs.
-pub fn board(config: &Config, mode: Mode, tasks: &[TaskRow], now: Moment) -> Said {
-    let mut text = format!("mode {}", mode.name());
-    let mut data = json!({ "mode": mode });
-    for (state, heading) in [
-        (State::Requested, "wait for approval"),
-        (State::Approved, "wait for /resume"),
-        (State::Queued, "wait for a slot"),
-        (State::Running, "run"),
-    ] {
-        let these: Vec<&TaskRow> = tasks.iter().filter(|t| t.state == state).collect();
-        data[state.name()] = these.iter().map(|t| task_row_data(t)).collect();
-        if these.is_empty() {
-            continue;
-        }
-        text += &format!("\n{} {heading}:", these.len());
-        for task in these.iter().take(5) {
-            text += &format!("\n{}", line(config, task, now));
-        }
-        if these.len() > 5 {
-            text += &format!("\n… /list 50 {}", state.name().to_lowercase());
-        }
-    }
-    if tasks.is_empty() {
-        text += "\nnothing waits, nothing runs";
-    }
-    Said::yes(text, data)
-}
-
-/// The answer to `/inbox`: how much waits for which chat and why, then the messages that did not arrive or may not have.
-/// The data has every message that waits, as far as they were loaded.
+/// The answer to `/inbox`: how much waits for which chat and why, then the messages that did not arrive or may not have, as
+/// many as fit. The data has every message that waits, as far as they were loaded.
 pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
     let mut text: Vec<String> = view.backlog.iter().map(|row| backlog(config, view, row, now)).collect();
     let mut data = Vec::new();
@@ -86,6 +56,11 @@ pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
             "id": row.id, "chat": row.chat, "task_id": row.task, "what": what, "state": state, "tries": row.tries,
             "error": row.error,
         }));
+    }
+    if text.len() > policy::ANSWER_LINES_MAX {
+        let more = text.len() - (policy::ANSWER_LINES_MAX - 1);
+        text.truncate(policy::ANSWER_LINES_MAX - 1);
+        text.push(format!("and {more} more: `mainstay inbox --json` has all"));
     }
     let text = if text.is_empty() { "everything was delivered".to_owned() } else { text.join("\n") };
     Said::yes(text, Value::from(data))

@@ -4,6 +4,7 @@
 //! [`ops`] says whether all is well ([`page`] and [`metrics`] say the same to a browser and to a monitor), [`trace`] tells a
 //! task's story ([`perfetto`] draws it).
 
+mod board;
 mod card;
 mod list;
 mod metrics;
@@ -14,8 +15,9 @@ mod removed;
 mod trace;
 mod visible;
 
+pub use board::board;
 pub use card::{card, final_report, log, next_step, progress, status, why};
-pub use list::{board, inbox, list};
+pub use list::{inbox, list};
 pub use metrics::{METRICS_TYPE, metrics};
 pub use ops::ops;
 pub use page::{no_page, page, style_hash};

@@ -58,6 +58,9 @@ fn task(state: State) -> TaskView {
             not_before: 0,
             rerun_of: None,
             card: Some(1),
+            resumed_by: None,
+            recovered_by: None,
+            ended_by: None,
         },
         approvals: Vec::new(),
         attempt: None,
@@ -76,6 +79,7 @@ fn approved(mut view: TaskView) -> TaskView {
 fn attempted(view: TaskView, ran_ms: Option<i64>) -> TaskView {
     let mut view = approved(view);
     view.task.attempt = 1;
+    view.task.resumed_by = Some(Actor::User(7));
     view.attempt = Some(AttemptRow {
         key: AttemptKey { task: TaskId(42), attempt: 1 },
         nonce: "n".into(),
@@ -135,6 +139,30 @@ fn every_state_of_a_task_reads_as_reviewed() {
         ("timed out", ended(State::Failed, Outcome::Timeout, "its time was up")),
         ("unknown", ended(State::Failed, Outcome::Unknown, "its shim is gone without a receipt")),
         ("canceled", ended(State::Canceled, Outcome::Stopped, "")),
+        ("stopped while it ran", {
+            let mut view = ended(State::Canceled, Outcome::Stopped, "");
+            view.attempt.as_mut().expect("just made").stop_by = Some(Actor::User(8));
+            view
+        }),
+        ("stopped too late", {
+            let mut view = ended(State::Succeeded, Outcome::Success, "");
+            view.attempt.as_mut().expect("just made").stop_by = Some(Actor::User(8));
+            view
+        }),
+        ("rejected", {
+            let mut view = task(State::Canceled);
+            view.task.outcome = Some(Outcome::Rejected);
+            (view.task.ended_by, view.task.evidence) = (Some(Actor::User(8)), "not during the release".into());
+            view
+        }),
+        ("asked for again after a stop", {
+            let mut view = ended(State::Requested, Outcome::Stopped, "");
+            view.attempt.as_mut().expect("just made").stop_by = Some(Actor::User(8));
+            (view.task.attempt_base, view.task.resumed_by) = (1, None);
+            view.task.recovered_by = Some(Actor::User(8));
+            view.approvals.clear();
+            view
+        }),
         ("expired", {
             let mut view = task(State::Expired);
             view.task.outcome = Some(Outcome::Expired);
@@ -155,7 +183,7 @@ fn every_state_of_a_task_reads_as_reviewed() {
         );
         all += &format!("why: {}\n", why(&config(), Mode::Supervised, &view, NOW, false));
         if view.task.state.is_terminal() {
-            all += &format!("report: {}\n", final_report(&view).text);
+            all += &format!("report: {}\n", final_report(&config(), &view).text);
         }
         assert!(shown.text.lines().count() <= 8, "{name} is too long for a phone");
     }

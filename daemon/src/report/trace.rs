@@ -46,7 +46,8 @@ pub fn trace(config: &Config, view: &View, task: &TaskView, why: &str, now: Mome
         "complete": complete,
         "events": events,
     });
-    Said { ok: true, text: lines.join("\n"), data, ..Said::default() }
+    let file = format!("task-{}-trace.txt", task.task.id);
+    Said { ok: true, text: lines.join("\n"), file, data, ..Said::default() }
 }
 
 fn is_complete(task: &TaskView, events: &[Recorded]) -> bool {

@@ -25,11 +25,13 @@ pub enum Order {
 }
 
 /// The commands, as help shows them.
-pub const COMMANDS: [(&str, &str); 16] = [
+pub const COMMANDS: [(&str, &str); 18] = [
     ("TEXT", "say it as the current person, in the current chat"),
     (":press N", "press the button with this number"),
     (":forge DATA", "claim that the bot's last message has a button with this data, and press it"),
     (":edit TEXT", "change what you said last"),
+    (":forward", "forward what you said last to the bot"),
+    (":late MINUTES TEXT", "let what you said so long ago arrive only now"),
     (":repeat", "let the server deliver what you said last once more"),
     (":as NAME", "be another person"),
     (":in GROUP, :in", "write in a group, or in your own chat with the bot again"),
@@ -79,6 +81,18 @@ impl Terminal {
             "edit" => {
                 let last = self.last_own(world)?;
                 world.people(now).edit(chat, last, rest);
+                Ok(vec![])
+            }
+            "forward" => {
+                let last = self.last_own(world)?;
+                world.people(now).forward(person, chat, chat, last);
+                Ok(vec![])
+            }
+            "late" => {
+                let (minutes, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let minutes: u64 = minutes.parse().map_err(|_| format!("\"{minutes}\" is no number of minutes"))?;
+                let date = Millis(now.0.saturating_sub(Millis::from_secs(60 * minutes).0));
+                world.people(now).say_at(person, chat, text, date);
                 Ok(vec![])
             }
             "repeat" => {

@@ -145,6 +145,8 @@ fn what_cannot_be_done_is_said() {
         (":press 9", "no button has the number \"9\""),
         (":as Eve", "nobody here is called \"Eve\", only Ann, Bob"),
         (":edit x", "you have not said anything yet"),
+        (":forward", "you have not said anything yet"),
+        (":late x", "\"x\" is no number of minutes"),
         (":forge x", "the bot has not said anything yet"),
         (":in Dev", "no group is called \"Dev\", only: Ops"),
         (":dance", "there is no command \":dance\""),

@@ -1,9 +1,7 @@
 //! A person at the terminal: what they type goes to the chat, but for the few words that are about the daemon itself.
 
-use super::build::Programs;
-use super::place::Place;
-use super::world::{BotApi, Daemon};
 use crate::Verdict;
+use crate::stage::{BotApi, Daemon, Place, Programs};
 use std::io::BufRead;
 
 /// Talks until the person has enough.

@@ -1,30 +1,43 @@
 //! `cargo xtask demo`: the real daemon, a Bot API server on loopback, and a chat with it in this terminal. No token, no
 //! set-up, and nothing left behind.
 //!
-//! [`place`] is the folder it happens in, [`world`] the processes, [`chat`] a person at the terminal, [`script`] the same
-//! played without one. What it does not have: knowledge of the daemon beyond its command line, files and chat.
+//! [`chat`] is a person at the terminal, [`script`] the same played without one, both on a [`stage`].
 
-/// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
-macro_rules! tell {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
-
-mod build;
 mod chat;
-mod heard;
-mod place;
 mod script;
-mod sweep;
-mod world;
 
 use crate::Verdict;
+use crate::stage::{self, Place, Setting};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use place::Place;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+
+/// Who and what is there.
+const SETTING: Setting = Setting {
+    name: "demo",
+    config: include_str!("mainstay.toml"),
+    people: &["1001:ana", "1002:ben"],
+    programs: &[
+        ("hello.sh", "echo \"hello, $(cat)\"\n"),
+        (
+            "build.sh",
+            "for step in 1 2 3 4 5 6 7 8 9 10; do\n  \
+           echo \"step $step of 10: $(cat \"$MAINSTAY_PROMPT_FILE\")\" | tee -a \"$MAINSTAY_PROGRESS_FILE\"\n  \
+           sleep 1\ndone\necho built > \"$MAINSTAY_ARTIFACTS_DIR/result\"\n",
+        ),
+        ("deploy.sh", "echo \"deploying $(cat)\"; sleep 3; echo deployed\n"),
+        (
+            "flaky.sh",
+            "if [ \"$MAINSTAY_ATTEMPT\" = 1 ]; then echo 'the network is down' >&2; exit 75; fi\necho 'fine this time'\n",
+        ),
+        (
+            "stubborn.sh",
+            "trap '' TERM\n# And a helper that runs away from its parent, its group and its session.\n\
+         (setsid sh -c \"trap '' TERM; while :; do sleep 1; done\" &)\n\
+         while :; do sleep 1; done\n",
+        ),
+    ],
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,14 +76,14 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run(matches: &ArgMatches) -> Verdict {
     let keep = matches.get_flag("keep");
     if let Some(dir) = matches.get_one::<PathBuf>("janitor") {
-        sweep::wait_and_clear(dir, keep);
+        stage::wait_and_clear(dir, keep);
         return Verdict::Good;
     }
-    let programs = match build::build() {
+    let programs = match stage::build() {
         Ok(programs) => programs,
         Err(error) => return infrastructure(&error),
     };
-    let place = match Place::make(keep) {
+    let place = match Place::make(SETTING, keep) {
         Ok(place) => place,
         Err(error) => return infrastructure(&format!("failed to make a folder for the demo: {error}")),
     };

@@ -1,25 +1,17 @@
 //! The demo without a person: a whole story, every step of it checked, told as it happens.
 
-use super::build::Programs;
-use super::heard::{Heard, bot_text, button};
-use super::place::Place;
-use super::sweep;
-use super::world::{BotApi, Daemon, wait};
 use crate::Verdict;
-use serde_json::Value;
+use crate::stage::{Place, Programs, Stage, Step, alive, bot_text, check};
 use std::time::{Duration, Instant};
 
 /// Any single thing that is waited for: generous, because a machine that compiles meanwhile is slow. Nothing takes this long
 /// when all is well.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
-/// What is off, in words that read after "off: ".
-type Step<T = ()> = Result<T, String>;
-
 /// Plays it.
 pub(super) fn play(programs: &Programs, place: &Place) -> Verdict {
     let start = Instant::now();
-    let mut stage = match Stage::set(programs, place, start) {
+    let mut stage = match Stage::set(programs, place, STEP_LIMIT, true) {
         Ok(stage) => stage,
         Err(error) => {
             eprintln!("demo: {error}\n{}", place.log_tail(20));
@@ -43,22 +35,7 @@ pub(super) fn play(programs: &Programs, place: &Place) -> Verdict {
     }
 }
 
-struct Stage<'a> {
-    place: &'a Place,
-    start: Instant,
-    chat: BotApi,
-    heard: Heard,
-    daemon: Daemon,
-}
-
-impl<'a> Stage<'a> {
-    fn set(programs: &Programs, place: &'a Place, start: Instant) -> Result<Stage<'a>, String> {
-        let (chat, output) = BotApi::start(programs, place, true)?;
-        let heard = Heard::listen(output.ok_or("the Bot API server has no output")?);
-        let daemon = Daemon::start(programs, place, |news| tell!("  -- {news}"))?;
-        Ok(Stage { place, start, chat, heard, daemon })
-    }
-
+impl Stage<'_> {
     fn story(&mut self) -> Step {
         self.a_task_is_asked_for_and_approved()?;
         self.resumed_it_runs_and_survives_the_daemon()?;
@@ -172,11 +149,10 @@ impl<'a> Stage<'a> {
             tell!("  {}", self.daemon.cli(args)?.replace('\n', "\n    "));
         }
         let worker = self.worker(4)?;
-        let tasks = || sweep::find(self.place.dir()).into_iter().filter(|(_, part)| *part == sweep::Part::Task);
-        self.eventually("the worker's runaway helper", || (tasks().count() > 2).then_some(()))?;
+        self.eventually("the worker's runaway helper", || (self.of_tasks().len() > 2).then_some(()))?;
         self.say("/stop 4")?;
         self.until("the report of #4", 0, |e| bot_text(e).is_some_and(|t| t.contains("#4 stubborn CANCELED")))?;
-        let left: Vec<_> = tasks().collect();
+        let left = self.of_tasks();
         check(left.is_empty() && !alive(&worker), || format!("processes of #4 are left: {left:?}"))?;
         tell!("  -- nothing of it is alive");
         Ok(())
@@ -221,120 +197,9 @@ impl<'a> Stage<'a> {
         check(ended.is_some_and(|status| status.success()), || format!("the daemon ended with {ended:?}"))?;
         let status = self.status(1)?;
         check(status["state"] == "SUCCEEDED", || format!("#1 is no longer what it was: {status}"))?;
-        let left: Vec<_> =
-            sweep::find(self.place.dir()).into_iter().filter(|(_, part)| *part != sweep::Part::Other).collect();
+        let left = self.of_daemon();
         check(left.is_empty(), || format!("processes are left: {left:?}"))?;
         tell!("  -- exit code 0; `mainstay status 1` answers from the database; no process is left");
         Ok(())
     }
-
-    fn clear(self) {
-        drop(self.daemon);
-        self.chat.end();
-        self.heard.end();
-    }
-
-    // What a step is made of.
-
-    fn title(&self, text: &str) {
-        tell!("\n[{:>3} s] {text}", self.start.elapsed().as_secs());
-    }
-
-    fn say(&mut self, line: &str) -> Step {
-        if line.starts_with(':') {
-            tell!("  > {line}");
-        }
-        if self.chat.line(line) { Ok(()) } else { Err("the chat has ended".into()) }
-    }
-
-    /// Presses a button of a card, as often as somebody impatient would.
-    fn press(&mut self, card: &Value, label: &str, times: usize) -> Step {
-        let number = button(card, label).ok_or_else(|| format!("there is no button {label} on {card}"))?;
-        let lines = vec![format!(":press {number}"); times];
-        lines.iter().for_each(|line| tell!("  > {line}"));
-        if self.chat.line(&lines.join("\n")) { Ok(()) } else { Err("the chat has ended".into()) }
-    }
-
-    /// The newest state of the card that begins like this, as soon as there is one.
-    fn card(&self, beginning: &str) -> Step<Value> {
-        let newest = |events: &[Value]| {
-            events.iter().rev().find(|e| bot_text(e).is_some_and(|t| t.starts_with(beginning))).cloned()
-        };
-        self.heard.wait(0, STEP_LIMIT, newest).ok_or_else(|| self.unheard(&format!("a card that says {beginning:?}")))
-    }
-
-    /// Waits for something in the chat.
-    fn until(&self, what: &str, from: usize, is_it: impl Fn(&Value) -> bool) -> Step {
-        let found = self.heard.wait(from, STEP_LIMIT, |events| events.iter().any(&is_it).then_some(()));
-        found.ok_or_else(|| self.unheard(what))
-    }
-
-    fn unheard(&self, what: &str) -> String {
-        if self.heard.ended() { format!("the chat ended before {what} came") } else { missing(what) }
-    }
-
-    /// Waits for something that only looking shows.
-    fn eventually<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> Step<T> {
-        wait(STEP_LIMIT, look).ok_or_else(|| missing(what))
-    }
-
-    fn status(&self, task: i64) -> Step<Value> {
-        self.daemon.cli_json(&["status", &task.to_string()])
-    }
-
-    fn ops(&self) -> Step<Value> {
-        self.daemon.cli_json(&["ops"])
-    }
-
-    /// The reasons, if `ops` says this of the whole.
-    fn health(&self, status: &str) -> Option<String> {
-        let ops = self.ops().ok()?;
-        (ops["status"] == status).then(|| format!("{status} {}", ops["reasons"]))
-    }
-
-    /// The pid that a task's main process wrote into the ledger.
-    fn worker(&self, task: i64) -> Step<String> {
-        let start = format!("start task={task} attempt=1 pid=");
-        self.eventually(&format!("the ledger's line of #{task}"), || {
-            self.place.ledger().iter().find_map(|line| line.strip_prefix(&start).map(str::to_owned))
-        })
-    }
-
-    /// Whether the ledger shows exactly these attempts of a task.
-    fn ran(&self, task: i64, attempts: &[u32]) -> Step {
-        let ledger = self.place.ledger();
-        for (word, what) in [("start", "started"), ("end", "ended")] {
-            let of_task = format!("{word} task={task} attempt=");
-            let numbers: Vec<&str> =
-                ledger.iter().filter_map(|l| l.strip_prefix(&of_task)?.split(' ').next()).collect();
-            let expected: Vec<String> = attempts.iter().map(u32::to_string).collect();
-            check(numbers == expected, || {
-                format!("#{task} {what} as attempts {numbers:?} by its own ledger, not {expected:?}")
-            })?;
-        }
-        tell!("  -- by its own ledger #{task} ran {}", if attempts.len() == 1 { "once" } else { "twice, as it may" });
-        Ok(())
-    }
-
-    /// Waits for an event of this kind on a task's record.
-    fn event(&self, what: &str, task: i64, kind: &str) -> Step {
-        let argv = ["logs", "--task", &task.to_string(), "--kind", kind].map(str::to_owned);
-        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        self.eventually(&format!("an event {kind} of #{task} ({what})"), || {
-            let lines = self.daemon.cli(&argv).ok()?;
-            (!lines.is_empty()).then(|| tell!("  -- on record: {lines}"))
-        })
-    }
-}
-
-fn check(good: bool, off: impl FnOnce() -> String) -> Step {
-    if good { Ok(()) } else { Err(off()) }
-}
-
-fn missing(what: &str) -> String {
-    format!("{what} did not come within {} s", STEP_LIMIT.as_secs())
-}
-
-fn alive(pid: &str) -> bool {
-    std::path::Path::new("/proc").join(pid).exists()
 }

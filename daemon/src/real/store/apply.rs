@@ -101,7 +101,10 @@ impl Store {
                 self.run("UPDATE approvals SET hash = '' WHERE task = ?1", [id.0])?;
                 self.run("UPDATE tasks SET review = NULL WHERE id = ?1", [id.0])
             }
-            Fact::Rejected { reason, step } => self.end(at, needed(task)?, *step, Outcome::Rejected, None, reason),
+            Fact::Rejected { reason, step } => {
+                self.end(at, needed(task)?, *step, Outcome::Rejected, None, reason)?;
+                self.run_on("UPDATE tasks SET ended_by = ?2 WHERE id = ?1", needed(task)?, &actor())
+            }
             Fact::Planned { text } => self.run(
                 "UPDATE tasks SET plan = ?2, plan_by = ?3 WHERE id = ?1",
                 params![needed(task)?.0, text, actor()],
@@ -114,9 +117,12 @@ impl Store {
             Fact::Resumed { step, until } => {
                 let id = needed(task)?;
                 self.step(id, *step)?;
-                self.run("UPDATE tasks SET until = ?2 WHERE id = ?1", params![id.0, until])
+                self.run("UPDATE tasks SET until = ?2, resumed_by = ?3 WHERE id = ?1", params![id.0, until, actor()])
             }
-            Fact::Stopped { reason, step } => self.end(at, needed(task)?, *step, Outcome::Stopped, None, reason),
+            Fact::Stopped { reason, step } => {
+                self.end(at, needed(task)?, *step, Outcome::Stopped, None, reason)?;
+                self.run_on("UPDATE tasks SET ended_by = ?2 WHERE id = ?1", needed(task)?, &actor())
+            }
             Fact::Expired { step } => self.end(at, needed(task)?, *step, Outcome::Expired, None, ""),
             Fact::Recovered { step, until } => {
                 let id = needed(task)?;
@@ -124,9 +130,10 @@ impl Store {
                 self.run("DELETE FROM approvals WHERE task = ?1", [id.0])?;
                 self.run(
                     "UPDATE tasks SET until = ?2, not_before = 0, attempt_base = attempt, outcome = NULL, exit_code = NULL,
-                            signal = NULL, evidence = '', review = NULL, ended_ms = NULL
+                            signal = NULL, evidence = '', review = NULL, ended_ms = NULL, resumed_by = NULL, ended_by = NULL,
+                            recovered_by = ?3
                      WHERE id = ?1",
-                    params![id.0, until],
+                    params![id.0, until, actor()],
                 )
             }
 

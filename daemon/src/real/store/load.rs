@@ -157,6 +157,11 @@ impl Store {
                 for state in [State::Requested, State::Approved, State::Queued, State::Running] {
                     view.tasks.extend(self.list(policy::LISTED_MAX, Some(state))?);
                 }
+                // Whom those wait for that wait for people takes more than their rows.
+                for row in view.tasks.iter().filter(|t| matches!(t.state, State::Requested | State::Approved)) {
+                    view.waiting.extend(self.task(row.id)?);
+                }
+                view.by_state = self.tallies()?.into_iter().filter(|(_, n)| *n != 0).collect();
             }
             Command::Ops => view.ops = Some(self.ops(now_wall_ms)?),
             Command::Inbox => {

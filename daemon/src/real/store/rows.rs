@@ -7,7 +7,8 @@ use crate::view::{ApprovalRow, AttemptRow, ButtonRow, OutboxRow, TaskRow};
 use rusqlite::Row;
 
 pub(super) const TASK: &str = "id, kind, prompt, state, heavy, grp, requester, chat, thread, message, trace, created_ms, \
-     ended_ms, attempt, attempt_base, outcome, exit_code, signal, evidence, plan, review, until, not_before, rerun_of, card, plan_by";
+     ended_ms, attempt, attempt_base, outcome, exit_code, signal, evidence, plan, review, until, not_before, rerun_of, card, plan_by, \
+     resumed_by, recovered_by, ended_by";
 
 pub(super) fn task(r: &Row<'_>) -> Result<TaskRow> {
     Ok(TaskRow {
@@ -37,6 +38,9 @@ pub(super) fn task(r: &Row<'_>) -> Result<TaskRow> {
         rerun_of: r.get::<_, Option<i64>>(23)?.map(TaskId),
         card: r.get(24)?,
         plan_by: optional(r, 25)?,
+        resumed_by: optional(r, 26)?,
+        recovered_by: optional(r, 27)?,
+        ended_by: optional(r, 28)?,
     })
 }
 

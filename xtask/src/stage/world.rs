@@ -1,7 +1,7 @@
 //! The processes: the Bot API server, and the daemon with somebody who starts it again, as a service manager would.
 
 use super::build::Programs;
-use super::place::{PEOPLE, Place};
+use super::place::Place;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// The Bot API server with its chat.
-pub(super) struct BotApi {
+pub(crate) struct BotApi {
     child: Child,
     input: Option<ChildStdin>,
 }
@@ -25,7 +25,7 @@ pub(super) struct BotApi {
 impl BotApi {
     /// Starts it, for a person (it prints to this terminal) or for a script (it prints JSON lines, returned here), and writes
     /// the configuration once its address is known.
-    pub(super) fn start(
+    pub(crate) fn start(
         programs: &Programs,
         place: &Place,
         json: bool,
@@ -33,7 +33,7 @@ impl BotApi {
         let port = place.path("port");
         let mut command = Command::new(&programs.botapi);
         command.arg("--token-file").arg(place.path("token")).arg("--port-file").arg(&port);
-        for person in PEOPLE {
+        for person in place.setting().people {
             command.args(["--user", person]);
         }
         if json {
@@ -53,13 +53,13 @@ impl BotApi {
     }
 
     /// Types a line. False when it has ended.
-    pub(super) fn line(&mut self, line: &str) -> bool {
+    pub(crate) fn line(&mut self, line: &str) -> bool {
         use std::io::Write;
         self.input.as_mut().is_some_and(|input| writeln!(input, "{line}").and_then(|()| input.flush()).is_ok())
     }
 
     /// Ends its input, and waits for its end.
-    pub(super) fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.input.take());
         let _ = self.child.wait();
     }
@@ -94,7 +94,7 @@ impl Shared {
 }
 
 /// The daemon, started again whenever it is killed.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     shared: Arc<Shared>,
     supervisor: Option<JoinHandle<()>>,
     program: PathBuf,
@@ -103,7 +103,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Starts it; `note` hears of every start and end.
-    pub(super) fn start(
+    pub(crate) fn start(
         programs: &Programs,
         place: &Place,
         note: impl Fn(&str) + Send + 'static,
@@ -125,24 +125,24 @@ impl Daemon {
     }
 
     /// Its process, unless it is down just now.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         self.shared.lock().pid
     }
 
     /// How often it was started.
-    pub(super) fn lives(&self) -> u32 {
+    pub(crate) fn lives(&self) -> u32 {
         self.shared.lock().lives
     }
 
     /// Kills it with -9; returns the pid, or none if it is down already.
-    pub(super) fn kill(&self) -> Option<u32> {
+    pub(crate) fn kill(&self) -> Option<u32> {
         let pid = self.pid()?;
         signal(pid, rustix::process::Signal::KILL);
         Some(pid)
     }
 
     /// Waits until one of a later life than `life` answers.
-    pub(super) fn wait_until_up(&self, life: u32) -> Result<(), String> {
+    pub(crate) fn wait_until_up(&self, life: u32) -> Result<(), String> {
         let up = wait(START_LIMIT, || {
             if self.shared.lock().ended.is_some() {
                 return Some(false);
@@ -157,7 +157,7 @@ impl Daemon {
     }
 
     /// Ends it with SIGTERM; how it ended.
-    pub(super) fn terminate(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn terminate(&mut self) -> Option<ExitStatus> {
         self.shared.set(|state| state.ending = true);
         if let Some(pid) = self.pid() {
             signal(pid, rustix::process::Signal::TERM);
@@ -169,7 +169,7 @@ impl Daemon {
     }
 
     /// Runs the command line; what it printed, or what it complained about.
-    pub(super) fn cli(&self, args: &[&str]) -> Result<String, String> {
+    pub(crate) fn cli(&self, args: &[&str]) -> Result<String, String> {
         let output = self.run(args)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
@@ -179,7 +179,7 @@ impl Daemon {
     }
 
     /// The same with `--json`; an answer counts whatever the exit code (`ops` says degraded by its own).
-    pub(super) fn cli_json(&self, args: &[&str]) -> Result<Value, String> {
+    pub(crate) fn cli_json(&self, args: &[&str]) -> Result<Value, String> {
         let output = self.run(&[args, &["--json"]].concat())?;
         let answer = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(&answer).map_err(|e| {
@@ -195,7 +195,7 @@ impl Daemon {
     }
 
     /// What to type in another terminal.
-    pub(super) fn command_line(&self) -> String {
+    pub(crate) fn command_line(&self) -> String {
         format!("{} --config {}", self.program.display(), self.config.display())
     }
 }
@@ -249,7 +249,7 @@ fn signal(pid: u32, signal: rustix::process::Signal) {
 }
 
 /// Looks until there is something to see, or the time is over.
-pub(super) fn wait<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn wait<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         if let Some(seen) = look() {

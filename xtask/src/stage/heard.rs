@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Everything that was shown, in order; grows while the chat runs.
-pub(super) struct Heard {
+pub(crate) struct Heard {
     shared: Arc<(Mutex<Said>, Condvar)>,
     reader: JoinHandle<()>,
 }
@@ -21,14 +21,16 @@ struct Said {
 }
 
 impl Heard {
-    /// Listens to the chat's output.
-    pub(super) fn listen(output: ChildStdout) -> Heard {
+    /// Listens to the chat's output, and prints it if it is to be `told`.
+    pub(crate) fn listen(output: ChildStdout, told: bool) -> Heard {
         let shared = Arc::new((Mutex::new(Said::default()), Condvar::new()));
         let to = shared.clone();
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
-                show(&event);
+                if told {
+                    show(&event);
+                }
                 to.0.lock().unwrap_or_else(PoisonError::into_inner).events.push(event);
                 to.1.notify_all();
             }
@@ -39,12 +41,12 @@ impl Heard {
     }
 
     /// How much was shown so far: a place to look on from.
-    pub(super) fn so_far(&self) -> usize {
+    pub(crate) fn so_far(&self) -> usize {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).events.len()
     }
 
     /// Waits until `look` finds something in what was shown since `from`, or the chat has ended.
-    pub(super) fn wait<T>(&self, from: usize, limit: Duration, look: impl Fn(&[Value]) -> Option<T>) -> Option<T> {
+    pub(crate) fn wait<T>(&self, from: usize, limit: Duration, look: impl Fn(&[Value]) -> Option<T>) -> Option<T> {
         let (said, grown) = &*self.shared;
         let mut seen = None;
         let guard = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,25 +58,42 @@ impl Heard {
         seen
     }
 
+    /// The first that was shown since `from` and is this.
+    pub(crate) fn find(&self, from: usize, is_it: impl Fn(&Value) -> bool) -> Option<Value> {
+        let said = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.events.iter().skip(from).find(|event| is_it(event)).cloned()
+    }
+
+    /// How many were shown since `from` that are this.
+    pub(crate) fn count(&self, from: usize, is_it: impl Fn(&Value) -> bool) -> usize {
+        let said = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.events.iter().skip(from).filter(|event| is_it(event)).count()
+    }
+
     /// Whether the chat has ended.
-    pub(super) fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
 
     /// Waits for the end of the output.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         let _ = self.reader.join();
     }
 }
 
+/// A new message of the bot, no change of one.
+pub(crate) fn is_new(event: &Value) -> bool {
+    event["event"] == "message" && event["is_bot"] == true
+}
+
 /// What the bot wrote or changed, if this is that.
-pub(super) fn bot_text(event: &Value) -> Option<&str> {
+pub(crate) fn bot_text(event: &Value) -> Option<&str> {
     let is_message = event["event"] == "message" || event["event"] == "edited";
     event["text"].as_str().filter(|_| is_message && event["is_bot"] == true)
 }
 
 /// The number of the button with this on it.
-pub(super) fn button(event: &Value, label: &str) -> Option<u64> {
+pub(crate) fn button(event: &Value, label: &str) -> Option<u64> {
     let rows = event["buttons"].as_array()?;
     let mut buttons = rows.iter().filter_map(Value::as_array).flatten();
     buttons.find(|button| button["label"].as_str().is_some_and(|l| l.contains(label)))?["n"].as_u64()

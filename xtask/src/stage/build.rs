@@ -5,18 +5,27 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// What the demo starts.
-pub(super) struct Programs {
+/// What is started.
+pub(crate) struct Programs {
     /// The daemon and its command line.
-    pub(super) mainstay: PathBuf,
+    pub(crate) mainstay: PathBuf,
     /// The Bot API server with a chat in front of it.
-    pub(super) botapi: PathBuf,
+    pub(crate) botapi: PathBuf,
 }
 
 /// Builds; cargo's progress passes through. Cargo itself says where the programs are, whatever target folder is in use.
-pub(super) fn build() -> Result<Programs, String> {
+pub(crate) fn build() -> Result<Programs, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // Cargo describes this program to us in these. Build scripts look at some of them, and everything that depends on those
+    // would be built anew each time that cargo itself and this program take turns.
+    let described = std::env::vars_os().map(|(name, _)| name);
+    for name in described
+        .filter(|name| name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")))
+    {
+        command.env_remove(name);
+    }
+    let mut build = command
         .args(["build", "--bins", "--package", "mainstay", "--package", "mainstay-sim"])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())

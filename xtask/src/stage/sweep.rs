@@ -1,7 +1,7 @@
-//! No process of the demo survives it, however it ends: at the orderly end, and by a janitor that waits for ours when
+//! No process of a stage survives it, however it ends: at the orderly end, and by a janitor that waits for ours when
 //! somebody presses Ctrl-C or kills us.
 //!
-//! Only what is the demo's is touched: our programs whose arguments name its folder, and the tasks below them, whose
+//! Only what is the stage's is touched: our programs whose arguments name its folder, and the tasks below them, whose
 //! environment names it. An editor or pager that has a file of it open is somebody else's.
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a process is in the demo.
+/// What a process is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// The daemon.
     Daemon,
     /// Owner of an attempt; outlives the daemon.
@@ -24,7 +24,7 @@ pub(super) enum Part {
 }
 
 /// Waits until whoever started us is gone, then clears up after it if it did not do so itself.
-pub(super) fn wait_and_clear(dir: &Path, keep: bool) {
+pub(crate) fn wait_and_clear(dir: &Path, keep: bool) {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     if dir.exists() {
         clear(dir);
@@ -36,15 +36,16 @@ pub(super) fn wait_and_clear(dir: &Path, keep: bool) {
 }
 
 /// Starts a janitor. It lives in a process group of its own, so Ctrl-C does not reach it.
-pub(super) fn janitor(dir: &Path, keep: bool) -> std::io::Result<Child> {
+pub(crate) fn janitor(dir: &Path, keep: bool) -> std::io::Result<Child> {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(std::env::current_exe()?);
+    // The demo's argument, whatever is played: nobody is meant to use it.
     command.args(["demo", "--janitor"]).arg(dir).args(keep.then_some("--keep"));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
 }
 
 /// Ends everything, in the order in which it is least rude; returns what could not be ended.
-pub(super) fn clear(dir: &Path) -> Vec<Pid> {
+pub(crate) fn clear(dir: &Path) -> Vec<Pid> {
     let is = |part: Part| move |found: &[(Pid, Part)]| found.iter().any(|(_, p)| *p == part);
     end(dir, Signal::TERM, Duration::from_secs(10), is(Part::Daemon));
     // A shim that is asked to end stops its task first, so both are gone then.
@@ -75,8 +76,8 @@ fn end(dir: &Path, signal: Signal, limit: Duration, wanted: impl Fn(&[(Pid, Part
     }
 }
 
-/// The demo's living processes.
-pub(super) fn find(dir: &Path) -> Vec<(Pid, Part)> {
+/// The stage's living processes.
+pub(crate) fn find(dir: &Path) -> Vec<(Pid, Part)> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let others = numbers.filter(|pid| u32::try_from(*pid) != Ok(std::process::id()));
