@@ -252,6 +252,20 @@ pub enum Fact {
         /// Bytes free.
         free: u64,
     },
+    /// A copy of the database was written and synced.
+    BackedUp {
+        /// Its name in the folder of back-ups.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// Events in it.
+        events: i64,
+    },
+    /// No copy of the database could be made.
+    BackupFailed {
+        /// Why.
+        error: String,
+    },
     /// Something that must not happen, happened. Counted; never normal.
     Violation {
         /// What.

@@ -4,7 +4,7 @@ use super::Fact;
 
 impl Fact {
     /// The names of all, in the order of the enum.
-    pub const KINDS: [&'static str; 43] = [
+    pub const KINDS: [&'static str; 45] = [
         "booted",
         "stopping",
         "mode_set",
@@ -15,6 +15,8 @@ impl Fact {
         "storage_recovered",
         "disk_low",
         "disk_well",
+        "backed_up",
+        "backup_failed",
         "violation",
         "received",
         "replayed",
@@ -63,6 +65,8 @@ impl Fact {
             Fact::StorageRecovered { .. } => "storage_recovered",
             Fact::DiskLow { .. } => "disk_low",
             Fact::DiskWell { .. } => "disk_well",
+            Fact::BackedUp { .. } => "backed_up",
+            Fact::BackupFailed { .. } => "backup_failed",
             Fact::Violation { .. } => "violation",
             Fact::Received { .. } => "received",
             Fact::Replayed { .. } => "replayed",

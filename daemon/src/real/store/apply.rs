@@ -57,6 +57,8 @@ impl Store {
             | Fact::StorageRecovered { .. }
             | Fact::DiskLow { .. }
             | Fact::DiskWell { .. }
+            | Fact::BackedUp { .. }
+            | Fact::BackupFailed { .. }
             | Fact::Refused { .. } => Ok(()),
 
             Fact::Requested { kind, prompt, heavy, group, chat, thread, message, rerun_of, until } => {
