@@ -3,12 +3,14 @@
 //! [`card`] and [`final_report`] are what a task looks like in a chat, [`status`] and the rest answer questions,
 //! [`ops`] says whether all is well, [`trace`] tells a task's story.
 
+mod alert;
 mod card;
 mod list;
 mod ops;
 mod trace;
 mod visible;
 
+pub use alert::alert;
 pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{board, inbox, list};
 pub use ops::ops;

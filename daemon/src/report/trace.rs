@@ -84,6 +84,7 @@ fn told(config: &Config, event: &Recorded) -> String {
             if retry.is_some() { ", to be tried again" } else { "" }
         ),
         Fact::Queued { id, what, .. } => match what {
+            What::Alert(_) => format!("alert queued (message {id})"),
             What::Report(_) => format!("report queued (message {id})"),
             What::Card { .. } => format!("card to be shown (message {id})"),
             What::Text(_) | What::Document { .. } => format!("answer queued (message {id})"),

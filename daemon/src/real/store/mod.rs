@@ -6,6 +6,7 @@
 
 mod apply;
 mod file;
+mod health;
 mod load;
 mod rebuild;
 mod rows;
@@ -29,12 +30,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/1.sql"),
     include_str!("../../../migrations/2.sql"),
     include_str!("../../../migrations/3.sql"),
+    include_str!("../../../migrations/4.sql"),
 ];
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
 /// event, a new value in an old field, a field left out that it can't do without.
-const MIN_READER: i64 = 1;
-const MIN_WRITER: i64 = 1;
+const MIN_READER: i64 = 4;
+const MIN_WRITER: i64 = 4;
 
 /// Classes of storage trouble, by what must happen next.
 #[derive(Debug, thiserror::Error)]
