@@ -4,6 +4,7 @@
 //! the record into an empty database gives the same tables. What a fact needs in order to be applied is therefore in it.
 //! Deadlines are milliseconds of the boot clock of the boot named by the last [`Fact::Booted`] before them.
 
+mod follows;
 mod kinds;
 mod reasons;
 
@@ -13,7 +14,7 @@ use crate::attempt::{End, EndCause, Identity, LogDigest};
 use crate::command::Mode;
 use crate::id::{Actor, TaskId};
 use crate::ports::Outgoing;
-use crate::task::{Outcome, State, Step};
+use crate::task::{Outcome, Step};
 use serde::{Deserialize, Serialize};
 
 /// Version of the meaning of events, and of the database that holds them. Raised when an older reader would misread a new
@@ -95,8 +96,25 @@ pub enum What {
         /// Until when new buttons may be pressed.
         until: i64,
     },
+    /// What began to be wrong and what is over, in one message, as it stands when it is sent.
+    Alert(Vec<News>),
     /// The final report of a task: of the end that it had then, whatever was made of it since.
     Report(Outgoing),
+}
+
+/// A line of an alert: that something is wrong, that it is over, or both when nobody could be told before it was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// The anomaly's name.
+    pub anomaly: String,
+    /// Which one of its kind.
+    pub about: String,
+    /// What is wrong; empty when that was told before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
+    /// It is over, and lasted so long, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_ms: Option<i64>,
 }
 
 /// Order of sending: answers to people first, then what waits for people, then results, then the rest.
@@ -220,13 +238,36 @@ pub enum Fact {
         /// Bytes free.
         free: u64,
     },
+    /// The wall clock was set: it moved against the boot clock.
+    ClockStepped {
+        /// By so much, ms; negative when it went back.
+        by_ms: i64,
+    },
+    /// Something is wrong, and has been for as long as it takes to be told of: whoever is in charge is told.
+    AlertRaised {
+        /// Its name ([`crate::anomaly::ANOMALIES`]).
+        anomaly: String,
+        /// Which one of its kind: a task's number; empty where there can be only one.
+        about: String,
+        /// As it was told.
+        words: String,
+    },
+    /// It is over, and that is told too.
+    AlertOver {
+        /// Its name.
+        anomaly: String,
+        /// Which one of its kind.
+        about: String,
+        /// Since it was raised, ms of the wall clock.
+        lasted_ms: i64,
+    },
     /// A back-up of the database was made, read back and found whole.
     BackedUp {
         /// Its path.
         file: String,
         /// Its size.
         bytes: u64,
-        /// It has the record up to this event.
+        /// Events in it: it has the record up to this one.
         events: i64,
     },
     /// A back-up could not be made; those before it are as they were.
@@ -573,69 +614,4 @@ pub enum Fact {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(n: &u32) -> bool {
     *n == 0
-}
-
-impl Fact {
-    /// The move of the task's state that it carries, if any.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a fact that moves a task carries a step; all others do not")]
-    pub fn step(&self) -> Option<Step> {
-        match self {
-            Fact::Approved { step, .. } => *step,
-            Fact::Rejected { step, .. }
-            | Fact::Resumed { step, .. }
-            | Fact::Stopped { step, .. }
-            | Fact::Expired { step }
-            | Fact::Recovered { step, .. }
-            | Fact::Claimed { step, .. }
-            | Fact::Ended { step, .. } => Some(*step),
-            _ => None,
-        }
-    }
-
-    /// Its data alone, as JSON.
-    pub fn data(&self) -> String {
-        let whole = serde_json::to_string(self).expect("facts are plain data");
-        let before = r#"{"kind":"","data":"#.len() + self.kind().len();
-        debug_assert!(whole[..before].ends_with(r#","data":"#), "the kind's name is not what serde writes: {whole}");
-        whole[before..whole.len() - 1].to_owned()
-    }
-
-    /// It queues something or frees a slot: the queue is worth a look.
-    pub fn frees_or_queues(&self) -> bool {
-        self.step()
-            .is_some_and(|step| step.to() == State::Queued || matches!(step.from(), State::Queued | State::Running))
-            || matches!(self, Fact::ModeSet { .. } | Fact::DiskWell { .. })
-    }
-
-    /// It makes a message sendable: the outbox is worth a look.
-    pub fn fills_outbox(&self) -> bool {
-        matches!(
-            self,
-            Fact::Queued { .. }
-                | Fact::SendFailed { .. }
-                | Fact::SendUnknown { .. }
-                | Fact::ChatReturned { .. }
-                | Fact::ChatMigrated { .. }
-        )
-    }
-
-    /// Boot clock, ms, at which it makes something due by itself.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a fact that makes something due carries when")]
-    pub fn due(&self) -> Option<i64> {
-        match self {
-            Fact::Requested { until, .. } | Fact::Resumed { until, .. } | Fact::Recovered { until, .. } => Some(*until),
-            Fact::StartFailed { until, .. } => Some(*until),
-            Fact::Identified { until, .. } => *until,
-            Fact::StopAsked { alarm } => Some(*alarm),
-            Fact::Ended { retry, .. } => retry.map(|retry| retry.at),
-            Fact::SendFailed { until, .. } => *until,
-            Fact::Sent { next, .. } => Some(*next),
-            _ => None,
-        }
-    }
-
-    /// The state a task is in after it, if it says.
-    pub fn state_after(&self) -> Option<State> {
-        if matches!(self, Fact::Requested { .. }) { Some(State::Requested) } else { self.step().map(Step::to) }
-    }
 }

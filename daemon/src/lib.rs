@@ -6,6 +6,7 @@
 //! [`real`] the world. What you will not find: a second path for recovery, a cache of tasks, a detached task, a clock or
 //! random number outside the ports.
 
+pub mod anomaly;
 pub mod attempt;
 pub mod cli;
 pub mod command;

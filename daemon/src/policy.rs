@@ -100,6 +100,33 @@ pub const STRANGERS_TRACKED_MAX: usize = 256;
 pub const RECENT_MS: i64 = 24 * 3_600_000;
 /// What is tried again so much later than planned is told with both times in a task's story.
 pub const TRACE_LATE_MS: i64 = 1_000;
+/// Width of the steps in which what happened of late is counted: [`RECENT_MS`] is kept to that much. Tables are made with it: it
+/// never changes.
+pub const LATELY_STEP_MS: i64 = 10 * 60_000;
+/// Such counts are forgotten after this time. Far longer than they are looked at: a wall clock that is set ahead for a moment
+/// takes nothing with it that matters.
+pub const LATELY_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// The daemon looks by itself whether all is well this often: half of the minute within which a task that should have ended
+/// is told of.
+pub const HEALTH_LOOK_MS: i64 = 30_000;
+/// What may mend by itself is told of once it has lasted this long: a server that restarts is back by then.
+pub const ALERT_HOLD_MS: i64 = 2 * 60_000;
+/// What was told of is over once it has not been seen for this long. A daemon that starts in the middle of an outage has to
+/// find that out anew, which takes as long as a poll.
+pub const ALERT_OVER_MS: i64 = 2 * 60_000;
+/// Anomalies named in one message or answer: what is beyond them is counted, and `/ops` is looked at anyway.
+pub const ALERT_LINES_MAX: usize = 6;
+/// A wall clock that moved this much against the boot clock was set. Both run at one speed; people do not see less.
+pub const CLOCK_STEP_MS: i64 = 5_000;
+/// A message that waits for longer is stuck, whatever it waits for: an answer is asked for and forgotten by then.
+pub const MESSAGE_STUCK_MS: i64 = 5 * 60_000;
+/// A back-up older than this is overdue, where there was ever one: two days, so that one that failed at night is noticed as
+/// such before.
+pub const BACKUP_OVERDUE_MS: i64 = 48 * 3_600_000;
+/// Tasks with an unknown outcome that are told of one by one: a machine that was reset leaves no more than ran.
+pub const UNKNOWN_LISTED_MAX: u32 = 50;
+/// Running tasks that `/ops` names with their age: the oldest.
+pub const RUNNING_NAMED_MAX: usize = 4;
 /// Longest prompt or plan, in bytes; a Telegram message can't be longer than four times 4096.
 pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Longest note, reason or review text kept, in bytes.
@@ -349,6 +376,9 @@ const _: () = {
     assert!(LIST_DEFAULT <= LIST_MAX && LOG_LINES_DEFAULT <= LOG_LINES_MAX);
     assert!(LIST_DEFAULT as usize <= ANSWER_LINES_MAX);
     assert!((CAPTION_LINES_MAX + 1) * (2 * CAPTION_LINE_CHARS_MAX + 1) + 20 <= 1_024, "a caption fits");
+    assert!(HEALTH_LOOK_MS < 60_000, "a task that should have ended is told of within a minute");
+    assert!(ALERT_OVER_MS > POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS + HEALTH_LOOK_MS, "a restart ends no outage");
+    assert!(RECENT_MS < LATELY_KEPT_MS && RECENT_MS % LATELY_STEP_MS == 0);
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
 

@@ -3,6 +3,7 @@
 use crate::event::Fact;
 use crate::policy;
 use crate::ports::{CallError, CallErrorKind};
+use crate::view::Polling;
 
 /// What is known of long polling in this daemon's life.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,14 +16,26 @@ pub struct PollHealth {
     pub conflicts: u32,
     /// Wall clock of the last completed poll, ms. The watchdog counts these alone: other calls that succeed prove nothing.
     pub completed_ms: Option<i64>,
+    /// Boot clock of the same, or of when this daemon began, ms.
+    pub heard_at: i64,
 }
 
 impl PollHealth {
+    /// Of a daemon that begins.
+    pub fn new(boot_ms: i64) -> PollHealth {
+        PollHealth { heard_at: boot_ms, ..PollHealth::default() }
+    }
+
+    /// As those see it who judge it.
+    pub fn seen(&self, boot_ms: i64) -> Polling {
+        Polling { silent_ms: boot_ms - self.heard_at, failures: self.failures }
+    }
+
     /// A poll completed.
     pub fn completed(&mut self, boot_ms: i64, wall_ms: i64) -> Option<Fact> {
         let news =
             self.broke_at.map(|broke_at| Fact::PollRecovered { after_ms: boot_ms - broke_at, failures: self.failures });
-        *self = PollHealth { completed_ms: Some(wall_ms), ..PollHealth::default() };
+        *self = PollHealth { completed_ms: Some(wall_ms), ..PollHealth::new(boot_ms) };
         news
     }
 

@@ -1,5 +1,6 @@
 //! The loop: receive, load, decide, commit, perform. All control flow of the daemon starts here; what single steps look at
-//! stands in the files beside: [`load`], [`pump`] (time and free slots), [`weather`] (a disk that refuses), [`polling`],
+//! stands in the files beside: [`load`], [`pump`] (time and free slots), [`health`] (whether all is well),
+//! [`weather`] (a disk that refuses), [`polling`],
 //! [`ends`] (the first inputs, failed ones, exit codes).
 //!
 //! What waits when a turn starts is decided and committed together, so many commands share one sync. Nothing is answered,
@@ -7,6 +8,7 @@
 //! machine says of every attempt: there is no other recovery.
 
 mod ends;
+mod health;
 mod load;
 mod polling;
 mod pump;
@@ -16,6 +18,7 @@ pub use ends::fatal;
 
 use crate::attempt::Identity;
 use crate::config::Config;
+use crate::decide::alert::Watch;
 use crate::decide::{Moment, decide};
 use crate::event::{Event, Fact};
 use crate::exit::Fatal;
@@ -129,6 +132,9 @@ struct Marks {
     draining: bool,
     /// The disk is too full to dispatch.
     disk_low: bool,
+    /// What was seen to be wrong, and boot clock at which it is looked again.
+    watch: Watch,
+    look_at_health_at: i64,
     /// Tasks that can't be decided about (our bug): left alone for the rest of this daemon's life, which goes on for the others.
     set_aside: BTreeSet<TaskId>,
 }
@@ -148,6 +154,12 @@ struct Unsure {
 struct Look {
     queue: bool,
     outbox: bool,
+    health: bool,
+}
+
+impl Look {
+    /// At all that became possible or due.
+    const DUE: Look = Look { queue: true, outbox: true, health: false };
 }
 
 /// When the record's beginning is looked at, by the boot clock.
@@ -193,7 +205,7 @@ impl Daemon {
             watched: BTreeMap::new(),
             sending: BTreeMap::new(),
             last_call_ms: i64::MIN / 2,
-            polling: PollHealth::default(),
+            polling: PollHealth::new(ports.time.now().boot_ms),
             poll_began: 0,
             cursor: None,
             next_poll: ports.telegram.as_ref().map(|_| 0),
@@ -201,7 +213,7 @@ impl Daemon {
             username,
             introduce_at: Some(0),
             progress: BTreeMap::new(),
-            look: Look { queue: true, outbox: true },
+            look: Look::DUE,
             next_due: Some(0),
             leaving: false,
             settled: false,
@@ -257,7 +269,7 @@ impl Daemon {
         }
         let now = self.ports.time.now();
         if self.marks.disk_low || self.next_due.is_some_and(|due| due <= now.boot_ms) {
-            self.look = Look { queue: true, outbox: true };
+            (self.look.queue, self.look.outbox) = (true, true);
         }
         let mut inputs = Vec::with_capacity(came.len() + requests.len());
         for one in came {
@@ -299,7 +311,11 @@ impl Daemon {
             .map(|(shown, _)| shown + policy::PROGRESS_GAP_MS)
             .min();
         let disk = self.marks.disk_low.then_some(now + policy::DISK_LOOK_MS);
-        [self.next_due, watchdog, progress, disk, self.record_look.due].into_iter().flatten().min().unwrap_or(NEVER)
+        [self.next_due, watchdog, progress, disk, self.record_look.due, Some(self.marks.look_at_health_at)]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(NEVER)
     }
 
     /// Turns what a future came to into inputs.
@@ -399,7 +415,7 @@ impl Daemon {
         if let Err(error) = self.store.commit() {
             // A full disk fails before anything is synced.
             self.log_is_doubtful |= !matches!(error, StoreError::Full);
-            self.look = Look { queue: true, outbox: true };
+            self.look = Look::DUE;
             self.unsure = Some(Unsure { tip, turned, before });
             return Err(error);
         }
@@ -411,7 +427,7 @@ impl Daemon {
     fn take_back(&mut self, before: Marks) {
         self.store.rollback();
         self.marks = before;
-        self.look = Look { queue: true, outbox: true };
+        self.look = Look::DUE;
     }
 
     fn decide_all(
@@ -490,6 +506,7 @@ impl Daemon {
     fn after(&mut self, fact: &Fact) {
         self.look.queue |= fact.frees_or_queues();
         self.look.outbox |= fact.fills_outbox();
+        self.look.health |= fact.may_alarm();
         if let Some(due) = fact.due() {
             self.next_due = Some(self.next_due.map_or(due, |d| d.min(due)));
         }

@@ -190,6 +190,30 @@ pub struct BacklogRow {
     pub error: Option<String>,
 }
 
+/// Something that is wrong and that people are to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Its name.
+    pub anomaly: String,
+    /// Which one of its kind.
+    pub about: String,
+    /// As it was told.
+    pub words: String,
+    /// Wall clock at which it was put on record, ms.
+    pub since_ms: i64,
+    /// A message that says so was written.
+    pub told: bool,
+}
+
+/// What the daemon's own long polling is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polling {
+    /// Since a poll was last completed, or since the daemon began, ms of the boot clock.
+    pub silent_ms: i64,
+    /// Failed polls since then.
+    pub failures: u32,
+}
+
 /// The answer to "is everything well?", as far as the database knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpsRow {
@@ -213,10 +237,27 @@ pub struct OpsRow {
     pub refused_lately: i64,
     /// Chats that refuse us.
     pub parked_chats: i64,
+    /// The first message that waits to be shown for the first time, in a chat that wants us: the chat, and the wall clock, ms, at
+    /// which it was written.
+    pub unsent: Option<(i64, i64)>,
     /// Ended in the last 24 h, by outcome.
     pub ended: BTreeMap<String, i64>,
+    /// Tasks with an unknown outcome of the last 24 h, oldest first.
+    pub unknown: Vec<TaskId>,
+    /// Tasks whose time was over in the last 24 h while they waited for people.
+    pub expired_waiting: i64,
+    /// Attempts that a new daemon found alive in the last 24 h.
+    pub adopted: i64,
     /// The newest event of long polling, if any: broke, recovered or contested.
     pub poll: Option<Recorded>,
+    /// When the wall clock was last set.
+    pub clock: Option<Recorded>,
+    /// The newest back-up that was made, and the newest that failed.
+    pub backups: (Option<Recorded>, Option<Recorded>),
+    /// What was told of and is not over, as far as it is known to be.
+    pub alerts: Vec<AlertRow>,
+    /// Size of the database, without its log.
+    pub database_bytes: i64,
     /// Events recorded.
     pub events: i64,
     /// The newest epoch: number, version, config hash, wall clock of its start.
@@ -314,6 +355,10 @@ pub struct View {
     pub username: Option<String>,
     /// Wall clock of the last completed long poll of this daemon, ms.
     pub polled_ms: Option<i64>,
+    /// How long polling goes in this daemon's life.
+    pub polling: Option<Polling>,
+    /// Alerts that wait to be sent, when the daemon looks whether all is well.
+    pub alerting: Vec<OutboxRow>,
     /// What is known of the way to Telegram.
     pub outage: Outage,
     /// The machine's boot, when a story is asked for: the clock of its deadlines.

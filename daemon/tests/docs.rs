@@ -243,3 +243,20 @@ fn compare(name: &str, expected: &str) {
         "docs/{name} is stale: MAINSTAY_BLESS=1 cargo test -p mainstay --test docs writes it anew"
     );
 }
+
+/// Who is woken by a name has to find it, and what can't happen any more has no place in the book.
+#[test]
+fn the_run_book_has_a_row_for_each_anomaly_and_no_other() {
+    let text = std::fs::read_to_string(path("OPERATIONS.md")).expect("docs/OPERATIONS.md");
+    let (_, rest) = text.split_once("### Run book").expect("the run book");
+    let rows = rest.lines().take_while(|line| !line.starts_with("### "));
+    let cells = rows.filter_map(|line| line.strip_prefix("| `")).map(|line| line.split('|').collect::<Vec<_>>());
+    let mut names = Vec::new();
+    for cells in cells {
+        let name = cells[0].trim().trim_end_matches('`').to_owned();
+        assert_eq!(cells.len(), 5, "{name}: what it means, what to look at, what to do");
+        assert!(cells[1..4].iter().all(|cell| cell.trim().len() > 5), "{name}: {cells:?}");
+        names.push(name);
+    }
+    assert_eq!(names, mainstay::anomaly::ANOMALIES.map(|anomaly| anomaly.name.to_owned()));
+}

@@ -2,6 +2,7 @@
 
 use crate::botapi::{ChatId, Outcome, Record};
 use crate::people::{People, REPEAT_MARK, STRANGER, job_of, reports_of, said};
+use crate::property::alerts::alerts;
 use crate::scenario::{Amount, Scenario, Span};
 use crate::world::clock::EPOCH_MS;
 use crate::world::{World, is_poll};
@@ -51,6 +52,7 @@ impl Rested<'_> {
         self.jobs(&mut all)?;
         self.counts(&events, &mut all);
         self.texts(&mut all);
+        self.answers(&mut all);
         if !self.never.is_empty() {
             let what = "all that the file tells of".to_owned();
             all.push(Expected { what, wanted: "came about".into(), seen: self.never.join("; "), held: false });
@@ -115,6 +117,14 @@ impl Rested<'_> {
         let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         counted(all, "disk failures", expect.disk_failures, number(disk.faults));
         counted(all, "writes lost", expect.writes_lost, number(disk.lost));
+        let (begun, over): (Vec<_>, Vec<_>) = alerts(self.world).into_iter().partition(|alert| !alert.is_over);
+        counted(all, "alerts", expect.alerts_in_all, begun.len());
+        for (told, wanted, what) in [(&begun, &expect.alerts, "alerts"), (&over, &expect.alerts_over, "alerts over")] {
+            for (name, wanted) in wanted {
+                let found = told.iter().filter(|alert| alert.anomaly == *name).count();
+                counted(all, &format!("{what}: {name}"), Some(*wanted), found);
+            }
+        }
         for (kind, wanted) in &expect.on_record {
             let found = events.iter().filter(|event| event.fact.kind() == kind).count();
             counted(all, &format!("on record: {kind}"), Some(*wanted), found);
@@ -131,6 +141,28 @@ impl Rested<'_> {
                 let seen = format!("{found} message(s)");
                 all.push(Expected { what, wanted: wanted_words.into(), seen, held: (found > 0) == wanted });
             }
+        }
+    }
+
+    /// Who asks is answered in so many lines that one look is enough.
+    fn answers(&self, all: &mut Vec<Expected>) {
+        /// Lines of such an answer.
+        const LINES_MAX: usize = 10;
+        let answers = self.world.desk.answers().into_iter().map(|answer| answer.text);
+        let is_about_all = |text: &String| {
+            let word = text.split([':', '\n']).next().unwrap_or_default();
+            ["healthy", "degraded", "broken"].contains(&word.strip_prefix(REPEAT_MARK).unwrap_or(word))
+        };
+        let answers: Vec<String> = said(self.world).into_iter().chain(answers).filter(is_about_all).collect();
+        for text in &self.scenario.expect.ops_said {
+            let lines =
+                answers.iter().filter(|answer| answer.contains(text)).map(|answer| answer.lines().count()).min();
+            let seen = match lines {
+                Some(lines) => format!("in {lines} lines"),
+                None => format!("not in {} answer(s): {}", answers.len(), answers.join(" / ")),
+            };
+            let held = lines.is_some_and(|lines| lines <= LINES_MAX);
+            all.push(Expected { what: format!("/ops: {text:?}"), wanted: "said".into(), seen, held });
         }
     }
 

@@ -1,5 +1,6 @@
 //! The core against the small world.
 
+mod alerts;
 mod ancestor;
 mod attempts;
 mod basics;

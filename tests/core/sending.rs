@@ -76,8 +76,8 @@ fn a_new_daemon_does_not_wait_for_the_end_of_an_outage_that_the_last_one_saw() {
 fn a_message_that_can_never_be_sent_does_not_hold_up_the_others() {
     let mut w = World::new();
     w.quiet();
-    w.chats.borrow_mut().never = Some("/ops".into());
-    w.say(OLGA, "/help ops");
+    w.chats.borrow_mut().never = Some("/drain".into());
+    w.say(OLGA, "/help drain");
     for seconds in 1..60 {
         w.advance(seconds * 1_000);
         let before = w.texts(BEA).len();

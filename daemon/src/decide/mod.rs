@@ -2,9 +2,10 @@
 //!
 //! No clock, no randomness, no I/O: the moment and its entropy are arguments. Refusals are plans too: they are recorded
 //! and answered. One file a subject: [`chat`] (updates), [`order`] (commands), [`approval`] (saying yes and no), [`gate`] (what has to hold before something
-//! runs), [`attempt`] (what the machine says), [`due`] (what time does), [`outflow`] (sending), [`read`] (questions),
-//! [`retention`] (what is removed from the record).
+//! runs), [`alert`] (what is wrong is told), [`attempt`] (what the machine says), [`due`] (what time does), [`outflow`]
+//! (sending), [`read`] (questions), [`retention`] (what is removed from the record).
 
+pub mod alert;
 pub mod approval;
 pub mod attempt;
 pub mod chat;

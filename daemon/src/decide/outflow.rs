@@ -73,6 +73,7 @@ fn render(draft: &Draft<'_>, row: &OutboxRow, task: Option<&TaskView>) -> Call {
                 None => Call::Send(marked(content)),
             }
         }
+        (What::Alert(news), _) => Call::Send(marked(report::alert(news))),
         (What::Report(content), _) => Call::Send(marked(content.clone())),
         (What::Card { .. }, None) => {
             Call::Send(marked(Outgoing { text: "a task that is not on record".into(), ..Outgoing::default() }))

@@ -4,7 +4,7 @@ use super::Fact;
 
 impl Fact {
     /// The names of all, in the order of the enum.
-    pub const KINDS: [&'static str; 46] = [
+    pub const KINDS: [&'static str; 49] = [
         "booted",
         "stopping",
         "mode_set",
@@ -15,6 +15,9 @@ impl Fact {
         "storage_recovered",
         "disk_low",
         "disk_well",
+        "clock_stepped",
+        "alert_raised",
+        "alert_over",
         "backed_up",
         "backup_failed",
         "violation",
@@ -66,6 +69,9 @@ impl Fact {
             Fact::StorageRecovered { .. } => "storage_recovered",
             Fact::DiskLow { .. } => "disk_low",
             Fact::DiskWell { .. } => "disk_well",
+            Fact::ClockStepped { .. } => "clock_stepped",
+            Fact::AlertRaised { .. } => "alert_raised",
+            Fact::AlertOver { .. } => "alert_over",
             Fact::BackedUp { .. } => "backed_up",
             Fact::BackupFailed { .. } => "backup_failed",
             Fact::Violation { .. } => "violation",

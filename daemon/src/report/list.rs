@@ -40,6 +40,7 @@ pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
             What::Text(content) => short(&content.text, 80),
             What::Document { name, .. } => name.clone(),
             What::Card { .. } => "card".to_owned(),
+            What::Alert(_) => "alert".to_owned(),
             What::Report(_) => "final report".to_owned(),
         };
         let task = row.task.map_or_else(String::new, |t| format!(" of #{t}"));

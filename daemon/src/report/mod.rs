@@ -4,6 +4,7 @@
 //! [`ops`] says whether all is well ([`page`] and [`metrics`] say the same to a browser and to a monitor), [`trace`] tells a
 //! task's story ([`perfetto`] draws it).
 
+mod alert;
 mod board;
 mod card;
 mod list;
@@ -15,6 +16,7 @@ mod removed;
 mod trace;
 mod visible;
 
+pub use alert::alert;
 pub use board::board;
 pub use card::{card, final_report, log, next_step, progress, status, why};
 pub use list::{inbox, list};

@@ -1,40 +1,34 @@
 //! Is everything well? The same facts for chat, command line and programs.
 
-use super::span;
-use crate::command::Mode;
+use super::{short, span};
+use crate::anomaly::{Finding, Severity, Sight, stale};
 use crate::config::Config;
 use crate::decide::{Moment, Said};
-use crate::event::Fact;
+use crate::event::{Fact, Recorded};
 use crate::policy;
 use crate::task::Outcome;
-use crate::view::{AttemptRow, OpsRow, TaskRow, View};
-use serde_json::json;
+use crate::view::{OpsRow, View};
+use serde_json::{Value, json};
 
 /// The answer to `/ops`: one word, its reasons, and the numbers behind it, in at most eight lines.
 pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     let empty = OpsRow::default();
     let ops = view.ops.as_ref().unwrap_or(&empty);
-    let stale: Vec<&TaskRow> = ops.running.iter().filter(|(_, a)| is_stale(a.as_ref(), now)).map(|(t, _)| t).collect();
-    let (status, reasons) = judge(view, ops, &stale, now);
-    let count = |state: &str| ops.tasks.get(state).copied().unwrap_or(0);
+    let findings = Sight { config, view, ops, now }.findings();
+    let status = status(&findings);
+    let mut lines = vec![match reasons(&findings) {
+        reasons if reasons.is_empty() => status.to_owned(),
+        reasons => format!("{status}: {reasons}"),
+    }];
+    lines.extend(tasks(view, ops, now));
     let ended = |outcome: Outcome| ops.ended.get(outcome.name()).copied().unwrap_or(0);
-
-    let mut lines =
-        vec![if reasons.is_empty() { status.to_owned() } else { format!("{status}: {}", reasons.join("; ")) }];
     lines.push(format!(
-        "mode {} · {} running · {} queued · {} to approve · {} to resume",
-        view.mode().name(),
-        count("RUNNING"),
-        count("QUEUED"),
-        count("REQUESTED"),
-        count("APPROVED")
-    ));
-    lines.push(format!(
-        "last 24 h: {} succeeded, {} failed, {} timed out, {} unknown",
+        "last 24 h: {} succeeded, {} failed, {} timed out, {} unknown, {} adopted",
         ended(Outcome::Success),
         ended(Outcome::Failure) + ended(Outcome::NotStarted),
         ended(Outcome::Timeout),
-        ended(Outcome::Unknown)
+        ended(Outcome::Unknown),
+        ops.adopted
     ));
     lines.push(format!(
         "outbox: {} pending, {} uncertain, {} refused (/inbox)",
@@ -42,15 +36,71 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     ));
     if config.telegram.is_some() {
         let last = view.polled_ms.map_or("none yet".to_owned(), |at| format!("{} ago", span(now.wall_ms - at)));
-        lines.push(format!("last poll: {last}"));
+        let failed = view.polling.map_or(0, |polling| polling.failures);
+        lines.push(format!("last poll: {last}, {failed} failed since; {} replays", ops.replays));
     }
-    if let Some((epoch, version, ..)) = &ops.epoch {
-        let free = view.free_bytes.map_or_else(|| "?".to_owned(), |b| format!("{} MiB", b >> 20));
-        lines.push(format!(
-            "daemon {version}, life {epoch}, {} events, {} replays, {free} free",
-            ops.events, ops.replays
-        ));
+    let free = view.free_bytes.map_or_else(|| "?".to_owned(), |b| format!("{} MiB", b >> 20));
+    let backup = ops.backups.0.as_ref().map_or("none".to_owned(), |e| format!("{} ago", span(now.wall_ms - e.at)));
+    lines.push(format!("disk: {free} free, database {} KiB; back-up: {backup}", ops.database_bytes >> 10));
+    if let Some((epoch, version, hash, _)) = &ops.epoch {
+        let hash: String = hash.chars().take(8).collect();
+        lines.push(format!("daemon {version}, life {epoch}, configuration {hash}, {} events", ops.events));
     }
+    Said { ok: true, text: lines.join("\n"), data: data(view, ops, &findings, now), ..Said::default() }
+}
+
+fn status(findings: &[Finding]) -> &'static str {
+    let worst = |severity| findings.iter().any(|finding| finding.severity == severity);
+    match (worst(Severity::Broken), worst(Severity::Degraded)) {
+        (true, _) => Severity::Broken.name(),
+        (false, true) => Severity::Degraded.name(),
+        (false, false) => "healthy",
+    }
+}
+
+/// Every sort of trouble is named; of each, some that it is about.
+fn reasons(findings: &[Finding]) -> String {
+    let mut words = Vec::new();
+    for kind in findings.chunk_by(|a, b| a.anomaly == b.anomaly) {
+        let (named, more) = kind.split_at(kind.len().min(policy::ALERT_LINES_MAX));
+        words.extend(named.iter().map(|finding| finding.words.clone()));
+        if !more.is_empty() {
+            words.push(format!("{} more like that", more.len()));
+        }
+    }
+    words.join("; ")
+}
+
+fn tasks(view: &View, ops: &OpsRow, now: Moment) -> Vec<String> {
+    let count = |state: &str| ops.tasks.get(state).copied().unwrap_or(0);
+    let mut lines = vec![format!(
+        "mode {} · {} running · {} queued · {} to approve · {} to resume",
+        view.mode().name(),
+        count("RUNNING"),
+        count("QUEUED"),
+        count("REQUESTED"),
+        count("APPROVED")
+    )];
+    let (named, more) = ops.running.split_at(ops.running.len().min(policy::RUNNING_NAMED_MAX));
+    let mut ages: Vec<String> = named
+        .iter()
+        .filter_map(|(task, attempt)| attempt.as_ref().map(|a| (task.id, a.claimed_ms)))
+        .map(|(id, since)| format!("#{id} runs for {}", span(now.wall_ms - since)))
+        .collect();
+    if !more.is_empty() {
+        ages.push(format!("{} more run", more.len()));
+    }
+    if let Some(task) = &ops.oldest_queued {
+        ages.push(format!("#{} is the oldest in the queue, from {} ago", task.id, span(now.wall_ms - task.created_ms)));
+    }
+    if !ages.is_empty() {
+        lines.push(ages.join(", "));
+    }
+    lines
+}
+
+/// These names are an interface: add to them, don't change them.
+fn data(view: &View, ops: &OpsRow, findings: &[Finding], now: Moment) -> Value {
     let running: Vec<_> = ops
         .running
         .iter()
@@ -59,97 +109,53 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
             json!({ "task_id": t.id, "kind": t.kind, "attempt": t.attempt, "age_ms": age })
         })
         .collect();
-    let data = json!({
-        "status": status,
-        "reasons": reasons,
+    let anomalies: Vec<_> = findings
+        .iter()
+        .map(|f| json!({ "name": f.anomaly, "severity": f.severity.name(), "about": f.about, "words": f.words }))
+        .collect();
+    let alerts: Vec<_> =
+        ops.alerts.iter().map(|a| json!({ "name": a.anomaly, "about": a.about, "since_ms": a.since_ms })).collect();
+    json!({
+        "status": status(findings),
+        "reasons": findings.iter().map(|finding| &finding.words).collect::<Vec<_>>(),
+        "anomalies": anomalies,
+        "alerts": alerts,
         "mode": view.mode(),
         "draining": view.draining,
         "tasks": ops.tasks,
         "running": running,
-        "stale_running": stale.iter().map(|t| t.id).collect::<Vec<_>>(),
+        "stale_running": stale(ops, now).map(|t| t.id).collect::<Vec<_>>(),
         "oldest_queued": ops.oldest_queued.as_ref().map(|t| t.id),
+        "oldest_queued_ms": ops.oldest_queued.as_ref().map(|t| now.wall_ms - t.created_ms),
         "outbox": { "pending": ops.pending, "uncertain": ops.uncertain, "refused": ops.refused },
         "ended_24h": ops.ended,
-        "poll": { "last_ms": view.polled_ms, "last_event": ops.poll.as_ref().map(|e| e.fact.kind()) },
+        "adopted_24h": ops.adopted,
+        "expired_waiting_24h": ops.expired_waiting,
+        "poll": {
+            "last_ms": view.polled_ms,
+            "last_event": ops.poll.as_ref().map(|e| e.fact.kind()),
+            "silent_ms": view.polling.map(|polling| polling.silent_ms),
+            "failures": view.polling.map(|polling| polling.failures),
+        },
         "replays": ops.replays,
         "violations": ops.violations,
         "events": ops.events,
         "disk_free_bytes": view.free_bytes,
+        "database_bytes": ops.database_bytes,
+        "backup": backup(&ops.backups),
         "epoch": ops.epoch.as_ref().map(|e| e.0),
         "version": ops.epoch.as_ref().map(|e| e.1.clone()),
         "config_hash": ops.epoch.as_ref().map(|e| e.2.clone()),
-    });
-    Said { ok: true, text: lines.join("\n"), data, ..Said::default() }
+    })
 }
 
-/// A running task that should long have ended: its own limit, the whole stop ladder and the alarm have passed.
-fn is_stale(attempt: Option<&AttemptRow>, now: Moment) -> bool {
-    attempt.is_none_or(|a| a.stop_overdue || a.stale_at.is_some_and(|at| at < now.boot_ms))
-}
-
-fn judge(view: &View, ops: &OpsRow, stale: &[&TaskRow], now: Moment) -> (&'static str, Vec<String>) {
-    let mut broken = Vec::new();
-    let mut degraded = Vec::new();
-    if view.offline {
-        broken.push("the daemon is not running: nothing is read, started or reported".to_owned());
+fn backup((made, failed): &(Option<Recorded>, Option<Recorded>)) -> Value {
+    let mut data = json!({ "made_ms": null, "file": null, "bytes": null, "failed_ms": null, "error": null });
+    if let Some((Fact::BackedUp { file, bytes, .. }, at)) = made.as_ref().map(|e| (&e.fact, e.at)) {
+        (data["made_ms"], data["file"], data["bytes"]) = (json!(at), json!(file), json!(bytes));
     }
-    if let Some(why) = &view.refuses {
-        broken.push(format!("the daemon can't {why}: nothing new starts, and changes are refused"));
+    if let Some((Fact::BackupFailed { error }, at)) = failed.as_ref().map(|e| (&e.fact, e.at)) {
+        (data["failed_ms"], data["error"]) = (json!(at), json!(short(error, policy::ERROR_CHARS_MAX)));
     }
-    // Old ones stay on record and in the numbers; the one word is about now.
-    if let Some(ago) = ops.violated_ms.map(|at| now.wall_ms - at).filter(|ago| *ago < policy::RECENT_MS) {
-        let n = ops.violations;
-        broken.push(format!("{n} violation(s) on record, the last {} ago (logs --kind violation)", span(ago)));
-    }
-    if view.free_bytes.is_some_and(|free| free < policy::DISK_RESERVE_BYTES) {
-        broken.push("disk almost full: nothing new starts".to_owned());
-    }
-    if view.draining {
-        degraded.push("draining: nothing new starts (/undrain)".to_owned());
-    }
-    if let Some(error) = &view.shortage {
-        degraded.push(format!("nothing can be started ({})", super::short(error, 80)));
-    }
-    for task in stale {
-        degraded.push(format!("#{} should have ended long ago (/why {})", task.id, task.id));
-    }
-    match ops.poll.as_ref().map(|e| (&e.fact, e.at)) {
-        Some((Fact::PollBroke { error }, at)) => {
-            degraded.push(format!("telegram can't be read since {} ({error})", span(now.wall_ms - at)));
-        }
-        Some((Fact::PollContested { .. }, _)) => degraded.push("somebody else polls with our token".to_owned()),
-        _ => {}
-    }
-    if let Some((since, error)) = view.outage.seen() {
-        degraded.push(format!("nothing can be sent since {} ({error})", span(now.wall_ms - since)));
-    } else if let Some((chat, tries, error)) = &ops.worst {
-        let error = super::short(error, 80);
-        degraded.push(match ops.failing {
-            1 => format!("a message to {chat} could not be sent in {tries} tries ({error}; /inbox)"),
-            n => format!("{n} messages could not be sent in {tries} tries, as to {chat} ({error}; /inbox)"),
-        });
-    }
-    if ops.uncertain > 0 {
-        degraded.push(format!("{} message(s) may not have arrived", ops.uncertain));
-    }
-    if ops.refused_lately > 0 {
-        degraded.push(format!("{} message(s) were refused in 24 h", ops.refused_lately));
-    }
-    if ops.parked_chats > 0 {
-        degraded.push(format!("{} chat(s) do not want us", ops.parked_chats));
-    }
-    if view.mode() == Mode::Readonly {
-        degraded.push("mode readonly: nothing starts".to_owned());
-    }
-    let unknown = ops.ended.get(Outcome::Unknown.name()).copied().unwrap_or(0);
-    if unknown > 0 {
-        degraded.push(format!("{unknown} task(s) with unknown outcome in 24 h (/list 10 failed)"));
-    }
-    let status = match (broken.is_empty(), degraded.is_empty()) {
-        (false, _) => "broken",
-        (true, false) => "degraded",
-        (true, true) => "healthy",
-    };
-    broken.extend(degraded);
-    (status, broken)
+    data
 }

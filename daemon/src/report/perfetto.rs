@@ -203,6 +203,7 @@ const fn micros(ms: i64) -> i64 {
 
 fn what_name(what: &What) -> &'static str {
     match what {
+        What::Alert(_) => "alert",
         What::Report(_) => "report",
         What::Card { .. } => "card",
         What::Text(_) | What::Document { .. } => "answer",

@@ -309,6 +309,7 @@ impl<'a> Story<'a> {
 
     fn queued(&mut self, event: &Recorded, id: i64, chat: i64, what: &What) -> Vec<String> {
         let name = match what {
+            What::Alert(_) => "alert",
             What::Report(_) => "report",
             What::Card { .. } => "card",
             What::Text(_) | What::Document { .. } => "answer",

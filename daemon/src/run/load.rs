@@ -100,6 +100,7 @@ impl Daemon {
     pub(super) fn load_command(&self, view: &mut View, command: &Command, now: Moment) -> Result<(), StoreError> {
         self.store.load_command(view, command, now.wall_ms)?;
         view.polled_ms = self.polling.completed_ms;
+        view.polling = self.config.telegram.as_ref().map(|_| self.polling.seen(now.boot_ms));
         view.outage = self.marks.outage.clone();
         if let Some(chat) = self.config.telegram.as_ref().and_then(|t| t.report_chat) {
             view.report_chat_now = self.store.chat_now(chat)?;

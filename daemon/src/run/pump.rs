@@ -23,7 +23,7 @@ fn guarded(make: impl FnOnce() -> Plan) -> Option<Plan> {
 impl Daemon {
     /// What became possible or due: expired tasks, put-off starts, free slots, messages to send.
     pub(super) fn pump(&mut self, turned: &mut Turned) -> Result<(), StoreError> {
-        if self.leaving || (!self.look.queue && !self.look.outbox) {
+        if self.leaving || (!self.look.queue && !self.look.outbox && !self.health_is_due()) {
             return Ok(());
         }
         let now = self.moment();
@@ -42,10 +42,13 @@ impl Daemon {
             }
             self.dispatch(now, turned)?;
         }
+        if self.health_is_due() {
+            self.look_at_health(now, turned)?;
+        }
         if self.look.outbox && self.ports.telegram.is_some() {
             self.send(now, turned)?;
         }
-        self.look = Look { queue: false, outbox: false };
+        self.look = Look { queue: false, outbox: false, health: false };
         let busy: Vec<i64> = self.sending.values().copied().collect();
         // A message can't be due while no call can begin: the end of a call looks again.
         let can_send = self.ports.telegram.is_some() && busy.len() < self.marks.outage.calls_at_once();

@@ -36,7 +36,7 @@ type Forge = fn(&mut Parts);
 const TRIES: &str = "what fails is tried no faster than its limits say";
 
 /// For each property, how evidence is forged so that it does not hold; each way for itself.
-const FORGED: [(&str, Forge); 29] = [
+const FORGED: [(&str, Forge); 31] = [
     ("the record is whole", |p| sql(p, "UPDATE events SET at = at + 1 WHERE seq = 2")),
     ("one daemon at a time writes the record", |p| p.events[1].epoch = 99),
     ("the machine is asked nothing impossible", |p| p.wrongs.push("forged".into())),
@@ -124,6 +124,16 @@ const FORGED: [(&str, Forge); 29] = [
         request(p, "sendMessage");
         request(p, "sendMessage");
     }),
+    ("an alert is told once, and once when it is over", |p| {
+        let text = "alert disk_low: forged. What to do: nothing";
+        say(p, text);
+        say(p, text);
+    }),
+    ("who should have ended is told of within a minute", |p| {
+        let first = p.ledger[0].clone();
+        p.ledger[0] = Ran { ended_ms: Some(first.began_ms + 10_000_000), ..first };
+        p.now_ms = p.now_ms.max(p.ledger[0].began_ms + 10_000_000);
+    }),
     ("polling recovers in time", |p| p.now_ms += 100_000_000),
 ];
 
@@ -155,8 +165,16 @@ fn every(parts: &mut Parts, pause_ms: i64, method: &str) {
 }
 
 fn request(parts: &mut Parts, method: &str) {
+    ask(parts, method, "forged");
+}
+
+fn say(parts: &mut Parts, text: &str) {
+    ask(parts, "sendMessage", text);
+}
+
+fn ask(parts: &mut Parts, method: &str, text: &str) {
     let at = Millis(u64::try_from(EPOCH_MS + parts.now_ms).unwrap_or(0));
-    let body = serde_json::json!({ "chat_id": GROUP.0, "text": "forged" });
+    let body = serde_json::json!({ "chat_id": GROUP.0, "text": text });
     let (token, files) = (TOKEN.to_owned(), BTreeMap::new());
     botapi::handle(&mut parts.telegram, at, Request { token, method: method.into(), body, files, connection: 0 });
 }

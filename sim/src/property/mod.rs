@@ -4,6 +4,7 @@
 //! A property is a name, a sentence, and a check over [`Evidence`], which says nothing of how a run came about: the same
 //! list judges simulated runs and real ones. A new property is a line in [`PROPERTIES`].
 
+pub mod alerts;
 mod evidence;
 mod outage;
 mod outcomes;
@@ -41,7 +42,7 @@ pub struct Property {
 }
 
 /// What must hold at the end, in the order in which it is checked. The first that does not is the finding.
-pub const PROPERTIES: [Property; 26] = [
+pub const PROPERTIES: [Property; 28] = [
     Property {
         name: "the record is whole",
         about: "No event is missing or changed since it was recorded, none tells of a violation, and replaying them all gives the same tables.",
@@ -191,6 +192,18 @@ pub const PROPERTIES: [Property; 26] = [
         about: "A chat that Telegram has refused with a time to wait is left alone for so long.",
         at_deaths: true,
         check: traffic::flood_waits_obeyed,
+    },
+    Property {
+        name: "an alert is told once, and once when it is over",
+        about: "In each chat, whatever is wrong is told of again only after it was told to be over, and nothing is over that was not told of; repeats are marked.",
+        at_deaths: false,
+        check: alerts::told_once,
+    },
+    Property {
+        name: "who should have ended is told of within a minute",
+        about: "A program that lives on though its time limit and all that follows it have passed is told of within a minute, outages added.",
+        at_deaths: false,
+        check: alerts::stale_in_time,
     },
     Property {
         name: "polling recovers in time",

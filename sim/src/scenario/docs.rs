@@ -6,6 +6,7 @@ use super::grammar::{DUE, EXPECT, FILE, JOB, Key, PRESSES, SAYS, SWARM, Takes};
 use super::schema::about;
 use super::words::{BUTTONS, DOES, Moment, Word, may_stay};
 use crate::fault;
+use mainstay::anomaly::ANOMALIES;
 use mainstay::event::Fact;
 use mainstay::task::State;
 use std::fmt::Write;
@@ -62,6 +63,8 @@ pub fn text() -> String {
     );
     let events = Fact::KINDS.map(|kind| format!("`{kind}`")).join(", ");
     let _ = writeln!(md, "\nEvents that can be on record: {events}.");
+    let anomalies = ANOMALIES.map(|anomaly| format!("`{}`", anomaly.name)).join(", ");
+    let _ = writeln!(md, "\nAnomalies: {anomalies}.");
     section(
         &mut md,
         "`[swarm]`",
@@ -160,6 +163,7 @@ fn takes(takes: Takes) -> String {
         Takes::Moment => format!("a moment, like `{}`", example(takes)),
         Takes::Does => format!("words, like `{}`", example(takes)),
         Takes::Ends => format!("an end, like `{}`", example(takes)),
+        Takes::Anomalies => format!("amounts, like `{}`", example(takes)),
         Takes::Events => format!("amounts, like `{}`", example(takes)),
         Takes::Table(_) => "a table".into(),
         Takes::Tables(_) | Takes::Faults => "tables".into(),

@@ -73,6 +73,8 @@ pub enum Takes {
     Ends,
     /// Kinds of event, with how many of each.
     Events,
+    /// Names of anomalies, with how many of each.
+    Anomalies,
     /// A table.
     Table(&'static [Key]),
     /// Tables, as many as one likes.
@@ -183,6 +185,10 @@ pub const EXPECT: &[Key] = &[
     key("writes_lost", &["Writes that a power loss took."], optional(Takes::Amount)),
     key("said", &["Texts that can be read in some chat."], optional(Takes::Texts)),
     key("never_said", &["Texts that can be read in no chat."], optional(Takes::Texts)),
+    key("ops_said", &["Texts, each in an answer to `/ops` of at most ten lines."], optional(Takes::Texts)),
+    key("alerts", &["Anomalies, and how often people were told of each."], optional(Takes::Anomalies)),
+    key("alerts_over", &["Anomalies, and how often people were told that each is over."], optional(Takes::Anomalies)),
+    key("alerts_in_all", &["Alerts, of whatever."], optional(Takes::Amount)),
     key("on_record", &["Kinds of event, and how many of each are on record."], optional(Takes::Events)),
 ];
 

@@ -250,6 +250,18 @@ pub struct Expect {
     /// Texts that can be read in no chat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_said: Vec<String>,
+    /// Texts of which each stands in an answer to `/ops` of at most ten lines, in a chat or on the command line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ops_said: Vec<String>,
+    /// Anomalies, and how often people were told that there is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alerts: BTreeMap<String, Amount>,
+    /// Anomalies, and how often people were told that one is over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alerts_over: BTreeMap<String, Amount>,
+    /// Alerts of any sort that people were told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts_in_all: Option<Amount>,
     /// Events of these kinds on record.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub on_record: BTreeMap<String, Amount>,

@@ -4,6 +4,7 @@ use super::check::{kinds, persons};
 use super::grammar::{DUE, FILE, Key, Takes};
 use super::words::{self, Moment, Word, may_stay};
 use crate::{fault, people};
+use mainstay::anomaly::ANOMALIES;
 use mainstay::event::Fact;
 use mainstay::task::State;
 use serde_json::{Map, Value, json};
@@ -75,6 +76,10 @@ fn value(takes: Takes) -> Value {
         Takes::Events => {
             let events: Map<String, Value> = Fact::KINDS.iter().map(|kind| ((*kind).to_owned(), amount())).collect();
             json!({ "type": "object", "properties": events, "additionalProperties": false })
+        }
+        Takes::Anomalies => {
+            let all: Map<String, Value> = ANOMALIES.iter().map(|one| (one.name.to_owned(), amount())).collect();
+            json!({ "type": "object", "properties": all, "additionalProperties": false })
         }
         Takes::Table(keys) => table(&[keys]),
         Takes::Tables(keys) => json!({ "type": "array", "items": table(&[keys]) }),

@@ -64,6 +64,7 @@ const LAYERS: &[Layer] = &[
     // Values and functions on them: no clock, no disk, nobody else's process, nothing to wait for.
     Layer {
         parts: &[
+            "anomaly.rs",
             "attempt.rs",
             "command.rs",
             "command/",

@@ -2,9 +2,10 @@
 
 use super::{Result, Store, StoreError};
 use crate::attempt::End;
-use crate::event::{Event, Fact, Then, What};
+use crate::event::{Event, Fact, News, Then, What};
 use crate::id::TaskId;
-use crate::task::{Outcome, Step};
+use crate::policy;
+use crate::task::{Outcome, State, Step};
 use crate::view::Review;
 use rusqlite::{Params, params};
 
@@ -21,7 +22,9 @@ impl Store {
         match &event.fact {
             Fact::Booted { version, config, boot, boot_ms, wall_ms } => {
                 self.move_deadlines(boot, *boot_ms, *wall_ms)?;
+                self.begin_clock(boot, wall_ms - boot_ms)?;
                 self.run("DELETE FROM buttons WHERE until < ?1", [boot_ms])?;
+                self.run("DELETE FROM lately WHERE slot < ?1", [slot(at - policy::LATELY_KEPT_MS)])?;
                 // What the last daemon thought of its polls is over with it: nobody is left to say that they recovered.
                 self.run("DELETE FROM meta WHERE key = 'poll'", [])?;
                 self.run(
@@ -49,17 +52,25 @@ impl Store {
                 self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('violated_ms', ?1)", [at.to_string()])
             }
             Fact::Pruned { through, hash, events, .. } => self.prune(*through, hash, *events),
-            Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => self.run(
-                "INSERT INTO meta (key, value) VALUES ('poll', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-                [(self.next_event - 1).to_string()],
+            Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => self.is_newest("poll"),
+            Fact::BackedUp { .. } => self.is_newest("backed_up"),
+            Fact::BackupFailed { .. } => self.is_newest("backup_failed"),
+            Fact::ClockStepped { by_ms } => {
+                self.run("UPDATE meta SET value = value + ?1 WHERE key = 'clock_base'", [by_ms])?;
+                self.is_newest("clock_stepped")
+            }
+            Fact::AlertRaised { anomaly, about, words } => self.run(
+                "INSERT OR REPLACE INTO alerts (anomaly, about, since_ms, words) VALUES (?1, ?2, ?3, ?4)",
+                params![anomaly, about, at, words],
             ),
+            Fact::AlertOver { anomaly, about, .. } => {
+                self.run("DELETE FROM alerts WHERE anomaly = ?1 AND about = ?2", params![anomaly, about])
+            }
             Fact::PassedOver { key: None, .. }
             | Fact::Stopping {}
             | Fact::StorageRecovered { .. }
             | Fact::DiskLow { .. }
             | Fact::DiskWell { .. }
-            | Fact::BackedUp { .. }
-            | Fact::BackupFailed { .. }
             | Fact::Refused { .. } => Ok(()),
 
             Fact::Requested { kind, prompt, heavy, group, chat, thread, message, rerun_of, until } => {
@@ -105,10 +116,8 @@ impl Store {
                 self.end(at, needed(task)?, *step, Outcome::Rejected, None, reason)?;
                 self.run_on("UPDATE tasks SET ended_by = ?2 WHERE id = ?1", needed(task)?, &actor())
             }
-            Fact::Planned { text } => self.run(
-                "UPDATE tasks SET plan = ?2, plan_by = ?3 WHERE id = ?1",
-                params![needed(task)?.0, text, actor()],
-            ),
+            Fact::Planned { text } => self
+                .run("UPDATE tasks SET plan = ?2, plan_by = ?3 WHERE id = ?1", params![needed(task)?.0, text, actor()]),
             Fact::Reviewed { hash, pass, code, .. } => {
                 let review = Review { hash: hash.clone(), pass: *pass, code: code.clone(), by: event.actor };
                 let review = serde_json::to_string(&review).expect("plain data");
@@ -123,9 +132,15 @@ impl Store {
                 self.end(at, needed(task)?, *step, Outcome::Stopped, None, reason)?;
                 self.run_on("UPDATE tasks SET ended_by = ?2 WHERE id = ?1", needed(task)?, &actor())
             }
-            Fact::Expired { step } => self.end(at, needed(task)?, *step, Outcome::Expired, None, ""),
+            Fact::Expired { step } => {
+                if step.from() != State::Queued {
+                    self.count_lately(at, "expired_waiting")?;
+                }
+                self.end(at, needed(task)?, *step, Outcome::Expired, None, "")
+            }
             Fact::Recovered { step, until } => {
                 let id = needed(task)?;
+                self.uncount_end(id)?;
                 self.step(id, *step)?;
                 self.run("DELETE FROM approvals WHERE task = ?1", [id.0])?;
                 self.run(
@@ -162,10 +177,13 @@ impl Store {
                  WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt],
             ),
-            Fact::Adopted { identity } => self.run(
-                "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL WHERE task = ?1 AND attempt = ?2",
-                params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed()],
-            ),
+            Fact::Adopted { identity } => {
+                self.count_lately(at, "adopted")?;
+                self.run(
+                    "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL WHERE task = ?1 AND attempt = ?2",
+                    params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed()],
+                )
+            }
             Fact::StopAsked { alarm } => self.run(
                 "UPDATE attempts SET stop_by = ?3, stop_alarm = ?4 WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt, actor(), alarm],
@@ -188,14 +206,19 @@ impl Store {
                 self.end(at, id, *step, *outcome, end.as_ref(), evidence)?;
                 match retry {
                     None => Ok(()),
-                    Some(retry) => self.run(
-                        "UPDATE tasks SET not_before = ?2, until = ?3, ended_ms = NULL, outcome = NULL WHERE id = ?1",
-                        params![id.0, retry.at, retry.until],
-                    ),
+                    Some(retry) => {
+                        self.uncount_end(id)?;
+                        self.run(
+                            "UPDATE tasks SET not_before = ?2, until = ?3, ended_ms = NULL, outcome = NULL WHERE id = ?1",
+                            params![id.0, retry.at, retry.until],
+                        )
+                    }
                 }
             }
 
-            Fact::Queued { id, class, chat, what, anew } => self.enqueue(at, task, *id, class.rank(), *chat, what, *anew),
+            Fact::Queued { id, class, chat, what, anew } => {
+                self.enqueue(at, task, *id, class.rank(), *chat, what, *anew)
+            }
             Fact::Sending { id, version } => self.run(
                 "UPDATE outbox SET state = 'sending', sending = ?2 WHERE id = ?1 AND state = 'pending'",
                 params![id, version],
@@ -229,10 +252,8 @@ impl Store {
                  VALUES (?1, 'confirm', '', ?2, ?3, ?4, ?5, ?6)",
                 params![nonce, chat, user, text, message, until],
             ),
-            Fact::ButtonUsed { nonce } => self.run(
-                "UPDATE buttons SET used_by = ?2 WHERE nonce = ?1 AND used_by IS NULL",
-                params![nonce, actor()],
-            ),
+            Fact::ButtonUsed { nonce } => self
+                .run("UPDATE buttons SET used_by = ?2 WHERE nonce = ?1 AND used_by IS NULL", params![nonce, actor()]),
         }
     }
 
@@ -258,6 +279,42 @@ impl Store {
             "INSERT INTO tallies (state, n) VALUES (?1, ?2) ON CONFLICT (state) DO UPDATE SET n = n + ?2",
             params![state, by],
         )
+    }
+
+    /// Remembers the event in hand as the newest of its sort.
+    fn is_newest(&self, what: &str) -> Result<()> {
+        self.run(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            params![what, (self.next_event - 1).to_string()],
+        )
+    }
+
+    /// One more of it in the last day, whatever becomes of it.
+    fn count_lately(&self, at: i64, what: &str) -> Result<()> {
+        self.run(
+            "INSERT INTO lately (slot, what, n) VALUES (?1, ?2, 1) ON CONFLICT (slot, what) DO UPDATE SET n = n + 1",
+            params![slot(at), what],
+        )
+    }
+
+    /// A task that was at its end is not any more: that end does not count.
+    fn uncount_end(&self, id: TaskId) -> Result<()> {
+        let end = self
+            .db
+            .prepare_cached("SELECT ended_ms, outcome FROM tasks WHERE id = ?1")?
+            .query_row([id.0], |r| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<String>>(1)?)))?;
+        let (Some(ended_ms), Some(outcome)) = end else { return Ok(()) };
+        let at = params![slot(ended_ms), outcome];
+        self.run("UPDATE lately SET n = n - 1 WHERE slot = ?1 AND what = ?2", at)?;
+        self.run("DELETE FROM lately WHERE slot = ?1 AND what = ?2 AND n <= 0", at)
+    }
+
+    /// Where the wall clock stands against the boot clock, once for each boot of the machine: what is set later is an event.
+    fn begin_clock(&self, boot: &str, base_ms: i64) -> Result<()> {
+        let same = "SELECT 1 FROM epochs WHERE epoch = (SELECT max(epoch) FROM epochs) AND boot = ?1";
+        let same = self.db.prepare_cached(same)?.exists([boot])?;
+        let kept = if same { "IGNORE" } else { "REPLACE" };
+        self.run(&format!("INSERT OR {kept} INTO meta (key, value) VALUES ('clock_base', ?1)"), [base_ms.to_string()])
     }
 
     /// The only place where a task's state changes, and only by a step that the life cycle made.
@@ -290,7 +347,8 @@ impl Store {
         self.run(
             "UPDATE tasks SET ended_ms = ?2, outcome = ?3, exit_code = ?4, signal = ?5, evidence = ?6 WHERE id = ?1",
             params![id.0, at, outcome.name(), code, signal, evidence],
-        )
+        )?;
+        self.count_lately(at, outcome.name())
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one event")]
@@ -314,7 +372,11 @@ impl Store {
                     state = CASE WHEN state = 'sending' THEN state ELSE 'pending' END",
             params![id, class, chat, task.map(|t| t.0), said, at, anew],
         )?;
-        let What::Card { buttons, hash, until } = what else { return Ok(()) };
+        let (buttons, hash, until) = match what {
+            What::Card { buttons, hash, until } => (buttons, hash, until),
+            What::Alert(news) => return self.is_told(news),
+            What::Text(_) | What::Document { .. } | What::Report(_) => return Ok(()),
+        };
         let task = needed(task)?;
         self.run(
             "UPDATE tasks SET card = ?2 WHERE id = ?1 AND chat = ?3 AND card IS NOT ?2",
@@ -335,6 +397,14 @@ impl Store {
                  ON CONFLICT (nonce) DO UPDATE SET until = max(until, ?6) WHERE used_by IS NULL",
                 params![nonce, task.0, action, hash, chat, until],
             )?;
+        }
+        Ok(())
+    }
+
+    fn is_told(&self, news: &[News]) -> Result<()> {
+        for one in news {
+            let of = params![one.anomaly, one.about];
+            self.run("UPDATE alerts SET told = 1 WHERE anomaly = ?1 AND about = ?2", of)?;
         }
         Ok(())
     }
@@ -439,6 +509,11 @@ impl Store {
         // A chat that does not want us is left alone for hours; whoever else has to wait is told so again when asked too early.
         self.run("UPDATE chats SET next = min(next + ?1, CASE WHEN parked THEN ?3 ELSE ?2 END)", [by, short, long])
     }
+}
+
+/// See [`policy::LATELY_STEP_MS`].
+fn slot(at: i64) -> i64 {
+    at.div_euclid(policy::LATELY_STEP_MS)
 }
 
 fn needed(task: Option<TaskId>) -> Result<TaskId> {

@@ -7,9 +7,7 @@ use crate::event::Recorded;
 use crate::id::{AttemptKey, TaskId};
 use crate::policy;
 use crate::task::State;
-use crate::view::{
-    AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, NOBODYS, OpsRow, OutboxRow, TaskRow, TaskView, View,
-};
+use crate::view::{AttemptRow, BacklogRow, ButtonRow, LiveButton, Moved, OutboxRow, TaskRow, TaskView, View};
 use rusqlite::{OptionalExtension, Params, params};
 
 /// Which events `logs` shows.
@@ -83,7 +81,7 @@ impl Store {
         }))
     }
 
-    fn attempt(&self, key: AttemptKey) -> Result<Option<AttemptRow>> {
+    pub(super) fn attempt(&self, key: AttemptKey) -> Result<Option<AttemptRow>> {
         self.one(
             &format!("SELECT {ATTEMPT} FROM attempts WHERE task = ?1 AND attempt = ?2"),
             params![key.task.0, key.attempt],
@@ -118,7 +116,7 @@ impl Store {
         Ok(tallies.iter().filter(|(state, _)| open.iter().any(|o| o.name() == state)).map(|(_, n)| n).sum())
     }
 
-    fn tallies(&self) -> Result<Vec<(String, i64)>> {
+    pub(super) fn tallies(&self) -> Result<Vec<(String, i64)>> {
         self.many("SELECT state, n FROM tallies ORDER BY state", [], |r| Ok((r.get(0)?, r.get(1)?)))
     }
 
@@ -235,78 +233,6 @@ impl Store {
                 Ok(BacklogRow { chat, messages, until, parked, error })
             },
         )
-    }
-
-    fn ops(&self, now_wall_ms: i64) -> Result<OpsRow> {
-        let count = |sql: &str| -> Result<i64> { Ok(self.one(sql, [], |r| Ok(r.get(0)?))?.unwrap_or(0)) };
-        let mut ops = OpsRow {
-            parked_chats: count("SELECT count(*) FROM chats WHERE parked")?,
-            events: self.next_event - 1,
-            oldest_queued: self.one(
-                &format!("SELECT {TASK} FROM tasks WHERE state = 'QUEUED' ORDER BY id LIMIT 1"),
-                [],
-                task,
-            )?,
-            epoch: self.one(
-                "SELECT epoch, version, config, wall_ms FROM epochs ORDER BY epoch DESC LIMIT 1",
-                [],
-                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)),
-            )?,
-            ..OpsRow::default()
-        };
-        // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
-        // every message that was ever sent.
-        let unsettled = self.many(
-            "SELECT state, marked, at > ?1 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
-             FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' GROUP BY state, marked, lately",
-            params![now_wall_ms - policy::RECENT_MS, format!("%{NOBODYS}")],
-            |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
-        )?;
-        for (state, marked, lately, n) in unsettled {
-            let refused = state == "refused";
-            ops.refused += if refused { n } else { 0 };
-            ops.refused_lately += if refused && lately { n } else { 0 };
-            ops.pending += if refused { 0 } else { n };
-            ops.uncertain += if marked && !refused { n } else { 0 };
-        }
-        // The other columns are those of the row with the maximum.
-        let failing = self.one(
-            "SELECT count(*), max(tries), chat, coalesce(error, '') FROM outbox INDEXED BY outbox_unsettled
-             WHERE state <> 'sent' AND state <> 'refused' AND tries >= ?1
-             AND chat NOT IN (SELECT chat FROM chats WHERE parked) HAVING count(*) > 0",
-            [policy::SEND_FAILING_TRIES],
-            |r| Ok((r.get(0)?, (r.get(2)?, r.get(1)?, r.get(3)?))),
-        )?;
-        if let Some((failing, worst)) = failing {
-            (ops.failing, ops.worst) = (failing, Some(worst));
-        }
-        for (what, n) in self.tallies()? {
-            match what.as_str() {
-                "replayed" => ops.replays = n,
-                "violation" => ops.violations = n,
-                _ if n != 0 => {
-                    ops.tasks.insert(what, n);
-                }
-                _ => {}
-            }
-        }
-        for row in self.running()? {
-            let attempt = self.attempt(row.key())?;
-            ops.running.push((row, attempt));
-        }
-        ops.ended = self
-            .many(
-                "SELECT outcome, count(*) FROM tasks INDEXED BY tasks_ended WHERE ended_ms > ?1 GROUP BY outcome",
-                [now_wall_ms - policy::RECENT_MS],
-                |r| Ok((r.get::<_, Option<String>>(0)?.unwrap_or_default(), r.get(1)?)),
-            )?
-            .into_iter()
-            .collect();
-        ops.violated_ms = self.meta("violated_ms")?.and_then(|v| v.parse().ok());
-        if let Some(seq) = self.meta("poll")?.and_then(|v| v.parse::<i64>().ok()) {
-            ops.poll = self.many(&format!("{EVENTS} WHERE seq = ?1"), [seq], recorded)?.pop();
-        }
-        Ok(ops)
     }
 
     /// Running tasks, oldest first.
@@ -606,5 +532,5 @@ impl Store {
     }
 }
 
-const EVENTS: &str = "SELECT seq, at, epoch, trace, task, attempt, actor, kind, data, \
+pub(super) const EVENTS: &str = "SELECT seq, at, epoch, trace, task, attempt, actor, kind, data, \
      (SELECT boot FROM epochs WHERE epochs.epoch = events.epoch) FROM events";

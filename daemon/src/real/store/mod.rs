@@ -7,6 +7,7 @@
 mod apply;
 mod copy;
 mod file;
+mod health;
 mod load;
 mod rebuild;
 mod retention;

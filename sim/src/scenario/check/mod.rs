@@ -7,6 +7,7 @@ pub(super) use values::example;
 use super::grammar::{self, DUE, FILE, Key, Takes};
 use super::{Amount, Scenario, Span, Wrong};
 use crate::{fault, people};
+use mainstay::anomaly::ANOMALIES;
 use mainstay::event::Fact;
 use std::ops::Range;
 use toml::Spanned;
@@ -112,8 +113,12 @@ impl Checker {
             Takes::Does => self.does(value, name),
             Takes::Ends => self.ends(value, name),
             Takes::Events => match value.get_ref().as_table() {
-                Some(events) => self.events(events),
-                None => self.misfit(value, name, "a table", "{ replayed = \"at least 1\" }"),
+                Some(events) => self.amounts(events, &Fact::KINDS, "event"),
+                None => self.misfit(value, name, "a table", &example(takes)),
+            },
+            Takes::Anomalies => match value.get_ref().as_table() {
+                Some(all) => self.amounts(all, &ANOMALIES.map(|anomaly| anomaly.name), "anomaly"),
+                None => self.misfit(value, name, "a table", &example(takes)),
             },
             Takes::Table(keys) => match value.get_ref().as_table() {
                 Some(table) => self.table(table, &value.span(), &[keys], &format!("[{name}]")),
@@ -156,11 +161,12 @@ impl Checker {
         }
     }
 
-    fn events(&mut self, events: &DeTable<'_>) {
-        for (name, amount) in events {
-            if !Fact::KINDS.contains(&name.get_ref().as_ref()) {
-                let what = format!("there is no event {:?}", name.get_ref());
-                self.wrong(name.span(), what, did_you_mean(name.get_ref(), &Fact::KINDS));
+    /// How many of each: names of which each is known.
+    fn amounts(&mut self, table: &DeTable<'_>, known: &[&str], of: &str) {
+        for (name, amount) in table {
+            if !known.contains(&name.get_ref().as_ref()) {
+                let what = format!("there is no {of} {:?}", name.get_ref());
+                self.wrong(name.span(), what, did_you_mean(name.get_ref(), known));
             }
             self.value(Takes::Amount, amount, name.get_ref());
         }

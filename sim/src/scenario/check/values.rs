@@ -188,6 +188,7 @@ pub(in crate::scenario) fn example(takes: Takes) -> String {
         Takes::Moment => "\"job 1 runs\"".into(),
         Takes::Does => "\"exit:0@20000\"".into(),
         Takes::Ends => "\"SUCCEEDED success\"".into(),
+        Takes::Anomalies => "{ disk_low = 1 }".into(),
         Takes::Events => "{ replayed = \"at least 1\" }".into(),
         Takes::Table(_) | Takes::Tables(_) | Takes::Faults => "…".into(),
     }

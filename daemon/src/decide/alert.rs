@@ -1,0 +1,149 @@
+//! What is wrong is told once, and once more when it is over.
+//!
+//! Between being wrong and being told of stands a time that it has to last, and another that it has to be gone: what comes and
+//! goes is one alert. What was told is on record ([`Fact::AlertRaised`]), so a daemon that starts repeats nothing; for how long
+//! something has been seen is remembered, and seen anew by the next daemon.
+
+use super::Draft;
+use crate::anomaly::{Finding, Sight};
+use crate::command::Role;
+use crate::event::{Class, Fact, News, What};
+use crate::id::Actor;
+use crate::policy;
+use crate::view::{AlertRow, OpsRow};
+use std::collections::BTreeMap;
+
+/// An anomaly's name, and which one of its kind.
+type Key = (String, String);
+
+/// What was seen to be wrong, at each look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watch(BTreeMap<Key, Seen>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    /// Boot clock at which it was first seen, ms.
+    first: i64,
+    /// Boot clock at which it was last seen, or, for what was told of by an earlier daemon, missed.
+    last: i64,
+}
+
+impl Watch {
+    /// Notes what is wrong now, and forgets what has been gone for so long that it is over.
+    fn note(&mut self, found: &[Finding], open: &[AlertRow], boot_ms: i64) {
+        let seen = Seen { first: boot_ms, last: boot_ms };
+        for finding in found {
+            self.0.entry(key(finding.anomaly, &finding.about)).or_insert(seen).last = boot_ms;
+        }
+        for row in open {
+            self.0.entry(key(&row.anomaly, &row.about)).or_insert(seen);
+        }
+        self.0.retain(|_, seen| boot_ms - seen.last < policy::ALERT_OVER_MS);
+    }
+
+    /// For how long it has been seen, ms.
+    fn lasts(&self, finding: &Finding, boot_ms: i64) -> i64 {
+        self.0.get(&key(finding.anomaly, &finding.about)).map_or(0, |seen| boot_ms - seen.first)
+    }
+
+    fn has(&self, row: &AlertRow) -> bool {
+        self.0.contains_key(&key(&row.anomaly, &row.about))
+    }
+}
+
+fn key(anomaly: &str, about: &str) -> Key {
+    (anomaly.to_owned(), about.to_owned())
+}
+
+/// Puts on record that the wall clock was set. `base_ms` is what it was ahead of the boot clock before.
+pub fn look_at_clock(draft: &mut Draft<'_>, base_ms: i64) {
+    let by_ms = draft.now.wall_ms - draft.now.boot_ms - base_ms;
+    if by_ms.abs() >= policy::CLOCK_STEP_MS {
+        draft.record(None, None, Actor::System, Fact::ClockStepped { by_ms });
+    }
+}
+
+/// Looks whether all is well: what is to be told goes on record, and to who is in charge.
+pub fn look(draft: &mut Draft<'_>, watch: &mut Watch) {
+    let (view, now) = (draft.view, draft.now);
+    let empty = OpsRow::default();
+    let ops = view.ops.as_ref().unwrap_or(&empty);
+    let found = Sight { config: draft.config, view, ops, now }.findings();
+    watch.note(&found, &ops.alerts, now.boot_ms);
+    let is_open =
+        |finding: &Finding| ops.alerts.iter().any(|a| a.anomaly == finding.anomaly && a.about == finding.about);
+    let mut open = ops.alerts.clone();
+    for finding in &found {
+        let Some(hold_ms) = finding.hold_ms() else { continue };
+        if !is_open(finding) && watch.lasts(finding, now.boot_ms) >= hold_ms {
+            let (anomaly, about, words) = (finding.anomaly.to_owned(), finding.about.clone(), finding.words.clone());
+            open.push(AlertRow { anomaly, about, words, since_ms: now.wall_ms, told: false });
+            let (anomaly, about, words) = (finding.anomaly.to_owned(), finding.about.clone(), finding.words.clone());
+            draft.record(None, None, Actor::System, Fact::AlertRaised { anomaly, about, words });
+        }
+    }
+    let somebody = !in_charge(draft).is_empty();
+    let mut news = Vec::new();
+    for row in &open {
+        let (anomaly, about) = (row.anomaly.clone(), row.about.clone());
+        let words = if row.told { String::new() } else { row.words.clone() };
+        let is_seen = found.iter().any(|finding| finding.anomaly == row.anomaly && finding.about == row.about);
+        // Of what is only kept back nobody knows: no time has to pass until that is over.
+        let lasts = is_seen || (row.told || !somebody) && watch.has(row);
+        if !lasts {
+            let lasted_ms = (now.wall_ms - row.since_ms).max(0);
+            let fact = Fact::AlertOver { anomaly: anomaly.clone(), about: about.clone(), lasted_ms };
+            draft.record(None, None, Actor::System, fact);
+            news.push(News { anomaly, about, words, over_ms: Some(lasted_ms) });
+        } else if !row.told && view.outage.seen().is_none() {
+            // While nothing gets through it is not even written: when it could be read, it may be over.
+            news.push(News { anomaly, about, words, over_ms: None });
+        }
+    }
+    if !news.is_empty() {
+        tell(draft, &news);
+    }
+}
+
+/// One message to each of those who are in charge, together with what still waits to be told there.
+fn tell(draft: &mut Draft<'_>, news: &[News]) {
+    for chat in in_charge(draft) {
+        // One that is on its way may have been read: it stays as it is.
+        let waiting = draft.view.alerting.iter().find(|row| row.chat == chat);
+        let mut lines = match waiting.map(|row| &row.what) {
+            Some(What::Alert(lines)) => lines.clone(),
+            Some(What::Text(_) | What::Document { .. } | What::Card { .. } | What::Report(_)) | None => Vec::new(),
+        };
+        for one in news {
+            add(&mut lines, one.clone());
+        }
+        let id = waiting.map(|row| row.id).unwrap_or_else(|| draft.message_id());
+        let fact = Fact::Queued { id, class: Class::Note, chat, what: What::Alert(lines), anew: false };
+        draft.record(None, None, Actor::System, fact);
+    }
+}
+
+/// Of one and the same thing there is one line, as it stands now.
+fn add(lines: &mut Vec<News>, news: News) {
+    match lines.iter_mut().find(|line| line.anomaly == news.anomaly && line.about == news.about) {
+        Some(line) if news.over_ms.is_some() => line.over_ms = news.over_ms,
+        Some(line) => *line = news,
+        None => lines.push(news),
+    }
+}
+
+/// The configured chat, or else every administrator who can be written to.
+fn in_charge(draft: &Draft<'_>) -> Vec<i64> {
+    let Some(telegram) = &draft.config.telegram else { return Vec::new() };
+    let chats = match draft.view.report_chat_now.or(telegram.report_chat) {
+        Some(chat) => vec![chat],
+        None => {
+            let admins = draft.config.operators.values().filter(|operator| operator.may(Role::Admin));
+            admins.map(|operator| operator.id).filter(|id| draft.view.reachable.contains(id)).collect()
+        }
+    };
+    chats.into_iter().filter(|chat| draft.may_be_told(*chat)).collect()
+}
+
+#[cfg(test)]
+mod tests;
