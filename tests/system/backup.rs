@@ -161,11 +161,15 @@ fn a_backup_killed_in_the_middle_leaves_none_and_the_next_one_tidies_up() {
     assert_eq!(place.backups().iter().filter(|name| name.ends_with(".db")).count(), 1);
     let after = place.cli(&["backup"]);
     assert!(place.backups().len() == 2 && !left.exists(), "{:?}", place.backups());
-    for made in [before, after] {
+    // Killed later, while it was being read back.
+    fs::copy(before["file"].as_str().expect("a path"), &left).expect("leave it");
+    let last = place.cli(&["backup"]);
+    assert!(place.backups().len() == 3 && !left.exists(), "{:?}", place.backups());
+    for made in [before, after, last] {
         let other = place.restored(made["file"].as_str().expect("a path"));
         other.cli(&["verify-log"]);
     }
-    assert_eq!((place.events_of("backed_up").len(), place.events_of("backup_failed").len()), (2, 0));
+    assert_eq!((place.events_of("backed_up").len(), place.events_of("backup_failed").len()), (3, 0));
 }
 
 #[test]
