@@ -181,7 +181,8 @@ fn shown(value: &Value, name: &str, now_ms: i64) -> String {
         Value::Number(number) => match (number.as_i64(), name) {
             (Some(at), name) if name.ends_with("_ms") && is_moment(at) => format!("{} ago", span(now_ms - at)),
             (Some(ms), name) if name.ends_with("_ms") => span(ms),
-            (Some(bytes), name) if name.ends_with("_bytes") => format!("{} MiB", bytes >> 20),
+            (Some(bytes), name) if name.ends_with("bytes") && bytes < 1 << 20 => format!("{} KiB", bytes >> 10),
+            (Some(bytes), name) if name.ends_with("bytes") => format!("{} MiB", bytes >> 20),
             _ => number.to_string(),
         },
         Value::String(text) => short(text, 120),
