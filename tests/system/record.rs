@@ -112,3 +112,42 @@ fn where_there_is_no_database_all_that_read_it_say_the_same() {
     assert!(text.contains("there is no database in "), "{text}");
     assert_eq!(said(&["logs"]), (code, text));
 }
+
+#[test]
+fn a_story_can_be_drawn_whether_the_daemon_runs_or_not_and_no_file_is_overwritten() {
+    let mut place = Place::new("", "");
+    place.start();
+    place.line().let_run("work", "for 0 3");
+    place.wait_for(1, "FAILED");
+    let draw = |place: &Place, file: &str| {
+        let output = place.run(&["trace", "1", "--perfetto", file]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let spans = |text: &str| -> Vec<String> {
+        let trace: Value = serde_json::from_str(text).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("a list").iter();
+        events.filter(|event| event["ph"] == "X").map(|event| event["name"].to_string()).collect()
+    };
+    assert_eq!(draw(&place, "running.json").0, Some(0));
+    place.terminate();
+    assert_eq!(draw(&place, "down.json").0, Some(0));
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).expect("it was written");
+    let drawn = spans(&read("running.json"));
+    for name in ["REQUESTED", "APPROVED", "QUEUED", "RUNNING", "attempt 1"] {
+        assert!(drawn.contains(&format!("{name:?}")), "{name}: {drawn:?}");
+    }
+    assert_eq!(drawn, spans(&read("down.json")));
+    let (code, said) = draw(&place, "-");
+    assert_eq!((code, spans(&said)), (Some(0), drawn));
+    // Files that are there stay, also those of the daemon, and nothing half-written is left.
+    std::fs::write(place.path("mine"), "mine").expect("write");
+    for file in ["mine", "state/mainstay.db", "no/such/folder"] {
+        assert_eq!(draw(&place, file).0, Some(1), "{file}");
+    }
+    assert_eq!(read("mine"), "mine");
+    let names = std::fs::read_dir(place.path(".")).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("mine.")), "a half-written file");
+    assert_eq!(place.cli(&["trace", "1"])["complete"], true);
+    assert_eq!(place.run(&["trace", "9", "--perfetto", "none.json"]).status.code(), Some(1));
+    assert!(!place.path("none.json").exists());
+}

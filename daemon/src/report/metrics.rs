@@ -3,6 +3,7 @@
 use crate::command::Mode;
 use crate::task::{Outcome, State};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What the text is, for the one who asks.
@@ -35,6 +36,8 @@ enum Source {
     Millis(&'static str),
     /// How many there are in a list.
     Count(&'static str),
+    /// How many there are in a list, by this field of its items; none of those that are not there.
+    CountBy(&'static str, &'static str),
     /// The greatest of a list's items in ms, in this field; seconds are told.
     GreatestMillis(&'static str, &'static str),
     /// Numbers by name: one sample for each of these names, 0 for those that are not there.
@@ -70,11 +73,12 @@ fn outbox() -> Vec<&'static str> {
 }
 
 use Kind::{Counter, Gauge, Info, StateSet};
-use Source::{Count, Each, GreatestMillis, Labels, Millis, OneOf};
+use Source::{Count, CountBy, Each, GreatestMillis, Labels, Millis, OneOf};
 
 const FAMILIES: &[Family] = &[
     family("mainstay_status", StateSet, "", OneOf("/status", statuses), "Whether all is well, in one word."),
     family("mainstay_reasons", Gauge, "", Count("/reasons"), "How many reasons there are for not being healthy."),
+    family("mainstay_anomalies", Gauge, "", CountBy("/anomalies", "name"), "What is wrong, by the anomaly's name."),
     family("mainstay_mode", StateSet, "", OneOf("/mode", modes), "How much may happen by itself."),
     family("mainstay_draining", Gauge, "", Source::Value("/draining"), "1 while nothing new starts before undrain."),
     family("mainstay_tasks", Gauge, "", Each("/tasks", "state", states), "Tasks on record by state."),
@@ -91,6 +95,27 @@ const FAMILIES: &[Family] = &[
         "seconds",
         GreatestMillis("/running", "age_ms"),
         "Since the start of the attempt that runs longest.",
+    ),
+    family(
+        "mainstay_tasks_oldest_queued_seconds",
+        Gauge,
+        "seconds",
+        Millis("/oldest_queued_ms"),
+        "Since the task was asked for that has waited longest for a slot.",
+    ),
+    family(
+        "mainstay_tasks_expired_waiting_24h",
+        Gauge,
+        "",
+        Source::Value("/expired_waiting_24h"),
+        "Tasks whose time ran out in the last 24 hours while they waited for people.",
+    ),
+    family(
+        "mainstay_attempts_adopted_24h",
+        Gauge,
+        "",
+        Source::Value("/adopted_24h"),
+        "Attempts that a new daemon found alive in the last 24 hours.",
     ),
     family(
         "mainstay_tasks_ended_24h",
@@ -112,6 +137,30 @@ const FAMILIES: &[Family] = &[
         "seconds",
         Millis("/poll/last_ms"),
         "When the last long poll completed, since 1970.",
+    ),
+    family(
+        "mainstay_poll_silent_seconds",
+        Gauge,
+        "seconds",
+        Millis("/poll/silent_ms"),
+        "Since a long poll completed, or since the daemon began.",
+    ),
+    family("mainstay_poll_failures", Gauge, "", Source::Value("/poll/failures"), "Polls that failed since then."),
+    family("mainstay_database_bytes", Gauge, "bytes", Source::Value("/database_bytes"), "Size of the database."),
+    family(
+        "mainstay_backup_last_timestamp_seconds",
+        Gauge,
+        "seconds",
+        Millis("/backup/made_ms"),
+        "When the last back-up was made, since 1970.",
+    ),
+    family("mainstay_backup_bytes", Gauge, "bytes", Source::Value("/backup/bytes"), "Size of that back-up."),
+    family(
+        "mainstay_backup_failed_timestamp_seconds",
+        Gauge,
+        "seconds",
+        Millis("/backup/failed_ms"),
+        "When a back-up last failed, since 1970.",
     ),
     family(
         "mainstay_disk_free_bytes",
@@ -176,6 +225,13 @@ fn samples(family: &Family, ops: &Value) -> Vec<String> {
         Source::Value(at) => one(ops.pointer(at).and_then(number)),
         Source::Millis(at) => one(ops.pointer(at).and_then(Value::as_i64).map(seconds)),
         Source::Count(at) => one(list(at).map(|items| items.len().to_string())),
+        Source::CountBy(at, field) => {
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for name in list(at).into_iter().flatten().filter_map(|item| item[field].as_str()) {
+                *counts.entry(escaped(name)).or_default() += 1;
+            }
+            counts.into_iter().map(|(name, n)| format!("{suffix}{{{field}=\"{name}\"}} {n}")).collect()
+        }
         Source::GreatestMillis(at, field) => {
             one(list(at).and_then(|items| items.iter().filter_map(|item| item[field].as_i64()).max()).map(seconds))
         }
@@ -224,7 +280,6 @@ mod tests {
     use crate::report::ops;
     use crate::view::{OpsRow, View};
     use serde_json::json;
-    use std::collections::BTreeMap;
 
     /// Numbers of `ops` that say nothing over time, or are part of a family in another way.
     const NO_METRIC: [&str; 1] = ["/oldest_queued"];
@@ -259,6 +314,7 @@ mod tests {
     fn the_numbers_read_as_reviewed() {
         let mut answer = answer();
         answer["running"] = json!([{ "task_id": 1, "age_ms": 61_500 }, { "task_id": 2, "age_ms": null }]);
+        answer["anomalies"] = json!([{ "name": "stuck_outbox" }, { "name": "disk_low" }, { "name": "stuck_outbox" }]);
         answer["version"] = json!("1\\2\"3\n");
         insta::assert_snapshot!(metrics(&answer));
     }
@@ -281,7 +337,11 @@ mod tests {
             FAMILIES.iter().any(|family| match family.from {
                 Source::Value(at) | Source::Millis(at) => at == path,
                 Source::Each(at, _, names) => names().iter().any(|name| path == format!("{at}/{name}")),
-                Source::Count(_) | Source::GreatestMillis(..) | Source::OneOf(..) | Source::Labels(_) => false,
+                Source::Count(_)
+                | Source::CountBy(..)
+                | Source::GreatestMillis(..)
+                | Source::OneOf(..)
+                | Source::Labels(_) => false,
             })
         };
         let missing: Vec<&String> =

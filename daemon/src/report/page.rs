@@ -181,9 +181,12 @@ fn shown(value: &Value, name: &str, now_ms: i64) -> String {
         Value::Number(number) => match (number.as_i64(), name) {
             (Some(at), name) if name.ends_with("_ms") && is_moment(at) => format!("{} ago", span(now_ms - at)),
             (Some(ms), name) if name.ends_with("_ms") => span(ms),
-            (Some(bytes), name) if name.ends_with("_bytes") => format!("{} MiB", bytes >> 20),
+            (Some(bytes), name) if name.ends_with("bytes") && bytes < 1 << 20 => format!("{} KiB", bytes >> 10),
+            (Some(bytes), name) if name.ends_with("bytes") => format!("{} MiB", bytes >> 20),
             _ => number.to_string(),
         },
+        // As much as `check` tells of it: enough to see whether it is the same.
+        Value::String(text) if name.ends_with("hash") => text.chars().take(12).collect(),
         Value::String(text) => short(text, 120),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(|item| shown(item, name, now_ms)).collect::<Vec<_>>().join(", "),
@@ -295,6 +298,7 @@ mod tests {
             "disk_free_bytes": 64 << 20,
             "version": "1.2.3",
             "epoch": 9,
+            "config_hash": "0123456789abcdef0123456789abcdef",
             "added_later": { "since_ms": 90_000, "names": ["a", "b"], "each": [{ "name": "<i>", "age_ms": 1_000 }] },
         })
     }
