@@ -123,6 +123,21 @@ fn start(draft: &Draft<'_>, asker: Asker) -> Said {
     Said::yes(text, json!({ "kinds": kinds }))
 }
 
+/// What commands are for, as `/help` has them.
+const SUBJECTS: [&str; 5] = ["ask and run", "decide", "set", "look at one task", "look around"];
+
+/// For all but questions it is the role that they need. Whoever reads `/help` has found it, and `/start`.
+fn subject_of(syntax: &Syntax) -> Option<&'static str> {
+    let [ask, decide, set, one, around] = SUBJECTS;
+    match syntax.role {
+        Role::Operator => Some(ask),
+        Role::Approver => Some(decide),
+        Role::Admin => Some(set),
+        Role::Viewer if syntax.needs_task() => Some(one),
+        Role::Viewer => Some(around).filter(|_| !["start", "help"].contains(&syntax.name)),
+    }
+}
+
 fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
     if let Some(name) = command {
         return match COMMANDS.iter().find(|s| s.name == name) {
@@ -134,17 +149,10 @@ fn help(draft: &Draft<'_>, asker: Asker, command: Option<&str>) -> Said {
             }
         };
     }
-    // By what they are for, which for all but questions is the role that they need.
-    let subjects: [(&str, &dyn Fn(&Syntax) -> bool); 5] = [
-        ("ask and run", &|s| s.role == Role::Operator),
-        ("decide", &|s| s.role == Role::Approver),
-        ("set", &|s| s.role == Role::Admin),
-        ("look at one task", &|s| s.role == Role::Viewer && s.needs_task()),
-        ("look around", &|s| s.role == Role::Viewer && !s.needs_task() && !["start", "help"].contains(&s.name)),
-    ];
     let mut lines = vec![format!("{}, you may:", report::who(draft.config, asker.actor))];
-    for (subject, is_it) in subjects {
-        let names: Vec<String> = allowed(draft, asker).filter(|s| is_it(s)).map(|s| format!("/{}", s.name)).collect();
+    for subject in SUBJECTS {
+        let about_it = allowed(draft, asker).filter(|s| subject_of(s) == Some(subject));
+        let names: Vec<String> = about_it.map(|s| format!("/{}", s.name)).collect();
         if !names.is_empty() {
             lines.push(format!("{subject}: {}", names.join(" ")));
         }

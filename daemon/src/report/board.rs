@@ -75,11 +75,14 @@ fn line(config: &Config, asker: Actor, view: &View, task: &TaskRow, now: Moment)
         (State::Running, _) => ("runs".to_owned(), false),
         (_, _) => ("waits for a slot".to_owned(), false),
     };
-    let rank = match task.state {
-        _ if config.person(task.requester) == asker => Rank::Own,
-        _ if is_askers => Rank::WaitsForAsker,
-        State::Running => Rank::Running,
-        _ => Rank::Other,
+    let rank = if config.person(task.requester) == asker {
+        Rank::Own
+    } else if is_askers {
+        Rank::WaitsForAsker
+    } else if task.state == State::Running {
+        Rank::Running
+    } else {
+        Rank::Other
     };
     let by = who(config, task.requester);
     let age = span(now.wall_ms - task.created_ms);

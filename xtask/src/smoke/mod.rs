@@ -8,13 +8,14 @@ mod steps;
 
 use crate::Verdict;
 use crate::stage::{self, Place, Stage};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::time::{Duration, Instant};
 use steps::{By, LISTS, SETTING, Sabotage, Step};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask smoke                 play the list; a line a step, and exit with 1 if anything was not seen
+  cargo xtask smoke                 play the list, a line a step
   cargo xtask smoke --verbose       with the chat, as it goes
   cargo xtask smoke --keep          leave configuration, logs and database to look at
   cargo xtask smoke --sabotage 5    break what step 5 looks at: it has to say NOT seen
@@ -60,7 +61,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
     let limit = Duration::from_secs(matches.get_one("limit").copied().unwrap_or_default());
     let sabotage = match matches.get_one::<usize>("sabotage").map(|number| sabotage(*number)).transpose() {
         Ok(sabotage) => sabotage,
-        Err(error) => return complain(&error),
+        Err(error) => command().error(ErrorKind::ValueValidation, error).exit(),
     };
     let start = Instant::now();
     let place = stage::build().and_then(|programs| {
