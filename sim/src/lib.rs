@@ -6,6 +6,7 @@
 
 pub mod acts;
 pub mod botapi;
+pub mod chronicle;
 pub mod control;
 pub mod coverage;
 pub mod crash;

@@ -8,6 +8,7 @@ pub use verdict::Verdict;
 
 use crate::acts::{Acts, due};
 use crate::botapi::Millis;
+use crate::chronicle::Chronicle;
 use crate::disk::Profile;
 use crate::expect::Expected;
 use crate::fault::{Fault, Heal, Struck};
@@ -72,6 +73,10 @@ fn play_with<T>(
     look: impl FnOnce(&World, &People, &Outages) -> T,
 ) -> (Verdict, T) {
     let seeds = Seeds::of(seed);
+    let mut config = people::config();
+    if let Some(keep) = resolved.keep {
+        config.record.keep_ms = keep.ms();
+    }
     let people = People::new(seeds.people, resolved.jobs.clone());
     let make = Make {
         seed: seeds.world,
@@ -80,9 +85,12 @@ fn play_with<T>(
             Some(Sectors::Large) => Profile::LARGE_SECTORS,
             Some(Sectors::Small) | None => Profile::SMALL_SECTORS,
         },
-        config: people::config(),
+        config,
     };
     let mut world = World::new(make, |telegram| people::move_in(&mut telegram.people(Millis(EPOCH_MS.unsigned_abs()))));
+    if let Some(keep) = resolved.keep {
+        world.chronicle = Chronicle::every(keep.ms() / 4);
+    }
     if resolved.small_cache {
         world.cache_little();
     }

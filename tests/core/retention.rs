@@ -190,3 +190,19 @@ fn what_is_killed_while_it_removes_events_goes_on_and_removes_the_rest() {
         assert!(first > 1_000, "killed in {calls}: {first}");
     }
 }
+
+#[test]
+fn a_beginning_that_somebody_altered_is_left_as_it_is_and_ends_no_daemon() {
+    let mut w = keeping(HOUR);
+    fill(&mut w, 600);
+    w.kill();
+    let db = w.disk.look();
+    db.execute_batch("DROP TRIGGER events_are_not_removed; DELETE FROM events WHERE seq = 7").expect("altered");
+    drop(db);
+    w.start();
+    w.advance(10 * HOUR);
+    assert!(w.is_up(), "{:?}", w.exit);
+    assert_eq!(w.events().first().expect("some").seq, 1);
+    assert!(w.cli("mode auto").ok);
+    assert_eq!(w.store().verify(1).expect("readable"), Some(7));
+}

@@ -169,9 +169,21 @@ impl Daemon {
                 let view = self.store.view()?;
                 let mut draft = Draft::new(&config, &view, now);
                 draft.record(None, None, Actor::System, Fact::Pruned { through, hash, events, why });
-                self.apply(draft.done(), now, turned)?;
-                let next = now.boot_ms + policy::RECORD_REMOVAL_PAUSE_MS;
-                RecordLook { not_before: next, due: Some(next) }
+                let savepoint = self.store.savepoint()?;
+                match self.apply(draft.done(), now, turned) {
+                    Ok(()) => {
+                        self.store.keep(savepoint)?;
+                        let next = now.boot_ms + policy::RECORD_REMOVAL_PAUSE_MS;
+                        RecordLook { not_before: next, due: Some(next) }
+                    }
+                    // Somebody has altered what stands there. That is for `verify-log` to tell, and no reason to end.
+                    Err(StoreError::Misfit(error)) => {
+                        tracing::error!(error, "the oldest events could not be removed");
+                        self.store.take_back(savepoint)?;
+                        RecordLook { not_before: now.boot_ms + policy::RECORD_LOOK_MS, due: None }
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             Retention::Wait(ms) => {
                 let due = ms.map(|ms| now.boot_ms.saturating_add(ms.max(policy::RECORD_REMOVAL_PAUSE_MS)));

@@ -41,7 +41,7 @@ pub struct Evidence<'a> {
     pub config: &'a Config,
     /// The record as it lies on the disk.
     pub store: &'a Store,
-    /// All events of it.
+    /// All events of it, also those that were removed from its beginning.
     pub events: Vec<Recorded>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Evidence<'a> {
             outages,
             config,
             store,
-            events: all_events(store)?,
+            events: world.chronicle.with(all_events(store)?),
         })
     }
 

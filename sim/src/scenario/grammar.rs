@@ -114,6 +114,11 @@ pub const FILE: &[Key] = &[
         &["The database holds next to nothing in memory: else it reads its disk only when it is opened."],
         or(Takes::Bool, "false"),
     ),
+    key(
+        "keep",
+        &["How long the record is kept: older events are removed. As long as the run lasts when nothing is said."],
+        optional(Takes::Time),
+    ),
     key("expect", &["What must come of it, besides what must hold of every run."], optional(Takes::Table(EXPECT))),
     key("job", &["Something that a person asks for. The first is job 1."], optional(Takes::Tables(JOB))),
     key("says", &["Something that a person writes."], optional(Takes::Tables(SAYS))),

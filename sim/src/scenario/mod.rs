@@ -51,6 +51,9 @@ pub struct Scenario {
     /// The database holds next to nothing in memory: failing reads strike.
     #[serde(default, skip_serializing_if = "is_false")]
     pub small_cache: bool,
+    /// How long the record is kept; as long as the run lasts when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Span>,
     /// What must come of it, besides what must hold of every run.
     #[serde(default, skip_serializing_if = "Expect::is_empty")]
     pub expect: Expect,

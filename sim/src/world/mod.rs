@@ -14,6 +14,7 @@ pub mod wire;
 
 use crate::botapi::http::{Clock as ServerClock, Shared};
 use crate::botapi::{self, BotId, Method, Millis, People, Record, World as Telegram};
+use crate::chronicle::Chronicle;
 use crate::digest::Digest;
 use crate::disk::{Disk, Profile, Survivors};
 use crate::people::GROUP;
@@ -26,6 +27,7 @@ use machine::{Machine, SimRunner};
 use mainstay::config::Config;
 use mainstay::exit::Fatal;
 use mainstay::ports::{Ports, Storage};
+use mainstay::real::store::Store;
 use mainstay::real::store::prepare;
 use mainstay::real::telegram::BotTelegram;
 use network::{SimHttp, TELEGRAM};
@@ -93,6 +95,8 @@ pub struct World {
     unsynced: Rc<Cell<bool>>,
     /// When it ends by itself the next time, a daemon is to be started so long after.
     pub restart_after: Option<Span>,
+    /// What the record had before its beginning was removed.
+    pub chronicle: Chronicle,
 }
 
 /// What a world is made of.
@@ -146,6 +150,7 @@ impl World {
             rival_until_ms: 0,
             unsynced: Rc::default(),
             restart_after: None,
+            chronicle: Chronicle::default(),
             clock,
             disk,
             points,
@@ -212,7 +217,17 @@ impl World {
         if ended.is_some() {
             self.bury();
         }
+        if self.chronicle.is_due(self.now()) {
+            // On a disk that does not let it, at the next look.
+            let _ = self.chronicle_of_disk();
+        }
         ended.map(|(_, how)| how)
+    }
+
+    fn chronicle_of_disk(&mut self) -> Result<(), String> {
+        let (_copy, db) = self.left_on_disk().map_err(|error| error.to_string())?;
+        let store = Store::open_to_read(db).map_err(|error| error.to_string())?;
+        self.chronicle.note(self.now(), &store)
     }
 
     /// What time it is for people and for Telegram.
