@@ -6,7 +6,7 @@ use crate::exit::Fatal;
 use crate::input::Input;
 use crate::perform::perform;
 use crate::plan::Effect;
-use crate::policy;
+use crate::policy::{self, ErrorClass};
 use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
 use crate::real::store::{LogKept, Store, StoreError};
 
@@ -24,7 +24,7 @@ impl Daemon {
                     log(&done.events);
                     return Ok(done.effects);
                 }
-                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled && !self.leaving => {
+                Err(error) if error.class() == ErrorClass::Transient && self.settled && !self.leaving => {
                     let now = self.ports.time.now().boot_ms;
                     let (_, _, tries) = trouble.get_or_insert((now, error.to_string(), 0));
                     if *tries == 0 {
@@ -81,8 +81,8 @@ impl Daemon {
                 return Ok(false);
             }
             match self.reopen() {
-                Ok(()) | Err(StoreError::Transient(_) | StoreError::Full) => {}
-                Err(error) => return Err(fatal(&error)),
+                Err(error) if error.class() != ErrorClass::Transient => return Err(fatal(&error)),
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(true)
