@@ -5,7 +5,20 @@
 
 pub mod matrix;
 
+use serde::Serialize;
 use std::time::Duration;
+
+/// What an error says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// It may be over the next time: tried again, with the pauses of its row in the table.
+    Transient,
+    /// It would be the same the next time: on record and told, and not tried again.
+    Permanent,
+    /// What is on the disk is damaged, or is another daemon's: ours ends and writes nothing.
+    Corrupt,
+}
 
 /// The server waits at most this long in one long poll; configurable (`poll_timeout`). Telegram cuts at 50 s.
 pub const POLL_TIMEOUT_MS: i64 = 30_000;

@@ -5,6 +5,7 @@
 
 use crate::attempt::{Identity, Observation};
 use crate::id::AttemptKey;
+use crate::policy::ErrorClass;
 use crate::redact::Secrets;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -208,6 +209,44 @@ pub enum CallErrorKind {
     TooLong,
     /// Any other refusal (400): trying again changes nothing.
     Refused,
+}
+
+impl CallErrorKind {
+    /// All of them, with what they are called in the table of limits.
+    pub const ALL: [(&str, CallErrorKind); 13] = [
+        ("not sent", CallErrorKind::NotSent),
+        ("no clear answer", CallErrorKind::Ambiguous),
+        ("429", CallErrorKind::Flood(Duration::ZERO)),
+        ("group moved", CallErrorKind::Migrated(0)),
+        ("chat does not want us (403)", CallErrorKind::Forbidden),
+        ("token refused", CallErrorKind::Unauthorized),
+        ("409", CallErrorKind::Conflict),
+        ("not modified", CallErrorKind::NotModified),
+        ("message to edit is gone", CallErrorKind::EditTargetGone),
+        ("topic is gone", CallErrorKind::ThreadGone),
+        ("press too old", CallErrorKind::PressTooOld),
+        ("too long", CallErrorKind::TooLong),
+        ("any other refusal (400)", CallErrorKind::Refused),
+    ];
+
+    /// Whether the same call, or what takes its place, is worth another try.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            CallErrorKind::NotSent
+            | CallErrorKind::Ambiguous
+            | CallErrorKind::Flood(_)
+            | CallErrorKind::Migrated(_)
+            | CallErrorKind::Forbidden
+            | CallErrorKind::Unauthorized
+            | CallErrorKind::Conflict
+            | CallErrorKind::EditTargetGone
+            | CallErrorKind::ThreadGone => ErrorClass::Transient,
+            CallErrorKind::NotModified
+            | CallErrorKind::PressTooOld
+            | CallErrorKind::TooLong
+            | CallErrorKind::Refused => ErrorClass::Permanent,
+        }
+    }
 }
 
 /// One long poll.

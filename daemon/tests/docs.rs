@@ -16,7 +16,9 @@ const POLICY_INTRO: &str = "# Limits and retries\n\nGenerated from the table in 
      defaults and one kind, `build`; `mainstay policy` shows it with the numbers of a configuration. All other limits, each \
      with its reason, stand in `daemon/src/policy.rs`; their relations are checked when it is compiled.\n\nPauses between \
      tries are drawn from a window that doubles from the first to the longest pause (full jitter), and are half of the \
-     first at the least: *tries a minute* is what that allows at the most.\n";
+     first at the least: *tries a minute* is what that allows at the most, for the class as a whole. A property of the \
+     simulation (`sim/src/property/tries.rs`) holds every run against these numbers.\n\nTransient errors are tried again, \
+     permanent ones are put on record and told, and where the record itself can't be trusted the daemon ends.\n";
 const END: &str = "<!-- end of what is generated -->\n";
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::world::*;
 use mainstay::event::Fact;
 use mainstay::id::{Actor, TaskId};
+use mainstay::policy;
 use mainstay::task::State;
 use serde_json::json;
 
@@ -557,4 +558,24 @@ fn what_is_resumed_in_the_turn_that_is_told_to_drain_waits() {
         assert_eq!(w.state(1), State::Succeeded);
         w.check_settled();
     }
+}
+
+#[test]
+fn a_button_that_is_older_than_a_week_does_nothing() {
+    let mut w = World::with(|c| {
+        c.kinds.values_mut().for_each(|kind| kind.approval_ttl_ms = 3 * policy::BUTTON_TTL_MS);
+    });
+    w.say(BEA, "/newtask build exit:0");
+    w.quiet();
+    w.say(AXEL, "/approve 1");
+    w.quiet();
+    let (message, resume) = w.button(BEA, 1, "Resume");
+    w.advance(policy::BUTTON_TTL_MS + 1);
+    w.press_data(BEA, BEA, message, &resume);
+    assert_eq!((w.state(1), w.ran(1, 1)), (State::Approved, 0));
+    assert!(w.chats.borrow().banners.iter().any(|banner| banner.contains("expired")), "{:?}", w.chats.borrow().banners);
+    w.say(BEA, "/resume 1");
+    w.quiet();
+    assert_eq!(w.ran(1, 1), 1);
+    w.check_settled();
 }

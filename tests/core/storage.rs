@@ -5,6 +5,7 @@ use mainstay::event::Fact;
 use mainstay::exit::ExitCode;
 use mainstay::task::State;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 #[test]
 fn while_the_database_is_locked_nothing_is_started_and_nothing_is_lost() {
@@ -198,6 +199,27 @@ fn a_full_disk_is_weathered_and_told() {
     assert_eq!(w.state(id), State::Succeeded);
     w.check();
     w.check_rebuild();
+}
+
+#[test]
+fn signs_of_life_go_on_while_the_database_refuses() {
+    const HALF: Duration = Duration::from_secs(2);
+    let mut w = World::new();
+    w.watch(HALF);
+    w.quiet();
+    let lock = w.disk.look();
+    lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    w.say(OLGA, "/newtask build");
+    let from = w.now();
+    w.advance(120_000);
+    let signs = w.signs_of_life(from);
+    let longest = signs.windows(2).map(|pair| pair[1] - pair[0]).max().expect("signs of life");
+    assert!(longest <= 2_000, "{longest} ms without one");
+    lock.execute_batch("COMMIT").expect("unlocked");
+    drop(lock);
+    w.quiet();
+    assert_eq!(w.tasks(), 1);
+    w.check_settled();
 }
 
 #[test]

@@ -106,6 +106,10 @@ struct Desk {
     queue: VecDeque<ControlInput>,
     answers: Vec<(u64, Answer)>,
     notices: Vec<Notice>,
+    /// Boot clock of every sign of life.
+    alive: Vec<i64>,
+    /// Half of the time in which the service manager wants one.
+    watchdog: Option<Duration>,
     connections: u64,
 }
 
@@ -133,13 +137,16 @@ impl Control for FakeControl {
 
     fn notify(&self, notice: Notice) {
         let mut desk = self.desk.borrow_mut();
+        if notice == Notice::Alive {
+            desk.alive.push(self.shared.boot_ms.get());
+        }
         if desk.notices.last() != Some(&notice) {
             desk.notices.push(notice);
         }
     }
 
     fn watchdog(&self) -> Option<Duration> {
-        None
+        self.desk.borrow().watchdog
     }
 }
 
@@ -285,6 +292,16 @@ impl World {
         *self.shared.boot.borrow_mut() = format!("boot-{}", self.boots);
         self.shared.boot_ms.set(20_000);
         self.shared.wall_ms.set(self.shared.wall_ms.get() + off_ms);
+    }
+
+    /// The service manager wants signs of life, in twice this time.
+    pub(crate) fn watch(&mut self, half: Duration) {
+        self.desk.borrow_mut().watchdog = Some(half);
+    }
+
+    /// Boot clock of every sign of life since a time.
+    pub(crate) fn signs_of_life(&self, since: i64) -> Vec<i64> {
+        self.desk.borrow().alive.iter().copied().filter(|at| *at >= since).collect()
     }
 
     /// SIGTERM.

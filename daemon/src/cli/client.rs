@@ -152,6 +152,27 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a daemon that is played needs a thread beside the test's")]
+    fn a_request_that_gets_no_answer_is_sent_again_under_its_key_and_not_for_ever() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let listener = UnixListener::bind(dir.path().join(SOCKET_NAME)).expect("bind");
+        let deaf = std::thread::spawn(move || {
+            let hear = |_| {
+                let (stream, _) = listener.accept().expect("accept");
+                let mut line = String::new();
+                BufReader::new(stream).read_line(&mut line).expect("a request");
+                line
+            };
+            (0..=2).map(hear).collect::<Vec<String>>()
+        });
+        let mut client = Client { pauses: &[0, 0], ..Client::new(dir.path()) };
+        let Err(unanswered) = client.ask("k", &["stop".to_owned()]) else { panic!("it was answered") };
+        assert!(matches!(unanswered, Unanswered::Silent), "{}", client.fatal(&unanswered));
+        let heard = deaf.join().expect("played");
+        assert!(heard.iter().all(|line| *line == heard[0] && line.contains("\"key\":\"k\"")), "{heard:?}");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a daemon that is played needs a thread beside the test's")]
     fn a_daemon_that_stays_busy_is_told_of_as_such() {
         let dir = tempfile::tempdir().expect("tempdir");
         let listener = UnixListener::bind(dir.path().join(SOCKET_NAME)).expect("bind");

@@ -29,8 +29,10 @@ pub(super) fn policy(matches: &ArgMatches, options: &Options) -> Result<ExitCode
 
 fn words_of(class: &Class) -> String {
     let values: String = class.values.iter().map(|value| format!("  {}\n", value.words())).collect();
+    let errors: String =
+        class.errors.iter().map(|(class, names)| format!("  {}: {}\n", class.words(), names.join(", "))).collect();
     format!(
-        "{}: {}\n{values}  tried again: {}\n  then: {}\n  because: {}\n",
+        "{}: {}\n{values}{errors}  tried again: {}\n  then: {}\n  because: {}\n",
         class.class, class.covers, class.retried, class.spent, class.because
     )
 }

@@ -161,3 +161,55 @@ fn follow(draft: &mut Draft<'_>, row: &OutboxRow, error: &CallError) -> Fact {
 fn failed(row: &OutboxRow, error: &CallError, then: Then, until: Option<i64>) -> Fact {
     Fact::SendFailed { id: row.id, error: error.text.chars().take(300).collect(), then, until }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::build;
+    use crate::decide::Moment;
+    use crate::policy::ErrorClass;
+    use crate::ports::Outgoing;
+    use crate::view::View;
+    use std::path::Path;
+
+    fn config() -> Config {
+        let text = "[telegram]\n[[operator]]\nid = 1\nname = \"ana\"\nroles = [\"admin\"]\n[[kind]]\nname = \"build\"\n\
+                    argv = [\"/bin/true\"]\nself_approval = true\n";
+        build::parse(text, Path::new("/")).expect("valid").config
+    }
+
+    #[test]
+    fn what_is_permanent_is_given_up_at_once_and_what_is_transient_never_is() {
+        let (config, view) = (config(), View::default());
+        let mut draft = Draft::new(&config, &view, Moment { wall_ms: 0, boot_ms: 5, entropy: 0 });
+        let row = OutboxRow {
+            id: 1,
+            class: 0,
+            chat: 1,
+            task: None,
+            what: What::Text(Outgoing::default()),
+            state: "sending".into(),
+            version: 1,
+            sending: 1,
+            tries: 1,
+            due: 0,
+            marked: false,
+            message: None,
+            error: None,
+            at: 0,
+        };
+        for (name, kind) in CallErrorKind::ALL {
+            // Dealt with before: one is what was wanted, the other a new address.
+            if matches!(kind, CallErrorKind::NotModified | CallErrorKind::Migrated(_)) {
+                continue;
+            }
+            let class = kind.class();
+            let Fact::SendFailed { then, .. } = follow(&mut draft, &row, &CallError { kind, text: String::new() })
+            else {
+                panic!("{name}: no failure")
+            };
+            assert_eq!(then == Then::GiveUp, class == ErrorClass::Permanent, "{name}: {then:?}");
+        }
+    }
+}

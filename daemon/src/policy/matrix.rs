@@ -2,9 +2,12 @@
 //! with the values in force and where each comes from.
 
 use super as policy;
+use super::ErrorClass;
 use crate::config::keys::show_ms;
 use crate::config::{Config, Kind};
+use crate::ports::CallErrorKind;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +18,9 @@ pub struct Class {
     pub covers: &'static str,
     /// The numbers in force.
     pub values: Vec<Value>,
+    /// The errors that it meets, by what they say about trying again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<ErrorClass, Vec<&'static str>>,
     /// What is tried again.
     pub retried: &'static str,
     /// What happens when the limit has passed or the tries are spent.
@@ -124,6 +130,19 @@ fn pauses(base: i64, cap: i64) -> Vec<Value> {
     ]
 }
 
+fn errors(all: &[(ErrorClass, &[&'static str])]) -> BTreeMap<ErrorClass, Vec<&'static str>> {
+    all.iter().map(|(class, names)| (*class, names.to_vec())).collect()
+}
+
+/// Errors of calls to Telegram.
+fn calls(meets: impl Fn(&CallErrorKind) -> bool) -> BTreeMap<ErrorClass, Vec<&'static str>> {
+    let mut all: BTreeMap<ErrorClass, Vec<&str>> = BTreeMap::new();
+    for (name, kind) in CallErrorKind::ALL.iter().filter(|(_, kind)| meets(kind)) {
+        all.entry(kind.class()).or_default().push(name);
+    }
+    all
+}
+
 /// One number of each kind of task.
 fn of_kinds(config: &Config, limits: Limits, key: &'static str, number: impl Fn(&Kind) -> i64) -> Vec<Value> {
     let value = |kind: &Kind| {
@@ -162,6 +181,7 @@ fn telegram(config: &Config) -> Vec<Class> {
             class: "telegram poll",
             covers: "one long poll, from its request to its answer",
             values: polls,
+            errors: errors(&[(ErrorClass::Transient, &["whatever comes instead of updates"])]),
             retried: "every failure, for ever: there is nothing else to do",
             spent: "on record as broken with the first failure, as contested with the third 409 in a row; health is degraded \
                     until a poll completes",
@@ -178,6 +198,7 @@ fn telegram(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Gap, policy::INTRODUCE_RETRY_MS)
                     .of("between tries to set the menu and ask for the bot's name"),
             ],
+            errors: BTreeMap::new(),
             retried: "by the class that it belongs to; the menu and the name with the next poll that completes; the answer to a \
                       press is not, as its card tells the same",
             spent: "the call counts as not sent, or as one that may have arrived",
@@ -193,6 +214,7 @@ fn telegram(config: &Config) -> Vec<Class> {
             class: "telegram send",
             covers: "messages and cards on their way out",
             values: sends,
+            errors: calls(|kind| *kind != CallErrorKind::PressTooOld),
             retried: "what did not get through, for ever, and marked as a possible repeat where it may have; 429 after the time \
                       that it names. While nothing gets through, one message tries for all",
             spent: "what Telegram refuses for good is set aside for /inbox; health is degraded for a day",
@@ -214,6 +236,7 @@ fn telegram(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Gap, policy::GROUP_GAP_MS).of("in a group"),
                 Value::fixed(Limits::Gap, policy::SEND_GAP_MS).of("over all"),
             ],
+            errors: BTreeMap::new(),
             retried: "nothing: it waits",
             spent: "messages wait in the outbox; changes of a card meanwhile become one",
             because: "Telegram's published rates",
@@ -223,6 +246,7 @@ fn telegram(config: &Config) -> Vec<Class> {
             class: "outbox delivery",
             covers: "a chat that does not want us (403)",
             values: vec![Value::fixed(Limits::Gap, policy::PARKED_RETRY_MS)],
+            errors: BTreeMap::new(),
             retried: "for ever, and at once when somebody writes there",
             spent: "its messages wait and /inbox tells; health is degraded",
             because: "being welcome again is normally heard of earlier",
@@ -237,6 +261,7 @@ fn words() -> Vec<Class> {
             class: "command",
             covers: "the age of words when they are read",
             values: vec![Value::fixed(Limits::Time, policy::COMMAND_MAX_AGE_MS)],
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "it is not carried out before who wrote it presses a button; /stop and questions are never too old",
             because: "after a longer outage the world is another one",
@@ -249,10 +274,11 @@ fn words() -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::BUTTON_TTL_MS),
                 Value::fixed(Limits::Time, policy::PRESS_LIFE_MS).of("a press waits at Telegram"),
             ],
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "the press is told that it came too late; cards that wait for one are shown again",
             because: "a week has a working day in it for everybody",
-            shown_by: &["presses-get-lost"],
+            shown_by: &["presses-get-lost", "a_button_that_is_older_than_a_week_does_nothing"],
         },
         Class {
             class: "local request",
@@ -262,11 +288,15 @@ fn words() -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::CLIENT_ANSWER_WITHIN.as_millis()).of("until the client gives up"),
                 Value::fixed(Limits::Tries, policy::CLIENT_RESEND_PAUSES_MS.len() + 1).of("of a client, under one key"),
             ],
+            errors: BTreeMap::new(),
             retried: "a request that got no answer, under its key: however often it arrives, it is one",
-            spent: "the client says that it is not known, and names the key; a slow client loses its connection when there are \
-                    too many",
+            spent: "the client says that it is not known; a slow client loses its connection when there are too many",
             because: "a daemon that is started again is back within ten seconds",
-            shown_by: &["command-line-without-telegram"],
+            shown_by: &[
+                "command-line-without-telegram",
+                "clients_that_stay_half_way_keep_nobody_out",
+                "a_request_that_gets_no_answer_is_sent_again_under_its_key_and_not_for_ever",
+            ],
         },
     ]
 }
@@ -282,6 +312,7 @@ fn tasks(config: &Config) -> Vec<Class> {
             class: "approval ttl",
             covers: "a request that waits for approvals and its resume",
             values: of_kinds(config, Limits::Time, "approval_ttl", |kind| kind.approval_ttl_ms),
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "EXPIRED, and reported",
             because: "what nobody approved by the next working day is stale",
@@ -291,6 +322,7 @@ fn tasks(config: &Config) -> Vec<Class> {
             class: "queue ttl",
             covers: "a task that waits for its turn",
             values: of_kinds(config, Limits::Time, "queue_ttl", |kind| kind.queue_ttl_ms),
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "EXPIRED, and reported",
             because: "as for approvals",
@@ -312,6 +344,10 @@ fn tasks(config: &Config) -> Vec<Class> {
                     of: Some("begun before the first of them failed".to_owned()),
                 },
             ],
+            errors: errors(&[
+                (ErrorClass::Transient, &["no processes, room or memory", "not ready in time"]),
+                (ErrorClass::Permanent, &["its kind is no longer configured", "another attempt's folder"]),
+            ]),
             retried: "what fails before the program runs: no processes, no room, no folder. Once the starts of two tasks fail \
                       and none succeeds, all tasks wait together and one tries for all, each of them in turn; a task that fails \
                       alone holds up no other",
@@ -328,15 +364,22 @@ fn tasks(config: &Config) -> Vec<Class> {
             class: "task run",
             covers: "an attempt, and the next one after it failed",
             values: runs,
+            errors: BTreeMap::new(),
             retried: "a failure (with transient_exit_codes: only those), a timeout; an unknown outcome only of an idempotent kind",
             spent: "a timeout stops the attempt; after the last attempt FAILED, with the last error",
             because: "half an hour is long for a build; trying again is for kinds that ask for it",
-            shown_by: &["retries-are-counted", "other-failures-are-not-retried", "timeout-while-daemon-away"],
+            shown_by: &[
+                "retries-are-counted",
+                "other-failures-are-not-retried",
+                "timeout-while-daemon-away",
+                "a_transient_failure_is_tried_again_after_a_growing_pause_until_the_budget_is_spent",
+            ],
         },
         Class {
             class: "stop grace",
             covers: "between SIGTERM and SIGKILL",
             values: of_kinds(config, Limits::Time, "stop_grace", |kind| kind.stop_grace_ms),
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "SIGKILL to all that is left of the attempt",
             because: "what a well-behaved build needs to clean up",
@@ -349,6 +392,7 @@ fn tasks(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::KILL_ALARM_MS),
                 Value::fixed(Limits::Gap, policy::KILL_RESCAN_MS).of("looked at again"),
             ],
+            errors: BTreeMap::new(),
             retried: "for ever: the task is RUNNING, and holds its slot, until nothing of it is left",
             spent: "on record as overdue, and health is degraded",
             because: "only a process that waits for a device survives for so long",
@@ -362,6 +406,7 @@ fn tasks(config: &Config) -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::OUTPUT_LINGER_MAX_MS).of("for output after the end"),
                 Value::fixed(Limits::Time, policy::STRAY_GRACE_MS).of("for what the program left running"),
             ],
+            errors: BTreeMap::new(),
             retried: "for ever: nobody else knows the exit code",
             spent: "strays are killed and counted",
             because: "a disk that has room again is noticed soon",
@@ -379,6 +424,7 @@ fn machine() -> Vec<Class> {
                 Value::fixed(Limits::Time, policy::DATABASE_OPEN_WAIT_MS).of("while it is opened"),
                 Value::fixed(Limits::Time, policy::DATABASE_WAIT_MS).of("later"),
             ],
+            errors: errors(&[(ErrorClass::Transient, &["in use"])]),
             retried: "as a failed write",
             spent: "changes are refused, and health is broken, until it lets go",
             because: "everybody else waits meanwhile",
@@ -388,6 +434,11 @@ fn machine() -> Vec<Class> {
             class: "storage failed",
             covers: "a write or sync that the disk did not take",
             values: pauses(policy::STORAGE_RETRY_BASE_MS, policy::STORAGE_RETRY_CAP_MS),
+            errors: errors(&[
+                (ErrorClass::Transient, &["not written, synced or read", "disk full"]),
+                (ErrorClass::Permanent, &["what does not fit the record (a bug)"]),
+                (ErrorClass::Corrupt, &["damaged", "of a newer version", "taken over by another daemon"]),
+            ]),
             retried: "for ever: the database is opened again and what is there is read before anything is told",
             spent: "meanwhile changes are refused, nothing starts, and health is broken; what is damaged ends the daemon",
             because: "a disk that is back is used within ten seconds",
@@ -397,6 +448,7 @@ fn machine() -> Vec<Class> {
             class: "disk reserve",
             covers: "a disk that is almost full",
             values: vec![Value::fixed(Limits::Gap, policy::DISK_LOOK_MS).of("looked at again")],
+            errors: BTreeMap::new(),
             retried: "for ever",
             spent: "nothing starts, and with less still nothing is asked for; what runs is ended and reported",
             because: "receipts and logs of what runs need the rest",
@@ -406,15 +458,21 @@ fn machine() -> Vec<Class> {
             class: "predecessor",
             covers: "what is left of a killed daemon, while the next one starts",
             values: vec![Value::fixed(Limits::Time, policy::PREDECESSOR_END_MAX.as_millis())],
+            errors: BTreeMap::new(),
             retried: "looked at every few ms",
             spent: "the new one refuses to start: somebody else holds the lock",
             because: "a process that waits for its disk ends when the disk has answered",
-            shown_by: &["killed-again-and-again"],
+            shown_by: &[
+                "killed-again-and-again",
+                "what_is_left_of_a_dead_daemon_is_waited_for_also_while_nobody_has_buried_it",
+                "a_second_daemon_is_told_who_holds_it_and_takes_nothing",
+            ],
         },
         Class {
             class: "shutdown",
             covers: "messages under way when the daemon is told to end",
             values: vec![Value::fixed(Limits::Time, policy::SHUTDOWN_SENDING_MS)],
+            errors: BTreeMap::new(),
             retried: "by the next daemon, marked as possible repeats",
             spent: "the daemon ends; tasks go on and are taken over by the next one",
             because: "short enough for an upgrade, long enough for an answer",
@@ -424,6 +482,7 @@ fn machine() -> Vec<Class> {
             class: "drain",
             covers: "running tasks, before a restart or a reboot",
             values: Vec::new(),
+            errors: BTreeMap::new(),
             retried: "nothing",
             spent: "nothing new starts until /undrain or the next start of the daemon; `mainstay drain` waits for the last \
                     task, or for its --timeout",
@@ -436,13 +495,28 @@ fn machine() -> Vec<Class> {
             values: vec![
                 Value::fixed(Limits::Time, policy::WATCHDOG_MIN.as_millis()).of("the least that WatchdogSec should be"),
             ],
+            errors: BTreeMap::new(),
             retried: "systemd starts the daemon again, and what runs is taken over",
             spent: "systemd kills a daemon that has not said for WatchdogSec of its unit that it is alive; it says so after a \
                     quarter of that, and after each turn",
             because: "one late word must not be its end",
-            shown_by: &["a_daemon_that_gives_no_sign_of_life_can_be_killed_and_its_task_is_taken_over"],
+            shown_by: &[
+                "a_daemon_that_gives_no_sign_of_life_can_be_killed_and_its_task_is_taken_over",
+                "signs_of_life_go_on_while_the_database_refuses",
+            ],
         },
     ]
+}
+
+impl ErrorClass {
+    /// As it begins its line.
+    pub fn words(self) -> &'static str {
+        match self {
+            ErrorClass::Transient => "transient errors",
+            ErrorClass::Permanent => "permanent errors",
+            ErrorClass::Corrupt => "errors that end the daemon",
+        }
+    }
 }
 
 /// The table for `docs/`.
@@ -452,8 +526,10 @@ pub fn markdown(classes: &[Class]) -> String {
         let values: String = class.values.iter().map(|value| format!("- {}\n", value.words())).collect();
         let shown: Vec<String> = class.shown_by.iter().map(|name| shown(name)).collect();
         md += &format!("\n## {}\n\n{}.\n\n", class.class, capital(class.covers));
+        let errors: String =
+            class.errors.iter().map(|(class, names)| format!("- {}: {}\n", class.words(), names.join(", "))).collect();
         md += &format!(
-            "{values}- Tried again: {}.\n- Then: {}.\n- Because: {}.\n",
+            "{values}{errors}- Tried again: {}.\n- Then: {}.\n- Because: {}.\n",
             class.retried, class.spent, class.because
         );
         if !shown.is_empty() {

@@ -5,7 +5,7 @@ use crate::command::{Command, parse_argv};
 use crate::exit::Fatal;
 use crate::input::Input;
 use crate::perform::perform;
-use crate::policy;
+use crate::policy::{self, ErrorClass};
 use crate::ports::{Answer, ControlInput, LocalRequest, Notice};
 use crate::real::store::{LogKept, Store, StoreError};
 
@@ -22,7 +22,7 @@ impl Daemon {
                     done.then(turned);
                     return Ok(done);
                 }
-                Err(error @ (StoreError::Transient(_) | StoreError::Full)) if self.settled && !self.leaving => {
+                Err(error) if error.class() == ErrorClass::Transient && self.settled && !self.leaving => {
                     let now = self.ports.time.now().boot_ms;
                     let (_, _, tries) = trouble.get_or_insert((now, error.to_string(), 0));
                     if *tries == 0 {
@@ -79,8 +79,8 @@ impl Daemon {
                 return Ok(false);
             }
             match self.reopen() {
-                Ok(()) | Err(StoreError::Transient(_) | StoreError::Full) => {}
-                Err(error) => return Err(fatal(&error)),
+                Err(error) if error.class() != ErrorClass::Transient => return Err(fatal(&error)),
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(true)

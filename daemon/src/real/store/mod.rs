@@ -22,7 +22,7 @@ use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
 use crate::hex::unhex;
 use crate::id::TaskId;
-use crate::policy;
+use crate::policy::{self, ErrorClass};
 use crate::ports::Storage;
 use crate::view::Moved;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -74,6 +74,17 @@ pub enum StoreError {
     /// The event does not fit what is there (a state it says to leave is not the task's): our bug, nothing was done.
     #[error("apply {0}")]
     Misfit(String),
+}
+
+impl StoreError {
+    /// Whether the database is worth another try.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            StoreError::Transient(_) | StoreError::Full => ErrorClass::Transient,
+            StoreError::Misfit(_) => ErrorClass::Permanent,
+            StoreError::Damaged(_) | StoreError::Newer { .. } | StoreError::Fenced { .. } => ErrorClass::Corrupt,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
