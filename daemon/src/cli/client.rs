@@ -156,18 +156,21 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let listener = UnixListener::bind(dir.path().join(SOCKET_NAME)).expect("bind");
         let deaf = std::thread::spawn(move || {
-            let hear = |_| {
+            let hear = || {
                 let (stream, _) = listener.accept().expect("accept");
                 let mut line = String::new();
                 BufReader::new(stream).read_line(&mut line).expect("a request");
                 line
             };
-            (0..=2).map(hear).collect::<Vec<String>>()
+            std::iter::repeat_with(hear).take_while(|line| line != "that was all\n").collect::<Vec<String>>()
         });
         let mut client = Client { pauses: &[0, 0], ..Client::new(dir.path()) };
         let Err(unanswered) = client.ask("k", &["stop".to_owned()]) else { panic!("it was answered") };
         assert!(matches!(unanswered, Unanswered::Silent), "{}", client.fatal(&unanswered));
+        let mut last = UnixStream::connect(dir.path().join(SOCKET_NAME)).expect("connect");
+        last.write_all(b"that was all\n").expect("write");
         let heard = deaf.join().expect("played");
+        assert_eq!(heard.len(), 3);
         assert!(heard.iter().all(|line| *line == heard[0] && line.contains("\"key\":\"k\"")), "{heard:?}");
     }
 
