@@ -48,6 +48,9 @@ INSERT INTO lately (slot, what, n)
 SELECT at / 600000, 'expired_waiting', count(*) FROM events
 WHERE kind = 'expired' AND data NOT LIKE '%["QUEUED"%' GROUP BY 1;
 
+-- Nothing asks by this any more.
+DROP INDEX tasks_ended;
+
 -- Few rows: what nobody knows the end of is told of one by one.
 CREATE INDEX tasks_unknown ON tasks (ended_ms) WHERE outcome = 'unknown';
 

@@ -167,7 +167,7 @@ pub const KEYS: &[Key] = &[
         "how long the server may wait in a poll; whole seconds",
     ),
     key(Telegram, "chats", Ids, Some("[]"), "groups in which operators may speak, beside their private chats"),
-    key(Telegram, "report_chat", Id, Some("none"), "where tasks asked for on the command line report"),
+    key(Telegram, "report_chat", Id, Some("none"), "where tasks asked for on the command line report, and alerts go"),
     key(
         Status,
         "listen",

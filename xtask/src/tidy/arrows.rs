@@ -74,6 +74,7 @@ const LAYERS: &[Layer] = &[
             "event.rs",
             "event/",
             "exit.rs",
+            "hex.rs",
             "id.rs",
             "outage.rs",
             "plan.rs",
