@@ -16,6 +16,7 @@ mod floors;
 mod least;
 mod measures;
 mod process;
+mod record;
 mod stats;
 
 use process::Place;

@@ -430,6 +430,8 @@ pub(crate) fn record(bench: &Bench) -> Vec<Figure> {
     vec![
         figure("bytes of events a task's life", "B", vec![bytes], 1_500.0),
         figure("a million events verified", "s", verified, 2.0),
+        crate::record::shown(bench),
+        crate::record::removed(bench),
     ]
 }
 
