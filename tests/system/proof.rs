@@ -300,7 +300,7 @@ fn killed_all_the_time_a_real_run_holds_what_simulated_ones_hold() {
     eprintln!("{} kills, {} jobs, {} programs started", real.kills, real.asked.len(), evidence.ledger.len());
 
     // And it would be seen: a program that ran once more, and a report that nobody got.
-    let mut twice = Evidence { ledger: real.ledger(), events: Vec::new(), ..evidence };
+    let mut twice = Evidence { ledger: real.ledger(), ..evidence };
     let again = twice.ledger[0].clone();
     twice.ledger.push(again);
     assert!(judge(&twice).is_some_and(|broken| broken.property == "no attempt runs twice"), "{:?}", judge(&twice));
