@@ -123,12 +123,14 @@ fn tell(draft: &mut Draft<'_>, news: &[News]) {
     }
 }
 
-/// Of one and the same thing there is one line, as it stands now.
+/// Of one and the same thing there is one line, as it stands now. But where people know of one and still have to be told that
+/// it is over, the next one has a line of its own: it would read as a repeat otherwise.
 fn add(lines: &mut Vec<News>, news: News) {
-    match lines.iter_mut().find(|line| line.anomaly == news.anomaly && line.about == news.about) {
+    let newest = lines.iter_mut().rfind(|line| line.anomaly == news.anomaly && line.about == news.about);
+    match newest {
         Some(line) if news.over_ms.is_some() => line.over_ms = news.over_ms,
-        Some(line) => *line = news,
-        None => lines.push(news),
+        Some(line) if line.over_ms.is_none() || !line.words.is_empty() => *line = news,
+        Some(_) | None => lines.push(news),
     }
 }
 

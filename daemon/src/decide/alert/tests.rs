@@ -179,6 +179,22 @@ fn what_nobody_could_be_told_before_it_was_over_is_told_in_one_message() {
 }
 
 #[test]
+fn what_is_wrong_again_before_its_end_was_told_is_told_as_an_end_and_a_beginning() {
+    let told =
+        |words: &str, over_ms| News { anomaly: "disk_low".into(), about: String::new(), words: words.into(), over_ms };
+    // People know of the first one already.
+    let mut lines = vec![told("", Some(5))];
+    super::add(&mut lines, told("full", None));
+    assert_eq!(lines, [told("", Some(5)), told("full", None)]);
+    super::add(&mut lines, told("full", Some(6)));
+    assert_eq!(lines, [told("", Some(5)), told("full", Some(6))]);
+    // Of this one nobody knows: there is nothing to end.
+    let mut lines = vec![told("full", Some(5))];
+    super::add(&mut lines, told("full again", None));
+    assert_eq!(lines, [told("full again", None)]);
+}
+
+#[test]
 fn while_nothing_gets_through_no_alert_is_written_and_afterwards_one_says_both() {
     let mut story = Story::new("report_chat = -5");
     let error = CallError { kind: CallErrorKind::NotSent, text: "no route".into() };
