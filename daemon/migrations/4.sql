@@ -6,6 +6,9 @@ CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events
 WHEN OLD.seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'pruned_through'), 0)
 BEGIN SELECT RAISE(ABORT, 'the record is append-only'); END;
 
+-- The newest event of polling, as the number of an event, which may go: now it is a copy. The next daemon sets it.
+DELETE FROM meta WHERE key = 'poll';
+
 -- Who pressed what, for cards and reports: who resumed the task, who asked for it again, and who rejected it or stopped it
 -- before it ran. (Who wants a running attempt stopped stands with the attempt.) Asking again clears the other two.
 ALTER TABLE tasks ADD COLUMN resumed_by TEXT;

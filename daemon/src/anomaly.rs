@@ -113,7 +113,7 @@ const fn degraded(
 }
 
 /// All of them, the worst first: in this order they are told.
-pub const ANOMALIES: [Anomaly; 19] = [
+pub const ANOMALIES: [Anomaly; 20] = [
     broken("daemon_offline", Pushed::Never, "start it", daemon_offline),
     broken("storage_refuses", Pushed::Never, "make room or repair the disk; it goes on by itself", storage_refuses),
     broken("violation", Pushed::AtOnce, "see what happened, and report it", violation),
@@ -136,6 +136,7 @@ pub const ANOMALIES: [Anomaly; 19] = [
         "see the machine's time service; no limit goes by that clock",
         clock_stepped,
     ),
+    degraded("database_large", Pushed::Lasting, "raise record.max_size, or see what fills it", database_large),
     degraded("backup_failed", Pushed::AtOnce, "see room and rights where back-ups go", backup_failed),
     degraded("backup_overdue", Pushed::AtOnce, "see why none was made", backup_overdue),
 ];
@@ -155,8 +156,9 @@ impl Sight<'_> {
         span(self.now.wall_ms - wall_ms)
     }
 
+    /// What lies in the future was recorded while the clock was wrong: nobody knows when that was.
     fn is_recent(&self, wall_ms: i64) -> bool {
-        self.now.wall_ms - wall_ms < policy::RECENT_MS
+        (-policy::LATELY_STEP_MS..policy::RECENT_MS).contains(&(self.now.wall_ms - wall_ms))
     }
 }
 
@@ -291,6 +293,14 @@ fn clock_stepped(s: &Sight<'_>) -> Vec<(String, String)> {
     }
 }
 
+/// By more than the removal of old events needs to catch up: what is left may not be removed.
+fn database_large(s: &Sight<'_>) -> Vec<(String, String)> {
+    let (holds, max) = (s.ops.database_bytes.unsigned_abs(), s.config.record.max_bytes);
+    when(holds > max + max / 8, || {
+        format!("the database takes {} MiB, and record.max_size is {} MiB", holds >> 20, max >> 20)
+    })
+}
+
 /// The newest try failed.
 fn backup_failed(s: &Sight<'_>) -> Vec<(String, String)> {
     let (made, failed) = &s.ops.backups;
@@ -305,7 +315,7 @@ fn backup_failed(s: &Sight<'_>) -> Vec<(String, String)> {
 /// Where there was never one, none is expected.
 fn backup_overdue(s: &Sight<'_>) -> Vec<(String, String)> {
     match &s.ops.backups.0 {
-        Some(made) if s.now.wall_ms - made.at > policy::BACKUP_OVERDUE_MS => {
+        Some(made) if (s.now.wall_ms - made.at).abs() > policy::BACKUP_OVERDUE_MS => {
             one(format!("the last back-up is {} old", s.since(made.at)))
         }
         Some(_) | None => Vec::new(),

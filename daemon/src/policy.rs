@@ -77,6 +77,11 @@ pub const INTRODUCE_RETRY_MS: i64 = 60_000;
 pub const POLL_ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Largest answer to any other call, in bytes: a message comes back with at most some 100 KiB around it.
 pub const CALL_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Where an output is cut off at its beginning, what is left begins with a whole line, or, if there is none within so many bytes,
+/// behind them: no secret is longer.
+pub const LOG_CUT_BYTES: usize = 4_096;
+/// Longest line of progress, in bytes.
+pub const PROGRESS_BYTES_MAX: usize = 500;
 /// Characters kept of what a server or network says about a failed call.
 pub const ERROR_CHARS_MAX: usize = 400;
 /// Longest message, in UTF-16 units (Telegram's limit); longer text becomes a document.
@@ -186,6 +191,8 @@ pub const TASK_NICE: i32 = 10;
 /// Pause before an attempt whose shim could not be started is tried again (no processes, no space). Where that is so for more
 /// than one task, all wait for it together, and one of them tries.
 pub const START_RETRY_MS: i64 = 5_000;
+/// A shortage of the machine is forgotten when nobody has tried to start for so long after the pause: nothing waits for it.
+pub const SHORTAGE_KEPT_MS: i64 = 60_000;
 /// Times a shim may fail to start before the task fails for good.
 pub const START_TRIES_MAX: u32 = 10;
 /// While a task is set aside because of a bug of ours, other tasks' deadlines are looked for this often at the most.
@@ -300,6 +307,9 @@ pub const CHAIN_CHECKED_AT_OPEN: i64 = 100;
 pub const RECORD_KEEP_MS: i64 = 400 * 24 * 3_600_000;
 /// Default `max_size` of the database: small beside any disk that tasks work on, and some ten million events.
 pub const RECORD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// By age nothing is removed before the machine has been up for so long (or for `keep`, where that is less): by then its clock
+/// is what its time service says, and what was removed does not come back.
+pub const RECORD_CLOCK_TRUSTED_MS: i64 = 3_600_000;
 /// The newest events, which are never removed: what every start checks is there.
 pub const RECORD_KEPT_MIN: i64 = CHAIN_CHECKED_AT_OPEN;
 /// Events removed in one turn at most: some milliseconds, so that no answer waits for it. Also the least that is worth an

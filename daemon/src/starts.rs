@@ -50,6 +50,13 @@ impl Starts {
         }
     }
 
+    /// Whoever waited would have tried by now: nobody does, so nothing is known of what the machine is short of.
+    pub fn forget(&mut self, boot_ms: i64) {
+        if boot_ms >= self.until + policy::SHORTAGE_KEPT_MS {
+            *self = Starts::default();
+        }
+    }
+
     /// Boot clock, ms: none begins before.
     pub fn until(&self) -> i64 {
         self.until
@@ -95,6 +102,16 @@ mod tests {
         let at = starts.until();
         starts.begun(at);
         assert_eq!((starts.may_begin(at), starts.may_begin(at + policy::START_RETRY_MS)), (0, 1));
+    }
+
+    #[test]
+    fn a_shortage_is_forgotten_once_nobody_tries_any_more() {
+        let mut starts = Starts::default();
+        (1..=2).for_each(|task| failed(&mut starts, task, 0));
+        starts.forget(starts.until() + policy::SHORTAGE_KEPT_MS - 1);
+        assert!(starts.shortage().is_some());
+        starts.forget(starts.until() + policy::SHORTAGE_KEPT_MS);
+        assert_eq!(starts, Starts::default());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::attempt::Identity;
 use crate::command::Mode;
-use crate::event::{Outlived, Recorded, What};
+use crate::event::{Fact, Outlived, Recorded, What};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::outage::Outage;
 use crate::task::{Outcome, State};
@@ -214,6 +214,18 @@ pub struct Polling {
     pub failures: u32,
 }
 
+/// An event that is remembered as the newest of its sort, also when it was removed from the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Its number.
+    pub seq: i64,
+    /// Wall clock, ms.
+    pub at: i64,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
 /// The answer to "is everything well?", as far as the database knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpsRow {
@@ -249,11 +261,11 @@ pub struct OpsRow {
     /// Attempts that a new daemon found alive in the last 24 h.
     pub adopted: i64,
     /// The newest event of long polling, if any: broke, recovered or contested.
-    pub poll: Option<Recorded>,
+    pub poll: Option<Noted>,
     /// When the wall clock was last set.
-    pub clock: Option<Recorded>,
+    pub clock: Option<Noted>,
     /// The newest back-up that was made, and the newest that failed.
-    pub backups: (Option<Recorded>, Option<Recorded>),
+    pub backups: (Option<Noted>, Option<Noted>),
     /// What was told of and is not over, as far as it is known to be.
     pub alerts: Vec<AlertRow>,
     /// Size of the database, without its log.
@@ -349,6 +361,8 @@ pub struct View {
     pub moved: Moved,
     /// For updates of strangers: a listed group may have become a supergroup without our knowing.
     pub group_may_have_moved: bool,
+    /// Chats that refused us, when somebody is to be told what is wrong.
+    pub parked: Vec<i64>,
     /// Where the configured `report_chat` is now, when that group got a new id.
     pub report_chat_now: Option<i64>,
     /// The bot's user name, once it is known.

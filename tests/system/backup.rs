@@ -95,7 +95,7 @@ fn a_backup_made_while_tasks_run_is_one_that_a_daemon_goes_on_with() {
 fn a_backup_without_a_daemon_says_that_it_is_not_on_record() {
     let mut place = Place::new("", "");
     let none = place.run(&["backup"]);
-    assert!(none.status.code() == Some(14) && said(&none).contains("no database yet"), "{}", said(&none));
+    assert!(none.status.code() == Some(20) && said(&none).contains("there is no database in "), "{}", said(&none));
     for cleanly in [true, false] {
         place.start_whole();
         let id = place.let_run("work", "for 0 0");

@@ -4,12 +4,12 @@ use super::{ANOMALIES, Pushed, Severity, Sight};
 use crate::command::Mode;
 use crate::config::{Config, build};
 use crate::decide::Moment;
-use crate::event::{Fact, Recorded};
-use crate::id::{Actor, TaskId};
+use crate::event::Fact;
+use crate::id::TaskId;
 use crate::outage::Outage;
 use crate::policy;
 use crate::ports::{CallError, CallErrorKind};
-use crate::view::{OpsRow, Polling, View};
+use crate::view::{Noted, OpsRow, Polling, View};
 use std::path::Path;
 
 const NOW: Moment = Moment { wall_ms: 1_800_000_000_000, boot_ms: 10_000_000, entropy: 1 };
@@ -20,19 +20,8 @@ fn config() -> Config {
     build::parse(text, Path::new("/")).expect("valid").config
 }
 
-fn event(seq: i64, ago_ms: i64, fact: Fact) -> Option<Recorded> {
-    let (trace, boot) = (String::new(), String::new());
-    Some(Recorded {
-        seq,
-        at: NOW.wall_ms - ago_ms,
-        boot,
-        epoch: 1,
-        trace,
-        task: None,
-        attempt: None,
-        actor: Actor::System,
-        fact,
-    })
+fn event(seq: i64, ago_ms: i64, fact: Fact) -> Option<Noted> {
+    Some(Noted { seq, at: NOW.wall_ms - ago_ms, fact })
 }
 
 fn backed_up() -> Fact {
@@ -51,7 +40,7 @@ fn outage() -> Outage {
 type Change = fn(&mut View, &mut OpsRow);
 
 /// What is the case, and which anomaly that is.
-const CASES: [(&str, Change); 23] = [
+const CASES: [(&str, Change); 24] = [
     ("", |_, _| {}),
     ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0 })),
     ("", |_, ops| ops.unsent = Some((1, NOW.wall_ms - 60_000))),
@@ -74,6 +63,7 @@ const CASES: [(&str, Change); 23] = [
     ("readonly", |view, _| view.mode = Some(Mode::Readonly)),
     ("unknown_outcome", |_, ops| ops.unknown = vec![TaskId(4)]),
     ("expired_approvals", |_, ops| ops.expired_waiting = 1),
+    ("database_large", |_, ops| ops.database_bytes = i64::MAX),
     ("clock_stepped", |_, ops| ops.clock = event(1, HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
     ("backup_failed", |_, ops| {
         let failed = Fact::BackupFailed { error: "no room".into() };

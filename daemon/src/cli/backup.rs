@@ -8,11 +8,12 @@ use super::verify::fingerprint;
 use super::{Options, print};
 use crate::command::BackupResult;
 use crate::exit::{ExitCode, Fatal};
+use crate::offline::database;
 use crate::policy;
 use crate::real::backups::{self, BACKUPS_NAME, Unfinished};
 use crate::real::clock::{boot_ms, wall_ms};
+use crate::real::config_file;
 use crate::real::store::{Progress, Source, StoreError, read_back};
-use crate::real::{DATABASE_NAME, config_file};
 use clap::ArgMatches;
 use serde_json::json;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -29,11 +30,7 @@ struct Made {
 /// Makes one, removes the oldest, and tells the daemon.
 pub(super) fn backup(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
     let state_dir = config_file::state_dir(&options.config_path()?)?;
-    let database = state_dir.join(DATABASE_NAME);
-    if std::fs::metadata(&database).map_or(true, |metadata| metadata.len() == 0) {
-        let text = format!("there is no database yet ({})", database.display());
-        return Err(Fatal::new(ExitCode::StateDirUnusable, text));
-    }
+    let database = database(&state_dir)?;
     let keep = matches.get_one::<u32>("keep").copied().unwrap_or(policy::BACKUPS_KEPT);
     let place = Place { to: folder(matches, &state_dir)?, state_dir: &state_dir, shows: shows_progress(options) };
     let made = match place.begin() {
@@ -132,7 +129,7 @@ impl Place<'_> {
                 let why =
                     if reserve > 0 { format!(", of which {} stay in reserve", mib(reserve)) } else { String::new() };
                 let text = format!(
-                    "there is no room for a back-up in {}: {} are free, {} are needed{why}; make room, keep fewer (--keep) or write elsewhere (--to)",
+                    "there is no room for a back-up in {}: {} are free, {} are needed{why}; make room (remove old ones, if need be) or write elsewhere (--to)",
                     self.to.display(),
                     mib(free),
                     mib(needed)

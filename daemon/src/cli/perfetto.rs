@@ -18,6 +18,12 @@ use std::path::Path;
 pub(super) fn write(answer: &Answer, file: &Path, options: &Options) -> Result<ExitCode, Fatal> {
     let events: Vec<Recorded> = serde_json::from_value(answer.data["events"].clone())
         .map_err(|error| Fatal::new(ExitCode::Internal, format!("can't read the events of the daemon: {error}")))?;
+    if events.is_empty() {
+        return Err(Fatal::new(ExitCode::Refused, format!("there is nothing to draw: {}", answer.text)));
+    }
+    if !answer.data["removed"].is_null() {
+        options.remark("the beginning of this was removed from the record, and is not drawn");
+    }
     let task = answer.data["task_id"].as_i64().unwrap_or_default();
     let trace = report::perfetto(task, &events, wall_ms()).to_string();
     if file == Path::new("-") {

@@ -24,16 +24,19 @@ pub struct Watch(BTreeMap<Key, Seen>);
 struct Seen {
     /// Boot clock at which it was first seen, ms.
     first: i64,
-    /// Boot clock at which it was last seen, or, for what was told of by an earlier daemon, missed.
+    /// Boot clock at which it was last seen, or, for what was raised by an earlier daemon, missed.
     last: i64,
+    /// This daemon saw it itself.
+    found: bool,
 }
 
 impl Watch {
     /// Notes what is wrong now, and forgets what has been gone for so long that it is over.
     fn note(&mut self, found: &[Finding], open: &[AlertRow], boot_ms: i64) {
-        let seen = Seen { first: boot_ms, last: boot_ms };
+        let seen = Seen { first: boot_ms, last: boot_ms, found: false };
         for finding in found {
-            self.0.entry(key(finding.anomaly, &finding.about)).or_insert(seen).last = boot_ms;
+            let seen = self.0.entry(key(finding.anomaly, &finding.about)).or_insert(seen);
+            (seen.last, seen.found) = (boot_ms, true);
         }
         for row in open {
             self.0.entry(key(&row.anomaly, &row.about)).or_insert(seen);
@@ -46,8 +49,8 @@ impl Watch {
         self.0.get(&key(finding.anomaly, &finding.about)).map_or(0, |seen| boot_ms - seen.first)
     }
 
-    fn has(&self, row: &AlertRow) -> bool {
-        self.0.contains_key(&key(&row.anomaly, &row.about))
+    fn get(&self, row: &AlertRow) -> Option<Seen> {
+        self.0.get(&key(&row.anomaly, &row.about)).copied()
     }
 }
 
@@ -88,14 +91,14 @@ pub fn look(draft: &mut Draft<'_>, watch: &mut Watch) {
         let (anomaly, about) = (row.anomaly.clone(), row.about.clone());
         let words = if row.told { String::new() } else { row.words.clone() };
         let is_seen = found.iter().any(|finding| finding.anomaly == row.anomaly && finding.about == row.about);
-        // Of what is only kept back nobody knows: no time has to pass until that is over.
-        let lasts = is_seen || (row.told || !somebody) && watch.has(row);
+        // Of what is only kept back nobody knows: no time has to pass until that is over. But a new daemon has to find out.
+        let lasts = is_seen || watch.get(row).is_some_and(|seen| row.told || !somebody || !seen.found);
         if !lasts {
             let lasted_ms = (now.wall_ms - row.since_ms).max(0);
             let fact = Fact::AlertOver { anomaly: anomaly.clone(), about: about.clone(), lasted_ms };
             draft.record(None, None, Actor::System, fact);
             news.push(News { anomaly, about, words, over_ms: Some(lasted_ms) });
-        } else if !row.told && view.outage.seen().is_none() {
+        } else if is_seen && !row.told && view.outage.seen().is_none() {
             // While nothing gets through it is not even written: when it could be read, it may be over.
             news.push(News { anomaly, about, words, over_ms: None });
         }
@@ -134,16 +137,16 @@ fn add(lines: &mut Vec<News>, news: News) {
     }
 }
 
-/// The configured chat, or else every administrator who can be written to.
+/// The configured chat; every administrator who can be written to where there is none, or while it refuses us: that it does
+/// is one of the things to be told.
 fn in_charge(draft: &Draft<'_>) -> Vec<i64> {
     let Some(telegram) = &draft.config.telegram else { return Vec::new() };
-    let chats = match draft.view.report_chat_now.or(telegram.report_chat) {
-        Some(chat) => vec![chat],
-        None => {
-            let admins = draft.config.operators.values().filter(|operator| operator.may(Role::Admin));
-            admins.map(|operator| operator.id).filter(|id| draft.view.reachable.contains(id)).collect()
-        }
-    };
+    let report_chat = draft.view.report_chat_now.or(telegram.report_chat);
+    let mut chats: Vec<i64> = report_chat.into_iter().collect();
+    if report_chat.is_none_or(|chat| draft.view.parked.contains(&chat)) {
+        let admins = draft.config.operators.values().filter(|operator| operator.may(Role::Admin));
+        chats.extend(admins.map(|operator| operator.id).filter(|id| draft.view.reachable.contains(id)));
+    }
     chats.into_iter().filter(|chat| draft.may_be_told(*chat)).collect()
 }
 

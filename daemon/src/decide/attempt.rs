@@ -185,8 +185,10 @@ pub fn noticed(draft: &mut Draft<'_>, key: AttemptKey, noticed: &Noticed) {
         Noticed::Ended(observation) => found(draft, key, observation),
         Noticed::Progress(line) => {
             let Some((task, attempt)) = running(draft, key) else { return };
-            if attempt.progress.as_ref() != Some(line) {
-                draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Progress { line: line.clone() });
+            // Only now: what was cut before secrets were taken out could hold half of one.
+            let line = &line[..line.floor_char_boundary(policy::PROGRESS_BYTES_MAX)];
+            if attempt.progress.as_deref() != Some(line) {
+                draft.record(Some(task), Some(key.attempt), Actor::System, Fact::Progress { line: line.to_owned() });
                 draft.show_card(task, false);
             }
         }

@@ -26,7 +26,10 @@ pub enum Retention {
 pub fn retention(config: &RecordConfig, record: &RecordRow, now: Moment) -> Retention {
     let now_ms = steady_wall_ms(record, now);
     let too_large = record.used_bytes > config.max_bytes;
-    let is_old = |event: &OldEvent, more_ms: i64| now_ms.saturating_sub(event.at) > config.keep_ms + more_ms;
+    // A clock that is wrong at the start of the machine is put right soon after.
+    let is_trusted = now.boot_ms >= policy::RECORD_CLOCK_TRUSTED_MS.min(config.keep_ms);
+    let is_old =
+        |event: &OldEvent, more_ms: i64| is_trusted && now_ms.saturating_sub(event.at) > config.keep_ms + more_ms;
     let may_go = |event: &&OldEvent| !event.needed && event.seq <= record.newest - policy::RECORD_KEPT_MIN;
     let old = record.oldest.iter().take_while(may_go).take_while(|event| is_old(event, 0)).count();
     let going = if too_large { record.oldest.iter().take_while(may_go).count() } else { old };
@@ -129,6 +132,17 @@ mod tests {
         assert_eq!(decided(&record, DAY), all);
         record.oldest[200].needed = true;
         assert!(matches!(decided(&record, DAY), Retention::Wait(Some(_))), "less is not worth it");
+    }
+
+    #[test]
+    fn a_boot_with_a_wrong_clock_removes_nothing_before_it_may_have_been_put_right() {
+        let at = |boot_ms| Moment { wall_ms: 500 * DAY, boot_ms, entropy: 0 };
+        let mut record = record();
+        record.boot = Some((0, 500 * DAY));
+        let config = RecordConfig::default();
+        let early = retention(&config, &record, at(policy::RECORD_CLOCK_TRUSTED_MS - 1));
+        assert!(matches!(early, Retention::Wait(_)), "{early:?}");
+        assert!(matches!(retention(&config, &record, at(policy::RECORD_CLOCK_TRUSTED_MS)), Retention::Remove { .. }));
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn of_kinds(config: &Config, limits: Limits, key: &'static str, number: impl Fn(
 
 /// The table, as this configuration makes it.
 pub fn matrix(config: &Config) -> Vec<Class> {
-    [telegram(config), words(), tasks(config), machine()].into_iter().flatten().collect()
+    [telegram(config), words(), tasks(config), machine(), record(config)].into_iter().flatten().collect()
 }
 
 fn telegram(config: &Config) -> Vec<Class> {
@@ -411,6 +411,52 @@ fn tasks(config: &Config) -> Vec<Class> {
             spent: "strays are killed and counted",
             because: "a disk that has room again is noticed soon",
             shown_by: &["disk-full-at-the-end", "a_receipt_that_can_not_be_written_is_tried_until_it_can"],
+        },
+    ]
+}
+
+fn record(config: &Config) -> Vec<Class> {
+    let source = if config.given.contains("record.keep") { Source::Config } else { Source::Default };
+    let keep =
+        Value { limits: Limits::Time, number: config.record.keep_ms, of: None, key: Some("record.keep"), source };
+    vec![
+        Class {
+            class: "record kept",
+            covers: "events on record, and how large the database gets (`record.max_size`)",
+            values: vec![
+                keep,
+                Value::fixed(Limits::Gap, policy::RECORD_REMOVAL_PAUSE_MS).of("between removals"),
+                Value::fixed(Limits::Time, policy::RECORD_CLOCK_TRUSTED_MS).of("after a boot nothing goes by age"),
+            ],
+            errors: BTreeMap::new(),
+            retried: "a removal that did not come to be, with the next look",
+            spent: "the oldest go, with an event that says so; never those of a task that has not ended, or any later ones",
+            because: "a disk has an end, and a year can be compared with the year before",
+            shown_by: &["record-gets-shorter"],
+        },
+        Class {
+            class: "alert",
+            covers: "something that is wrong",
+            values: vec![
+                Value::fixed(Limits::Gap, policy::HEALTH_LOOK_MS).of("between looks"),
+                Value::fixed(Limits::Time, policy::ALERT_HOLD_MS).of("it lasts, if it may mend by itself"),
+                Value::fixed(Limits::Time, policy::ALERT_OVER_MS).of("it has been gone"),
+            ],
+            errors: BTreeMap::new(),
+            retried: "its message, like any other",
+            spent: "it is told, once; and once more when it has been gone",
+            because: "a task that should have ended is told of within a minute, and a blip is not",
+            shown_by: &["alert-stale-running", "alert-not-for-a-blip"],
+        },
+        Class {
+            class: "back-up",
+            covers: "the last back-up, where there was ever one",
+            values: vec![Value::fixed(Limits::Time, policy::BACKUP_OVERDUE_MS).of("its age")],
+            errors: BTreeMap::new(),
+            retried: "by the timer, once a day",
+            spent: "health is degraded, and that is told",
+            because: "one that failed at night is noticed as such before",
+            shown_by: &["each_anomaly_is_found_by_itself_and_says_what_it_is"],
         },
     ]
 }

@@ -7,6 +7,7 @@ use super::folder::{self, ReceiptState};
 use crate::attempt::{LogDigest, Lost};
 use crate::hex::hex;
 use crate::id::AttemptKey;
+use crate::policy;
 use crate::ports::Stream;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -202,6 +203,12 @@ fn written(folder: &Path, stream: Stream, lines: usize, max_bytes: usize) -> io:
         both.append(&mut bytes);
         bytes = both;
     }
+    if bytes.len() == max_bytes {
+        // It was cut, perhaps in the middle of a secret, whose second half nobody would recognise.
+        let head = &bytes[..policy::LOG_CUT_BYTES.min(max_bytes / 2)];
+        let cut = head.iter().position(|byte| *byte == b'\n').map_or(head.len(), |at| at + 1);
+        bytes.drain(..cut);
+    }
     Ok(last_lines(&String::from_utf8_lossy(&bytes), lines).to_owned())
 }
 
@@ -242,6 +249,19 @@ mod tests {
         assert!(all.ends_with(kept.as_bytes()) && kept.len() as u64 >= 1024 && kept.len() as u64 <= 2048);
         assert_eq!((digest.bytes, digest.dropped), (5000, 5000 - kept.len() as u64));
         assert_eq!(digest.sha256, hex(&Sha256::digest(&all)));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_cut_output_begins_with_a_whole_line_or_far_behind_the_cut() {
+        let folder = tempfile::tempdir().expect("folder");
+        let read = |text: &str, max: usize| {
+            std::fs::write(folder.path().join(name(Stream::Stdout)), text).expect("write");
+            written(folder.path(), Stream::Stdout, usize::MAX, max).expect("read")
+        };
+        assert_eq!(read("token=abcdef\nnext line of it\n", 20), "next line of it\n");
+        assert_eq!(read("token=abcdef\nnext\n", 100), "token=abcdef\nnext\n");
+        let endless = "x".repeat(3 * policy::LOG_CUT_BYTES);
+        assert_eq!(read(&endless, 2 * policy::LOG_CUT_BYTES).len(), policy::LOG_CUT_BYTES);
     }
 
     #[test]

@@ -16,8 +16,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-/// Bytes of a progress line that are shown.
-const LINE_BYTES: usize = 500;
 /// Bytes at the end of the progress file in which the last line is looked for.
 const TAIL_BYTES: usize = 16_384;
 
@@ -138,18 +136,17 @@ pub(super) fn last_line(folder: &Path) -> Option<Line> {
     let length = std::fs::metadata(&path).ok()?.len();
     let tail = logfile::last_bytes(&path, TAIL_BYTES).ok()?;
     let complete = tail.iter().rposition(|b| *b == b'\n')?;
+    // A line whose beginning is not there says nothing, and may begin in the middle of a secret.
+    let cut = length > TAIL_BYTES as u64;
+    let first = if cut { tail.iter().position(|b| *b == b'\n')? + 1 } else { 0 };
     let after = (tail.len() - complete) as u64;
-    let text = tail[..complete].rsplit(|b| *b == b'\n').map(clean).find(|line| !line.is_empty())?;
+    let text = tail.get(first..complete)?.rsplit(|b| *b == b'\n').map(clean).find(|line| !line.is_empty())?;
     Some(Line { end: length.saturating_sub(after), text })
 }
 
 fn clean(line: &[u8]) -> String {
     let line: String = String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).collect();
-    let mut end = LINE_BYTES.min(line.len());
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    line[..end].trim().to_owned()
+    line.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -168,6 +165,6 @@ mod tests {
         assert_eq!(read("one\ntwo\nhalf"), Some("two".to_owned()));
         assert_eq!(read("one\n\n \u{7}\n"), Some("one".to_owned()));
         assert_eq!(read("a\u{1b}[31mb\n"), Some("a[31mb".to_owned()));
-        assert_eq!(read(&format!("x{}\n", "ä".repeat(400))).map(|l| l.len()), Some(499));
+        assert_eq!(read(&format!("one\n{}\n", "x".repeat(TAIL_BYTES))), None, "its beginning is not there");
     }
 }

@@ -61,7 +61,7 @@ pub fn inbox(config: &Config, view: &View, now: Moment) -> Said {
     if text.len() > policy::ANSWER_LINES_MAX {
         let more = text.len() - (policy::ANSWER_LINES_MAX - 1);
         text.truncate(policy::ANSWER_LINES_MAX - 1);
-        text.push(format!("and {more} more: `mainstay inbox --json` has all"));
+        text.push(format!("and {more} more: `mainstay inbox --json` has more"));
     }
     let text = if text.is_empty() { "everything was delivered".to_owned() } else { text.join("\n") };
     Said::yes(text, Value::from(data))

@@ -4,10 +4,10 @@ use super::{short, span};
 use crate::anomaly::{Finding, Severity, Sight, stale};
 use crate::config::Config;
 use crate::decide::{Moment, Said};
-use crate::event::{Fact, Recorded};
+use crate::event::Fact;
 use crate::policy;
 use crate::task::Outcome;
-use crate::view::{OpsRow, View};
+use crate::view::{Noted, OpsRow, View};
 use serde_json::{Value, json};
 
 /// The answer to `/ops`: one word, its reasons, and the numbers behind it, in at most eight lines.
@@ -44,7 +44,7 @@ pub fn ops(config: &Config, view: &View, now: Moment) -> Said {
     lines.push(format!("disk: {free} free, database {} KiB; back-up: {backup}", ops.database_bytes >> 10));
     if let Some((epoch, version, hash, _)) = &ops.epoch {
         let hash: String = hash.chars().take(8).collect();
-        lines.push(format!("daemon {version}, life {epoch}, configuration {hash}, {} events", ops.events));
+        lines.push(format!("daemon {version}, life {epoch}, configuration {hash}, event {}", ops.events));
     }
     Said { ok: true, text: lines.join("\n"), data: data(view, ops, &findings, now), ..Said::default() }
 }
@@ -149,7 +149,7 @@ fn data(view: &View, ops: &OpsRow, findings: &[Finding], now: Moment) -> Value {
     })
 }
 
-fn backup((made, failed): &(Option<Recorded>, Option<Recorded>)) -> Value {
+fn backup((made, failed): &(Option<Noted>, Option<Noted>)) -> Value {
     let mut data = json!({ "made_ms": null, "file": null, "bytes": null, "failed_ms": null, "error": null });
     if let Some((Fact::BackedUp { file, bytes, .. }, at)) = made.as_ref().map(|e| (&e.fact, e.at)) {
         (data["made_ms"], data["file"], data["bytes"]) = (json!(at), json!(file), json!(bytes));

@@ -26,11 +26,12 @@ impl Daemon {
             };
             self.apply(plan, now, turned)?;
         }
-        let mut view = self.store.view()?;
-        view.draining = self.marks.draining;
+        self.marks.starts.forget(now.boot_ms);
+        let mut view = self.view()?;
         self.load_command(&mut view, &Command::Ops, now)?;
         view.reachable = self.store.reachable()?;
         view.alerting = self.store.waiting_alerts()?;
+        view.parked = self.store.parked()?;
         let (config, mut watch) = (self.config.clone(), self.marks.watch.clone());
         let plan = catch_unwind(AssertUnwindSafe(|| {
             let mut draft = Draft::new(&config, &view, now);

@@ -10,10 +10,16 @@ use crate::real::store::StoreError;
 use crate::view::View;
 
 impl Daemon {
-    pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
+    /// What every decision needs, with what this daemon alone remembers.
+    pub(super) fn view(&self) -> Result<View, StoreError> {
         let mut view = self.store.view()?;
         view.draining = self.marks.draining;
         view.shortage = self.marks.starts.shortage().map(str::to_owned);
+        Ok(view)
+    }
+
+    pub(super) fn load(&mut self, input: &Input, now: Moment) -> Result<View, StoreError> {
+        let mut view = self.view()?;
         match input {
             Input::Returned { .. } => {
                 view.reachable = self.store.reachable()?;

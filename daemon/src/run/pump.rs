@@ -32,7 +32,8 @@ impl Daemon {
                 self.decide_task(id, turned, due::expire)?;
             }
             for (id, is_start) in self.store.overdue(now.boot_ms)? {
-                if is_start && self.marks.starts.may_begin(now.boot_ms) == 0 {
+                let is_aside = self.marks.set_aside.contains(&id);
+                if is_aside || (is_start && self.marks.starts.may_begin(now.boot_ms) == 0) {
                     continue;
                 }
                 if is_start {
@@ -48,7 +49,8 @@ impl Daemon {
         if self.look.outbox && self.ports.telegram.is_some() {
             self.send(now, turned)?;
         }
-        self.look = Look { queue: false, outbox: false, health: false };
+        // What sending put on record may be worth a look at once.
+        self.look = Look { queue: false, outbox: false, health: self.look.health };
         let busy: Vec<i64> = self.sending.values().copied().collect();
         // A message can't be due while no call can begin: the end of a call looks again.
         let can_send = self.ports.telegram.is_some() && busy.len() < self.marks.outage.calls_at_once();

@@ -170,7 +170,8 @@ mod checks {
         assert_eq!(receipt.stderr.sha256, "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea");
         for _ in 0..2 {
             assert_eq!(r.tail(key(1), Stream::Stdout, 2, 100).expect("log"), "b\nc\n");
-            assert_eq!(r.tail(key(1), Stream::Stdout, 100, 3).expect("log"), "\nc\n");
+            // A line that was cut is left out: it could begin in the middle of a secret.
+            assert_eq!(r.tail(key(1), Stream::Stdout, 100, 3).expect("log"), "c\n");
             assert_eq!(r.tail(key(1), Stream::Stderr, 1, 100).expect("log"), "e");
             r.archive(key(1)).expect("archived");
             assert_eq!(r.observe(key(1), None), Observation::Ended(Box::new(receipt.clone())));

@@ -32,7 +32,7 @@ async fn a_flood_is_cut_and_counted(machine: &Machine) {
         .output()
         .expect("sha256sum");
     assert!(expected.stdout.starts_with(receipt.stdout.sha256.as_bytes()));
-    assert!(runner.tail(key(1), Stream::Stdout, 1, 4).expect("tail").ends_with("end\n"));
+    assert!(runner.tail(key(1), Stream::Stdout, 1, 8).expect("tail").ends_with("end\n"));
 }
 
 async fn the_environment_is_exactly_what_is_allowed(machine: &Machine) {

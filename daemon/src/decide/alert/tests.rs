@@ -243,6 +243,29 @@ fn without_a_chat_for_reports_administrators_are_told_who_can_be_written_to() {
 }
 
 #[test]
+fn while_the_chat_for_reports_refuses_us_administrators_are_told_too() {
+    let mut story = Story::new("report_chat = -5");
+    story.view.parked = vec![CHAT];
+    story.view.free_bytes = Some(1);
+    let plan = story.look(0);
+    let chats: Vec<i64> = plan.events.iter().filter_map(|event| queued(&event.fact)).map(|(_, chat, _)| chat).collect();
+    assert_eq!(chats, [CHAT, 1], "it waits there, and who can be reached knows at once");
+}
+
+#[test]
+fn what_a_daemon_before_raised_and_nobody_was_told_is_not_over_before_this_one_has_looked_around() {
+    let mut story = Story::new("report_chat = -5");
+    let (anomaly, words) = ("poll_broken".to_owned(), "telegram can't be read".to_owned());
+    let row = AlertRow { anomaly, about: String::new(), words, since_ms: 5, told: false };
+    story.view.ops.as_mut().expect("it is there").alerts.push(row);
+    assert!(story.look(STEP).events.is_empty(), "it may be as it was");
+    for _ in 0..policy::ALERT_OVER_MS / STEP {
+        story.look(STEP);
+    }
+    assert_eq!(story.names(), [("poll_broken", true)], "told in one message, as it was never told");
+}
+
+#[test]
 fn what_was_done_on_purpose_is_not_pushed() {
     let mut story = Story::new("report_chat = -5");
     (story.view.mode, story.view.draining) = (Some(crate::command::Mode::Readonly), true);

@@ -6,7 +6,7 @@ use crate::event::{Event, Fact, News, Then, What};
 use crate::id::TaskId;
 use crate::policy;
 use crate::task::{Outcome, State, Step};
-use crate::view::Review;
+use crate::view::{Noted, Review};
 use rusqlite::{Params, params};
 
 /// Buttons that only ask change nothing however late they are pressed, so they do not expire. Both belong to the meaning of
@@ -52,12 +52,14 @@ impl Store {
                 self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('violated_ms', ?1)", [at.to_string()])
             }
             Fact::Pruned { through, hash, events, .. } => self.prune(*through, hash, *events),
-            Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => self.is_newest("poll"),
-            Fact::BackedUp { .. } => self.is_newest("backed_up"),
-            Fact::BackupFailed { .. } => self.is_newest("backup_failed"),
+            Fact::PollBroke { .. } | Fact::PollRecovered { .. } | Fact::PollContested { .. } => {
+                self.is_newest(at, event, "poll")
+            }
+            Fact::BackedUp { .. } => self.is_newest(at, event, "backed_up"),
+            Fact::BackupFailed { .. } => self.is_newest(at, event, "backup_failed"),
             Fact::ClockStepped { by_ms } => {
                 self.run("UPDATE meta SET value = value + ?1 WHERE key = 'clock_base'", [by_ms])?;
-                self.is_newest("clock_stepped")
+                self.is_newest(at, event, "clock_stepped")
             }
             Fact::AlertRaised { anomaly, about, words } => self.run(
                 "INSERT OR REPLACE INTO alerts (anomaly, about, since_ms, words) VALUES (?1, ?2, ?3, ?4)",
@@ -282,10 +284,12 @@ impl Store {
     }
 
     /// Remembers the event in hand as the newest of its sort.
-    fn is_newest(&self, what: &str) -> Result<()> {
+    fn is_newest(&self, at: i64, event: &Event, what: &str) -> Result<()> {
+        let noted = Noted { seq: self.next_event - 1, at, fact: event.fact.clone() };
+        let noted = serde_json::to_string(&noted).expect("plain data");
         self.run(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
-            params![what, (self.next_event - 1).to_string()],
+            [what, &noted],
         )
     }
 
@@ -402,7 +406,8 @@ impl Store {
     }
 
     fn is_told(&self, news: &[News]) -> Result<()> {
-        for one in news {
+        // A line that says "over" is about one before it.
+        for one in news.iter().filter(|one| one.over_ms.is_none()) {
             let of = params![one.anomaly, one.about];
             self.run("UPDATE alerts SET told = 1 WHERE anomaly = ?1 AND about = ?2", of)?;
         }

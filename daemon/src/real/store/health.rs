@@ -1,13 +1,12 @@
 //! What `/ops` and alerts are judged by: the same cost however many tasks there have been. What is counted is counted when it
 //! happens, in steps of the wall clock where only the last day is asked for.
 
-use super::load::EVENTS;
 use super::rows::{OUTBOX, TASK, outbox, task};
-use super::{Result, Store, recorded};
-use crate::event::{Class, Recorded, What};
+use super::{Result, Store, StoreError};
+use crate::event::{Class, What};
 use crate::id::TaskId;
 use crate::policy;
-use crate::view::{AlertRow, NOBODYS, OpsRow, OutboxRow};
+use crate::view::{AlertRow, NOBODYS, Noted, OpsRow, OutboxRow};
 use rusqlite::params;
 
 impl Store {
@@ -28,12 +27,13 @@ impl Store {
             )?,
             ..OpsRow::default()
         };
+        let until_ms = now_wall_ms + policy::LATELY_STEP_MS;
         // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
         // every message that was ever sent.
         let unsettled = self.many(
-            "SELECT state, marked, at > ?1 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
+            "SELECT state, marked, at BETWEEN ?1 AND ?3 AND coalesce(error, '') NOT LIKE ?2 AS lately, count(*)
              FROM outbox INDEXED BY outbox_unsettled WHERE state <> 'sent' GROUP BY state, marked, lately",
-            params![now_wall_ms - policy::RECENT_MS, format!("%{NOBODYS}")],
+            params![now_wall_ms - policy::RECENT_MS, format!("%{NOBODYS}"), until_ms],
             |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?)),
         )?;
         for (state, marked, lately, n) in unsettled {
@@ -81,16 +81,18 @@ impl Store {
             [],
             |r| Ok((r.get(0)?, r.get(1)?)),
         )?;
-        ops.database_bytes = count("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")?;
+        ops.database_bytes = count(
+            "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
+        )?;
         Ok(ops)
     }
 
     /// What is counted of the last day.
     fn lately(&self, ops: &mut OpsRow, now_wall_ms: i64) -> Result<()> {
-        let since_ms = now_wall_ms - policy::RECENT_MS;
+        let (since_ms, until_ms) = (now_wall_ms - policy::RECENT_MS, now_wall_ms + policy::LATELY_STEP_MS);
         let counts = self.many(
-            "SELECT what, sum(n) FROM lately WHERE slot > ?1 GROUP BY what",
-            [since_ms.div_euclid(policy::LATELY_STEP_MS)],
+            "SELECT what, sum(n) FROM lately WHERE slot > ?1 AND slot <= ?2 GROUP BY what",
+            [since_ms, until_ms].map(|ms| ms.div_euclid(policy::LATELY_STEP_MS)),
             |r| Ok((r.get::<_, String>(0)?, r.get(1)?)),
         )?;
         for (what, n) in counts {
@@ -103,18 +105,19 @@ impl Store {
             }
         }
         ops.unknown = self.many(
-            "SELECT id FROM tasks INDEXED BY tasks_unknown WHERE outcome = 'unknown' AND ended_ms > ?1
+            "SELECT id FROM tasks INDEXED BY tasks_unknown WHERE outcome = 'unknown' AND ended_ms BETWEEN ?1 AND ?3
              ORDER BY ended_ms, id LIMIT ?2",
-            params![since_ms, policy::UNKNOWN_LISTED_MAX],
+            params![since_ms, policy::UNKNOWN_LISTED_MAX, until_ms],
             |r| Ok(TaskId(r.get(0)?)),
         )?;
         Ok(())
     }
 
-    /// The newest event of a sort that is remembered, if it is still on record.
-    fn newest(&self, what: &str) -> Result<Option<Recorded>> {
-        let Some(seq) = self.meta(what)?.and_then(|v| v.parse::<i64>().ok()) else { return Ok(None) };
-        self.one(&format!("{EVENTS} WHERE seq = ?1"), [seq], recorded)
+    /// The newest event of a sort that is remembered.
+    fn newest(&self, what: &str) -> Result<Option<Noted>> {
+        let Some(noted) = self.meta(what)? else { return Ok(None) };
+        let noted = serde_json::from_str(&noted);
+        Ok(Some(noted.map_err(|e| StoreError::Damaged(format!("read what is noted of {what}: {e}")))?))
     }
 
     fn alerts(&self) -> Result<Vec<AlertRow>> {
@@ -140,6 +143,14 @@ impl Store {
             outbox,
         )?;
         Ok(rows.into_iter().filter(|row| matches!(row.what, What::Alert(_))).collect())
+    }
+
+    /// Chats that refused us.
+    ///
+    /// # Errors
+    /// Storage trouble.
+    pub fn parked(&self) -> Result<Vec<i64>> {
+        self.many("SELECT chat FROM chats WHERE parked ORDER BY chat", [], |r| Ok(r.get(0)?))
     }
 
     /// The wall clock less the boot clock, ms, as far as it is on record that it was set.

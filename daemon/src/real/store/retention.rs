@@ -18,12 +18,10 @@ impl Store {
             let number: i64 = self.db.prepare_cached(&format!("PRAGMA {name}"))?.query_row([], |r| r.get(0))?;
             Ok(number.unsigned_abs())
         };
-        // What /ops shows of polling is an event; one with this number may not be there any more.
         let oldest = self.many(
             "SELECT seq, at,
                     EXISTS (SELECT 1 FROM tasks WHERE tasks.id = events.task
                             AND state IN ('REQUESTED', 'APPROVED', 'QUEUED', 'RUNNING'))
-                    OR seq = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'poll')
              FROM events ORDER BY seq LIMIT ?1",
             [policy::RECORD_REMOVED_AT_ONCE],
             |r| Ok(OldEvent { seq: r.get(0)?, at: r.get(1)?, needed: r.get::<_, Option<bool>>(2)?.unwrap_or(false) }),
