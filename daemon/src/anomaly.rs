@@ -156,9 +156,9 @@ impl Sight<'_> {
         span(self.now.wall_ms - wall_ms)
     }
 
-    /// What lies in the future was recorded while the clock was wrong: nobody knows when that was.
+    /// What lies in the future was recorded before the clock was set back. Far in the future, nobody knows when that was.
     fn is_recent(&self, wall_ms: i64) -> bool {
-        (-policy::LATELY_STEP_MS..policy::RECENT_MS).contains(&(self.now.wall_ms - wall_ms))
+        (self.now.wall_ms - wall_ms).abs() < policy::RECENT_MS
     }
 }
 

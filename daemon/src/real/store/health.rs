@@ -27,7 +27,7 @@ impl Store {
             )?,
             ..OpsRow::default()
         };
-        let until_ms = now_wall_ms + policy::LATELY_STEP_MS;
+        let until_ms = now_wall_ms + policy::RECENT_MS;
         // One pass over what is not sent. Asked for by other states, SQLite does not see that the index covers them, and reads
         // every message that was ever sent.
         let unsettled = self.many(
@@ -89,7 +89,7 @@ impl Store {
 
     /// What is counted of the last day.
     fn lately(&self, ops: &mut OpsRow, now_wall_ms: i64) -> Result<()> {
-        let (since_ms, until_ms) = (now_wall_ms - policy::RECENT_MS, now_wall_ms + policy::LATELY_STEP_MS);
+        let (since_ms, until_ms) = (now_wall_ms - policy::RECENT_MS, now_wall_ms + policy::RECENT_MS);
         let counts = self.many(
             "SELECT what, sum(n) FROM lately WHERE slot > ?1 AND slot <= ?2 GROUP BY what",
             [since_ms, until_ms].map(|ms| ms.div_euclid(policy::LATELY_STEP_MS)),
