@@ -268,7 +268,7 @@ pub struct OpsRow {
     pub backups: (Option<Noted>, Option<Noted>),
     /// What was told of and is not over, as far as it is known to be.
     pub alerts: Vec<AlertRow>,
-    /// Size of the database, without its log.
+    /// Bytes that the database holds; its file may be larger.
     pub database_bytes: i64,
     /// Events recorded.
     pub events: i64,

@@ -213,17 +213,7 @@ fn lifecycle_tables() -> String {
         }
     }
     let ends: Vec<String> = State::ALL.iter().filter(|s| s.is_terminal()).map(ToString::to_string).collect();
-    let outcomes = [
-        Outcome::Success,
-        Outcome::Failure,
-        Outcome::Timeout,
-        Outcome::NotStarted,
-        Outcome::Unknown,
-        Outcome::Stopped,
-        Outcome::Rejected,
-        Outcome::Expired,
-    ];
-    let outcomes: Vec<String> = outcomes.iter().map(|outcome| format!("`{}`", outcome.name())).collect();
+    let outcomes: Vec<String> = Outcome::ALL.iter().map(|outcome| format!("`{}`", outcome.name())).collect();
     md + &format!("\n\nEnds: {}. Outcomes: {}.\n\n", ends.join(", "), outcomes.join(", "))
 }
 

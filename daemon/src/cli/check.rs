@@ -112,7 +112,7 @@ fn look_at_state(config: &Config, findings: &mut Findings) {
         let events = store::inspect_record(&database).and_then(|store| {
             let then =
                 if store.is_current()? { "" } else { ", of an older version; the next start brings it up to date" };
-            Ok(format!("{}: {} events{then}", database.display(), store.events()))
+            Ok(format!("{}: up to event {}{then}", database.display(), store.events()))
         });
         let events = findings.of(events.map_err(|error| crate::run::fatal(&error)));
         findings.good.extend(events);

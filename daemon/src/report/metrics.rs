@@ -146,7 +146,13 @@ const FAMILIES: &[Family] = &[
         "Since a long poll completed, or since the daemon began.",
     ),
     family("mainstay_poll_failures", Gauge, "", Source::Value("/poll/failures"), "Polls that failed since then."),
-    family("mainstay_database_bytes", Gauge, "bytes", Source::Value("/database_bytes"), "Size of the database."),
+    family(
+        "mainstay_database_bytes",
+        Gauge,
+        "bytes",
+        Source::Value("/database_bytes"),
+        "What the database holds; its file may be larger.",
+    ),
     family(
         "mainstay_backup_last_timestamp_seconds",
         Gauge,
