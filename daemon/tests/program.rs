@@ -329,3 +329,15 @@ fn a_running_daemon_shows_no_token_in_its_environment_or_arguments() {
     assert_eq!(child.wait().expect("wait").code(), Some(14), "{text}");
     assert!(!text.contains("canary"), "{text}");
 }
+
+#[test]
+fn whoever_starts_the_shim_by_hand_is_told_what_it_is_for() {
+    let shim = || Command::new(env!("CARGO_BIN_EXE_mainstay-shim"));
+    for wrong in [&[][..], &["--help"], &["shim"], &["version", "x"]] {
+        let said = shim().args(wrong).output().expect("run");
+        assert_eq!(said.status.code(), Some(2), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&said.stderr).contains("see `mainstay --help`"), "{wrong:?}: {said:?}");
+    }
+    let nobody_listens = shim().args(["shim", "/nonexistent"]).stdin(Stdio::null()).output().expect("run");
+    assert_eq!(nobody_listens.status.code(), Some(1));
+}

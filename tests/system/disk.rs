@@ -203,11 +203,11 @@ fn a_backup_leaves_the_reserve_of_a_full_disk_alone_and_its_failure_is_on_record
     place.terminate();
 }
 
-/// Says so much once it may, and ends.
+/// Says that it began, and, once it may, so much; and ends.
 const LOUD: &str = r#"
 [[kind]]
 name = "loud"
-argv = ["/bin/sh", "-c", "until [ -e {dir}/go ]; do sleep 0.02; done; head -c 300000 /dev/zero | tr '\\0' x; exit 3"]
+argv = ["/bin/sh", "-c", "touch {dir}/begun; until [ -e {dir}/go ]; do sleep 0.02; done; head -c 300000 /dev/zero | tr '\\0' x; exit 3"]
 self_approval = true
 "#;
 
@@ -217,7 +217,8 @@ fn output_that_a_full_disk_swallowed_is_told_of() {
     let Some(disk) = Mounted::small(&place.path("state"), 80) else { return };
     place.start();
     let id = place.let_run("loud", "");
-    place.wait_for(id, "RUNNING");
+    // RUNNING is committed before its shim is up, and a shim needs room.
+    until("its program has begun", || place.path("begun").exists().then_some(()));
     let filler = disk.fill();
     place.release("go");
     let receipt = until("its receipt", || receipt(&place, id));

@@ -22,8 +22,45 @@ pub(crate) fn command() -> Command {
     public().subcommand(commands_md())
 }
 
+/// As much of it as this line needs: a client lives for a millisecond, of which building and dropping all the other commands
+/// would take a tenth.
+pub(crate) fn for_line(args: &[OsString]) -> Command {
+    match meant(args) {
+        Some(syntax) => root().subcommand(table_command(syntax)),
+        None => command(),
+    }
+}
+
+/// The command of the table that a line is certainly about.
+fn meant(args: &[OsString]) -> Option<&'static Syntax> {
+    let mut args = args.iter().skip(1).map(|arg| arg.to_str());
+    while let Some(arg) = args.next() {
+        match arg? {
+            "--json" | "-q" | "--quiet" => {}
+            "--config" | "--color" => _ = args.next()?,
+            flag if flag.starts_with("--config=") || flag.starts_with("--color=") => {}
+            word => return rows().find(|syntax| syntax.name == word),
+        }
+    }
+    None
+}
+
 /// What people are told of. Completions would offer hidden commands too.
 pub(crate) fn public() -> Command {
+    root().subcommands(rows().map(table_command)).subcommands([
+        run(),
+        check(),
+        backup(),
+        logs(),
+        policy(),
+        verify_log(),
+        completions(),
+        man(),
+    ])
+}
+
+/// What stands before any command.
+fn root() -> Command {
     let codes: String =
         ExitCode::ALL.iter().map(|code| format!("\n  {:>3}  {}", code.number(), code.meaning())).collect();
     Command::new("mainstay")
@@ -35,8 +72,6 @@ pub(crate) fn public() -> Command {
         .arg_required_else_help(true)
         .max_term_width(100)
         .args(globals())
-        .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), backup(), logs(), policy(), verify_log(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -78,7 +113,6 @@ fn table_command(syntax: &'static Syntax) -> Command {
     Command::new(syntax.name)
         .about(syntax.about)
         .after_help(format!("Example: mainstay {} {}", syntax.name, syntax.example).trim_end().to_owned())
-        // Only for the command that is meant: a client lives for a millisecond, and all of them took a tenth of it.
         .defer(with_args)
 }
 

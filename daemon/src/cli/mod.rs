@@ -84,7 +84,7 @@ fn print(text: &str) {
 pub fn main() -> std::process::ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let wanted = grammar::color_wanted(&args);
-    let matches = match grammar::command().color(color(&wanted)).try_get_matches_from(args) {
+    let matches = match grammar::for_line(&args).color(color(&wanted)).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => {
             let _ = error.print();

@@ -26,6 +26,39 @@ fn the_grammar_is_sound() {
 }
 
 #[test]
+fn a_line_is_understood_by_the_part_of_the_grammar_it_needs_as_by_all_of_it() {
+    let lines = [
+        "newtask build fix it --wait",
+        "newtask",
+        "newtask --help",
+        "--json status 42",
+        "--config x -q --color=never status #42 --json",
+        "--color sometimes status 42",
+        "--config",
+        "--config status",
+        "--colour never status 42",
+        "status x",
+        "status 42 43",
+        "status --jsn 42",
+        "statsu 42",
+        "help status",
+        "logs --last 0",
+        "ops --watch",
+        "--help",
+        "--version",
+        "",
+    ];
+    for line in lines {
+        let args: Vec<OsString> = std::iter::once("mainstay").chain(line.split_whitespace()).map(Into::into).collect();
+        let read = |grammar: clap::Command| match grammar.try_get_matches_from(&args) {
+            Ok(matches) => format!("{:?}", matches.subcommand()),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(read(grammar::for_line(&args)), read(grammar::command()), "{line}");
+    }
+}
+
+#[test]
 fn every_example_of_the_table_is_understood_as_in_the_chat() {
     for syntax in grammar::rows() {
         let line: Vec<String> = [syntax.name].into_iter().chain(syntax.example.split(' ')).map(str::to_owned).collect();

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config_file;
 pub mod control;
 mod folder;
+mod launcher;
 pub mod lock;
 pub mod log;
 mod logfile;
@@ -62,8 +63,7 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
         }
         None => None,
     };
-    // The running binary, also after it was replaced on disk: an attempt's shim is of its daemon's version.
-    let shim = runner::ShimCommand::of("/proc/self/exe");
+    let shim = runner::ShimCommand::installed();
     let (live, archive) = (config.state_dir.join(ATTEMPTS_NAME), config.state_dir.join(ARCHIVE_NAME));
     let runner = runner::LocalRunner::new(&live, &archive, shim, runner::Cgroups::IfPossible)
         .map_err(|e| Fatal::new(ExitCode::StateDirUnusable, format!("can't use {}: {e}", live.display())))?;

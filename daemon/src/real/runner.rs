@@ -5,6 +5,7 @@
 
 use super::cgroup::{self, Group};
 use super::folder::{self, PROMPT, SHIM_LOG, SPEC};
+pub use super::launcher::ShimCommand;
 use super::process::{self, Marks, Pin};
 use super::watch::{self, Ending, Line, ProgressWatch};
 use super::{logfile, observe};
@@ -24,26 +25,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
-
-/// The command that runs a shim; the attempt's folder and cgroup are appended.
-#[derive(Debug, Clone)]
-pub struct ShimCommand {
-    /// The program; `/proc/self/exe` is this binary, also after it was replaced on disk.
-    pub program: PathBuf,
-    /// What comes before the folder.
-    pub arguments: Vec<OsString>,
-}
-
-impl ShimCommand {
-    /// `program shim ...`
-    pub fn of(program: impl Into<PathBuf>) -> Self {
-        ShimCommand { program: program.into(), arguments: vec![super::shim::ARGUMENT.into()] }
-    }
-}
 
 /// Whether tasks get a cgroup of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +98,7 @@ impl LocalRunner {
         Ok(LocalRunner {
             archive: archive.canonicalize()?,
             live: live.canonicalize()?,
-            shim: ShimCommand { program: PathBuf::new(), arguments: Vec::new() },
+            shim: ShimCommand::of(PathBuf::new()),
             boot: process::boot_id()?,
             environment: BTreeMap::new(),
             cgroups: None,
@@ -165,8 +150,8 @@ impl LocalRunner {
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(SHIM_LOG))?;
         let (mut ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut command = Command::new(&self.shim.program);
-        command.args(&self.shim.arguments).arg(folder).args(self.cgroup_path(spec.key));
+        let mut command = self.shim.command();
+        command.arg(folder).args(self.cgroup_path(spec.key));
         // The daemon's environment may hold secrets: only what the kind names goes on. No `pre_exec`: it would cost the fast way to spawn.
         let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
         command.env_clear().envs(passed).stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));

@@ -1,6 +1,6 @@
 //! The shim: the small process between the daemon and a task, which outlives the one and buries the other.
 //!
-//! It is this same binary, called as `mainstay shim <folder> [<cgroup>]`. It holds the attempt's lock for its whole life, says
+//! It is a program beside the daemon's, or the daemon's own, called as `mainstay-shim shim <folder> [<cgroup>]`. It holds the attempt's lock for its whole life, says
 //! who it is, waits for "go", starts the task, and leaves a receipt once nothing of the task is alive. Should the daemon go
 //! away before "go", nothing is started; after "go", nobody is needed any more: timeout and stop ladder are here.
 //!
@@ -24,11 +24,21 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// What `ps` calls it.
+const NAME: &std::ffi::CStr = c"mainstay-shim";
+
 /// First argument that makes this binary a shim.
 pub const ARGUMENT: &str = "shim";
 
 /// What the daemon says once the spec is written.
 pub(super) const SPEC_IS_THERE: u8 = b's';
+
+/// Argument of the separate program that makes it say its [`VERSION`].
+pub(super) const VERSION_ARGUMENT: &str = "version";
+
+/// What daemon and shim have to agree on: the attempt's folder and what is said between them. The release, and a number that is
+/// raised whenever any of that changes within one.
+pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
 
 /// Runs as a shim if this process was started as one. To be called before anything else.
 pub fn dispatch() -> Option<ExitCode> {
@@ -36,11 +46,44 @@ pub fn dispatch() -> Option<ExitCode> {
     if arguments.next()? != ARGUMENT {
         return None;
     }
-    Some(main(&PathBuf::from(arguments.next()?), arguments.next()))
+    Some(main(&PathBuf::from(arguments.next()?), arguments.next()).into())
 }
 
-/// The shim of the attempt in `folder` (absolute), whose task starts in `cgroup` if possible.
-pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
+/// All of the separate program: a shim, or what it says to people and to the daemon that looks for one. Its exit code.
+pub fn program() -> u8 {
+    let mut arguments = std::env::args_os().skip(1);
+    let (first, folder) = (arguments.next(), arguments.next());
+    match (first.as_ref().and_then(|word| word.to_str()), folder) {
+        (Some(ARGUMENT), Some(folder)) => {
+            let group = arguments.next();
+            // Unwinding must not get beyond here: whoever called us is no Rust.
+            std::panic::catch_unwind(|| main(&PathBuf::from(folder), group)).unwrap_or(PANICKED)
+        }
+        (Some(VERSION_ARGUMENT), None) => {
+            // Unheard is as good as wrong to whoever asks.
+            let _ = rustix::io::write(io::stdout(), VERSION.as_bytes());
+            OK
+        }
+        _ => {
+            eprintln!(
+                "mainstay-shim stands between the daemon and a task; the daemon starts it: see `mainstay --help`"
+            );
+            USAGE
+        }
+    }
+}
+
+/// The exit code of a shim that did what it could.
+const OK: u8 = 0;
+/// The exit code of a shim that could not begin; why was told to the daemon, or stands in the shim's log.
+const FAILED: u8 = 1;
+/// The exit code of wrong arguments.
+const USAGE: u8 = 2;
+/// The exit code of a panic, as the standard library has it.
+const PANICKED: u8 = 101;
+
+/// The shim of the attempt in `folder` (absolute), whose task starts in `cgroup` if possible. Its exit code.
+fn main(folder: &Path, cgroup: Option<OsString>) -> u8 {
     let mut ready = match Ready::prepare(folder, cgroup.map(PathBuf::from)) {
         Ok(ready) => ready,
         Err(e) => return refuse(&e),
@@ -48,22 +91,22 @@ pub fn main(folder: &Path, cgroup: Option<OsString>) -> ExitCode {
     let room = ready.make_room();
     if !ready.wait_for_go() {
         ready.remove_group();
-        return ExitCode::SUCCESS;
+        return OK;
     }
     // From here on it may have run: within this boot, no such line and no shim mean that it certainly has not.
     if let Err(e) = ready.lock.record_go() {
         eprintln!("not recorded that it may go, so nothing was started: {e}");
         ready.remove_group();
-        return ExitCode::FAILURE;
+        return FAILED;
     }
     ready.run(room);
-    ExitCode::SUCCESS
+    OK
 }
 
 /// Tells the daemon why there will be no "ready".
-fn refuse(error: &io::Error) -> ExitCode {
+fn refuse(error: &io::Error) -> u8 {
     let _ = rustix::io::write(io::stdin(), format!("failed {error}\n").as_bytes());
-    ExitCode::FAILURE
+    FAILED
 }
 
 /// Everything that can fail for want of something is done; only the task is missing.
@@ -81,6 +124,8 @@ struct Ready {
 impl Ready {
     fn prepare(folder: &Path, cgroup: Option<PathBuf>) -> io::Result<Ready> {
         sys::close_inherited()?;
+        // Started from a descriptor, the kernel would call it by that one's number in `ps` and `top`.
+        let _ = rustix::thread::set_name(NAME);
         let wake = sys::take_signals()?;
         // Fails if we lead a group already, which means that somebody started us by hand: fine too.
         let _ = rustix::process::setsid();

@@ -50,8 +50,10 @@ pub(super) fn take_signals() -> io::Result<OwnedFd> {
     // 32 and 33 belong to glibc, which hides them.
     for signal in (1..=31).chain(34..=64) {
         let handler = match signal {
-            // Not ours to change: the kernel's, and those of Rust's own stack overflow report and broken pipe errors.
-            libc::SIGKILL | libc::SIGSTOP | libc::SIGSEGV | libc::SIGBUS | libc::SIGPIPE => continue,
+            // Not ours to change: the kernel's, and those of Rust's report of an overflown stack, if there is one.
+            libc::SIGKILL | libc::SIGSTOP | libc::SIGSEGV | libc::SIGBUS => continue,
+            // A daemon that is gone is an error of a write. `Command` puts it back for the task.
+            libc::SIGPIPE => libc::SIG_IGN,
             libc::SIGTERM
             | libc::SIGCHLD
             | libc::SIGINT

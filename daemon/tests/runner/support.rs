@@ -35,7 +35,8 @@ impl Machine {
     }
 
     pub(crate) fn runner(&self) -> LocalRunner {
-        let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
+        // The small program; as its own shim, `mainstay` is tried by `restart.rs`.
+        let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay-shim"));
         LocalRunner::new(&self.live(), &self.path("archive"), shim, self.cgroups)
             .expect("runner")
             .with_environment(environment())

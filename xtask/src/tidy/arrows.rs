@@ -99,7 +99,7 @@ const LAYERS: &[Layer] = &[
         may_name: &["async", "await", "tokio", "teloxide_core", "crate::real", "crate::perform"],
     },
     Layer { parts: &["offline.rs"], may_name: &["rustix", "crate::real", "crate::run", "crate::perform"] },
-    Layer { parts: &["lib.rs", "main.rs"], may_name: &[] },
+    Layer { parts: &["lib.rs", "main.rs", "bin/"], may_name: &[] },
     Layer {
         parts: &["cli/"],
         may_name: &[
