@@ -1,0 +1,5 @@
+//! The gate.
+
+mod probes;
+mod report;
+mod seen;
