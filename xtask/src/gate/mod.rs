@@ -1,5 +1,7 @@
 //! The gate.
 
+#[cfg(test)]
+mod fixture;
 mod probes;
 mod report;
 mod seen;

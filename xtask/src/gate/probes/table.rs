@@ -13,14 +13,7 @@ const CRITICAL: bool = true;
 /// One among others.
 const PLAIN: bool = false;
 
-const fn probe(
-    theme: Theme,
-    id: &'static str,
-    weight: u32,
-    critical: bool,
-    asks: &'static str,
-    look: Look,
-) -> Probe {
+const fn probe(theme: Theme, id: &'static str, weight: u32, critical: bool, asks: &'static str, look: Look) -> Probe {
     Probe { id, weight, critical, theme, asks, look }
 }
 
