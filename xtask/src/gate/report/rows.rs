@@ -27,13 +27,15 @@ pub(super) fn row(report: &Report, metric: &Measured) -> Markup {
                 h3 { (mark(found)) span { (metric.title) } }
                 p.word {
                     b { (word) }
-                    @if !metric.counts { " here without effect: it is only shown" }
-                    ". " (metric.why)
+                    @if !metric.counts { " (only shown, decides nothing here)" }
+                    ": " (metric.why)
                 }
                 p.soft {
                     code { (metric.id) } " " (origin(metric.origin)) ", "
                     span title=(about) { (how) }
                 }
+                (excluded(metric))
+                (behind(report, metric))
             }
             div.shows {
                 @match scale(metric) {
@@ -43,8 +45,6 @@ pub(super) fn row(report: &Report, metric: &Measured) -> Markup {
                 (figures(metric))
             }
             (parts(metric))
-            (excluded(metric))
-            (behind(report, metric))
         }
     }
 }

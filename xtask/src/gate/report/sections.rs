@@ -37,7 +37,7 @@ pub(super) fn recovery(report: &Report) -> Markup {
 fn within(times: &[i64], struck: u64, percent: u64) -> String {
     let place = (struck * percent).div_ceil(100).saturating_sub(1);
     let time = usize::try_from(place).ok().and_then(|place| times.get(place));
-    time.map_or_else(|| "never".to_owned(), |ms| number::span(*ms))
+    time.map_or_else(|| "never".to_owned(), |ms| format!("in {}", number::span(*ms)))
 }
 
 fn recovered(class: &str, strikes: &Strikes) -> Markup {
@@ -51,8 +51,8 @@ fn recovered(class: &str, strikes: &Strikes) -> Markup {
             }
             (curve(&Curve { name: class, times: &times, lost: strikes.lost }))
             p.soft {
-                (number::count(strikes.struck)) " times; half in " (within(&times, strikes.struck, 50))
-                ", 95 % in " (within(&times, strikes.struck, 95))
+                (number::count(strikes.struck)) " times; half " (within(&times, strikes.struck, 50))
+                ", 95 % " (within(&times, strikes.struck, 95))
                 @if strikes.lost > 0 { "; " b { (number::count(strikes.lost)) " never" } }
                 @if strikes.by_hand > 0 { "; " b { (number::count(strikes.by_hand)) " by hand" } }
             }
@@ -67,7 +67,7 @@ pub(super) fn coverage(report: &Report) -> Markup {
         div.wide {
             table.heat {
                 thead {
-                    tr { th { "fault" } th colspan="3" { "struck while a task was" } th colspan="5" { "in a run in which a task ended" } }
+                    tr { th { "fault" } th colspan="3" { "struck while a task was" } th colspan="4" { "in a run in which a task ended" } }
                     tr { th {} @for stage in Stage::ALL { th.n { (stage.name()) } } }
                 }
                 tbody {
@@ -195,7 +195,7 @@ fn bench(measured: &Measurement, axis: Axis) -> Markup {
                 @if let Some([middle, ..]) = figure.ratio { b { (number::measured(middle)) " x" } " " }
                 (number::measured(figure.ours))
                 @if let Some(floor) = figure.floor { " : " (number::measured(floor)) }
-                " " (figure.unit)
+                @if figure.unit != "1" { " " (figure.unit) }
                 @if let Some(wanted) = &figure.wanted { ", wanted " (wanted) }
             }
         }

@@ -80,13 +80,11 @@ pub(crate) enum Stage {
     Canceled,
     /// Expired.
     Expired,
-    /// Was rejected.
-    Rejected,
 }
 
 impl Stage {
     /// All of them, as they follow.
-    pub(crate) const ALL: [Stage; 8] = [
+    pub(crate) const ALL: [Stage; 7] = [
         Stage::Approved,
         Stage::Queued,
         Stage::Begun,
@@ -94,7 +92,6 @@ impl Stage {
         Stage::Failed,
         Stage::Canceled,
         Stage::Expired,
-        Stage::Rejected,
     ];
 
     /// For people.
@@ -107,7 +104,6 @@ impl Stage {
             Stage::Failed => "failed",
             Stage::Canceled => "canceled",
             Stage::Expired => "expired",
-            Stage::Rejected => "rejected",
         }
     }
 

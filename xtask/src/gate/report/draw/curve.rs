@@ -1,9 +1,11 @@
 //! How long it took until things went through again: for each time, the share of faults that were over by then. What never
 //! went through is the gap at the top, and said in words.
 
-use super::{WIDTH, at};
+use super::at;
 use maud::{Markup, html};
 
+/// Several of them stand side by side.
+const WIDTH: f64 = 250.0;
 const LEFT: f64 = 30.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
@@ -14,7 +16,7 @@ const TO: f64 = 1_200_000.0;
 /// In time until here, ms.
 const LIMIT: f64 = 600_000.0;
 const LINES: [(f64, &str); 6] =
-    [(100.0, "0.1 s"), (1_000.0, "1 s"), (10_000.0, "10 s"), (60_000.0, "1 min"), (LIMIT, "10"), (FROM, "")];
+    [(100.0, "0.1 s"), (1_000.0, "1 s"), (10_000.0, "10 s"), (60_000.0, ""), (LIMIT, "10 min"), (FROM, "")];
 /// More points than these can't be told apart.
 const POINTS: usize = 120;
 

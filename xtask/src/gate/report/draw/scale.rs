@@ -2,7 +2,7 @@
 
 use super::{WIDTH, at};
 use crate::gate::report::number;
-use mainstay_metric::scorecard::{Comparison, Measured};
+use mainstay_metric::scorecard::{Comparison, Measured, Outcome};
 use maud::{Markup, html};
 
 const LEFT: f64 = 10.0;
@@ -15,11 +15,16 @@ pub(in crate::gate::report) fn scale(metric: &Measured) -> Option<Markup> {
     let target: f64 = metric.target.parse().ok()?;
     let (low, high) = ends(metric, [estimate, bound, target]);
     let x = |value: f64| LEFT + (value.clamp(low, high) - low) / (high - low) * (WIDTH - 2.0 * LEFT);
-    let (good, is_good) = match metric.comparison {
-        Comparison::AtLeast => ((x(target), x(high)), bound >= target),
-        Comparison::AtMost => ((x(low), x(target)), bound <= target),
+    let good = match metric.comparison {
+        Comparison::AtLeast => (x(target), x(high)),
+        Comparison::AtMost => (x(low), x(target)),
     };
-    let sure = if is_good { "sure" } else { "sure off" };
+    // By the verdict: where any case at all is one too many, a bound says how rare they can be and decides nothing.
+    let sure = match metric.outcome {
+        Outcome::Pass => "sure",
+        Outcome::Inconclusive => "sure few",
+        Outcome::Fail => "sure off",
+    };
     let label = |value: f64| number::value(&short(value), &metric.unit);
     let (from, to) = (x(estimate).min(x(bound)), x(estimate).max(x(bound)));
     let said = format!("{} on a scale from {} to {}", metric.title, label(low), label(high));
@@ -52,7 +57,11 @@ fn ends(metric: &Measured, drawn: [f64; 3]) -> (f64, f64) {
         (Comparison::AtMost, _) => (0.0, most * 1.25),
     };
     // Everything in one place: a scale must still have a length.
-    if high - low > 1e-9 { (low, high) } else { (low - 0.01, low + 0.01) }
+    match metric.comparison {
+        Comparison::AtLeast | Comparison::AtMost if high - low > 1e-9 => (low, high),
+        Comparison::AtLeast => (high - 0.01, high),
+        Comparison::AtMost => (low, low + 1.0),
+    }
 }
 
 fn short(value: f64) -> String {

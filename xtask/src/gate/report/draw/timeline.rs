@@ -1,10 +1,12 @@
 //! A drill: what happened when, from left to right.
 
-use super::{WIDTH, at};
+use super::at;
 use crate::gate::report::number;
 use maud::{Markup, html};
 
-const SIDE: f64 = 10.0;
+/// Several of them stand side by side.
+const WIDTH: f64 = 250.0;
+const SIDE: f64 = 6.0;
 /// Between the rows of words, and where the first one stands.
 const ROW: f64 = 13.0;
 const FIRST: f64 = 34.0;
