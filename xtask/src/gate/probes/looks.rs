@@ -4,6 +4,7 @@ use super::Found;
 use super::shape::Answer;
 use crate::gate::seen::{Evidence, Failures, Stage, Trouble};
 use mainstay_metric::ledger::Origin;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// As many of a class as show 95 % when none of them fails.
@@ -272,10 +273,10 @@ pub(super) fn policy(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn seeds(evidence: &Evidence) -> Answer {
-    let at = "seeds.json";
-    match evidence.at(at, "/given").as_deref() {
-        Some("false") => Answer::is(true, "derived", "seeds.json#/given"),
-        Some(_) => Answer::is(false, "somebody chose them", "seeds.json#/given"),
+    let at = "seeds.json#/chosen";
+    match evidence.json("seeds.json").as_ref().and_then(|seeds| seeds.get("chosen")) {
+        Some(Value::Null) => Answer::is(true, "none was chosen", at),
+        Some(from) => Answer::is(false, format!("somebody chose them, from {from} on"), at),
         None => Answer::unknown("it does not say where they are from", at),
     }
 }
@@ -285,23 +286,28 @@ pub(super) fn seeds_many(evidence: &Evidence) -> Answer {
     Answer::is(seeds.len() >= 100, seeds.len().to_string(), RUNS)
 }
 
+/// Of runs that happen to be played twice, and of the cuts of a life, of which some always are.
 pub(super) fn same_again(evidence: &Evidence) -> Answer {
-    let repeated = evidence.seen.repeated;
-    let answer = none_of(&evidence.seen.failures, Trouble::Differs, format!("{repeated} runs"));
-    or_too_few(answer, repeated, 1, "runs were played twice")
+    let twice: Vec<_> =
+        evidence.seen.steps_of("crash").filter(|tried| tried.step.name == "the same cut does the same").collect();
+    if let Some(off) = twice.iter().find(|tried| tried.step.held != Some(true)) {
+        return Answer::is(false, off.step.seen.clone(), &off.place);
+    }
+    let n = evidence.seen.repeated + u64::try_from(twice.len()).unwrap_or(0);
+    let seen = format!("{} runs; shares of cuts: {}", evidence.seen.repeated, twice.len());
+    or_too_few(none_of(&evidence.seen.failures, Trouble::Differs, seen), n, 1, "things were played twice")
 }
 
 pub(super) fn digests(evidence: &Evidence) -> Answer {
-    let simulated = evidence.seen.suites.iter().filter(|(_, suite)| suite.origins.contains(&Origin::Sim));
-    let simulated: Vec<_> = simulated.filter(|(name, _)| name.as_str() != "mutants").collect();
+    let simulated = evidence.seen.suites.iter().filter(|(name, _)| ["scenarios", "soak"].contains(&name.as_str()));
+    let simulated: Vec<_> = simulated.collect();
     match simulated.iter().find(|(_, suite)| suite.without_digest > 0) {
         None if simulated.is_empty() => Answer::unknown("nothing was simulated", RUNS),
         None => Answer::is(true, format!("{} suites", simulated.len()), RUNS),
-        Some((name, suite)) => Answer::is(
-            false,
-            format!("{} of {} runs have none", suite.without_digest, suite.runs),
-            format!("raw/{name}/"),
-        ),
+        Some((name, suite)) => {
+            let seen = format!("{} of {} runs have none", suite.without_digest, suite.runs);
+            Answer::is(false, seen, format!("raw/{name}/"))
+        }
     }
 }
 
@@ -341,11 +347,17 @@ pub(super) fn reruns(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn environment(evidence: &Evidence) -> Answer {
-    let at = "env.json";
-    let missing: Vec<&str> =
-        ["/rustc", "/kernel", "/cpu"].into_iter().filter(|key| evidence.at(at, key).is_none()).collect();
-    let seen = if missing.is_empty() { "it does".to_owned() } else { format!("not {}", missing.join(", ")) };
-    Answer::is(missing.is_empty(), seen, at)
+    let at = "env.json#/machines";
+    let env = evidence.json("env.json").unwrap_or_default();
+    let machines: Vec<&Value> = env.pointer("/machines").and_then(Value::as_array).into_iter().flatten().collect();
+    let says =
+        |machine: &&&Value, key: &str| machine.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let silent = |machine: &&&Value| ["toolchain", "kernel", "processor"].iter().any(|key| !says(machine, key));
+    match machines.iter().find(silent) {
+        None if machines.is_empty() => Answer::unknown("no machine is named", at),
+        None => Answer::is(true, format!("{} machines", machines.len()), at),
+        Some(machine) => Answer::is(false, format!("one says only {machine}"), at),
+    }
 }
 
 pub(super) fn benches(evidence: &Evidence) -> Answer {

@@ -170,7 +170,7 @@ const SPOILS: &[Spoil] = &[
     }),
     ("commit-clean", |f| f.edit("bundle.json", |text| text.replace("\"dirty\": false", "\"dirty\": true"))),
     ("policy-as-built", |f| f.edit("policy.toml", |text| text.replacen("weight = 5", "weight = 9", 1))),
-    ("seeds-derived", |f| f.edit("seeds.json", |text| text.replace("\"given\": false", "\"given\": true"))),
+    ("seeds-derived", |f| f.edit("seeds.json", |text| text.replace("null", "42"))),
     ("seeds-many", |f| {
         each(f, |line| {
             if let Line::Run(run) = line {

@@ -15,7 +15,7 @@ pub(super) fn of_metric(id: &str) -> &'static [Trouble] {
         "traceability" => &[Trouble::Gap],
         "heavy-success" => &[Trouble::Task],
         "outcome-consistency" => &[Trouble::Rerun],
-        "planted-bugs" => &[Trouble::Missed],
+        "mutants" => &[Trouble::Missed],
         "steps" => &[Trouble::Step],
         // The others are made of many lines, none of which is wrong by itself.
         _ => &[],

@@ -4,39 +4,55 @@ use crate::gate::probes::Probed;
 use crate::gate::seen::Evidence;
 use mainstay_metric::ledger::Origin;
 use mainstay_metric::scorecard::{Group, Measured, Outcome, Scorecard};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// A bundle.
 pub(super) struct Report {
     /// What all metrics came to.
     pub(super) card: Scorecard,
+    /// The verdict: that of the metrics, or what keeps it from being as good.
+    pub(super) verdict: Outcome,
+    /// Why.
+    pub(super) why: String,
+    /// What keeps it from being PASS, whatever the evidence says.
+    pub(super) caps: Vec<String>,
     /// What all probes came to; none: they were not asked.
     pub(super) probed: Vec<Probed>,
     /// Everything else.
     pub(super) evidence: Evidence,
 }
 
+/// What of `derived/verdict.json` is shown.
+#[derive(Deserialize)]
+struct Judged {
+    verdict: Outcome,
+    why: String,
+    #[serde(default)]
+    caps: Vec<String>,
+}
+
 impl Report {
     pub(super) fn new(mut evidence: Evidence) -> Result<Report, String> {
         // A report that looked at itself would not be the same twice.
         evidence.files.retain(|path, _| !path.starts_with("report/"));
-        let card = read(&evidence, "derived/metrics.json")?;
+        let card: Scorecard = read(&evidence, "derived/metrics.json")?;
+        let Judged { verdict, why, caps } = if evidence.files.contains_key("derived/verdict.json") {
+            read(&evidence, "derived/verdict.json")?
+        } else {
+            Judged { verdict: card.verdict, why: card.why.clone(), caps: Vec::new() }
+        };
         let probed = if evidence.files.contains_key("derived/probes.json") {
             read(&evidence, "derived/probes.json")?
         } else {
             Vec::new()
         };
-        Ok(Report { card, probed, evidence })
+        Ok(Report { card, verdict, why, caps, probed, evidence })
     }
 
     /// A fact of `bundle.json`, or that it is not there.
     pub(super) fn fact(&self, name: &str) -> String {
         self.evidence.at("bundle.json", &format!("/{name}")).unwrap_or_else(|| "not said".to_owned())
-    }
-
-    /// Whether `bundle.json` says so; none: it does not say.
-    pub(super) fn says(&self, name: &str) -> Option<bool> {
-        self.evidence.at("bundle.json", &format!("/{name}"))?.parse().ok()
     }
 
     /// The first letters of the commit.
@@ -59,24 +75,6 @@ impl Report {
     /// How many of the rows that decide came to this.
     pub(super) fn count(&self, outcome: Outcome) -> usize {
         self.counting().filter(|metric| metric.outcome == outcome).count()
-    }
-
-    /// The figure of a row that decides, for the one sentence.
-    pub(super) fn reservations(&self) -> Vec<&'static str> {
-        let mut words = Vec::new();
-        if self.says("quick") == Some(true) {
-            words.push("a quick run: it can't pass");
-        }
-        if self.says("dirty") == Some(true) {
-            words.push("with changes that were not committed");
-        }
-        if self.says("signed") == Some(false) {
-            words.push("unsigned");
-        }
-        if self.says("partial") == Some(true) {
-            words.push("a part of a gate: others are missing");
-        }
-        words
     }
 }
 

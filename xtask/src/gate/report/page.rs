@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 pub(super) fn page(report: &Report) -> String {
-    let (_, _, word) = outcome(report.card.verdict);
+    let (_, _, word) = outcome(report.verdict);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -47,8 +47,8 @@ pub(super) fn page(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> Markup {
-    let (found, class, word) = outcome(report.card.verdict);
-    let means = match report.card.verdict {
+    let (found, class, word) = outcome(report.verdict);
+    let means = match report.verdict {
         Outcome::Pass => "Everything that has to be shown is shown.",
         Outcome::Inconclusive => "Nothing is refuted, and not everything is shown.",
         Outcome::Fail => "Something that has to hold does not.",
@@ -56,7 +56,7 @@ fn head(report: &Report) -> Markup {
     let seen = &report.evidence.seen;
     let facts = [
         ("Commit", report.commit()),
-        ("Made", report.fact("started")),
+        ("Committed", report.fact("committed")),
         ("Attempt", report.fact("attempt")),
         ("Runs", number::count(seen.runs())),
         ("Raw lines", number::count(report.evidence.lines)),
@@ -65,13 +65,12 @@ fn head(report: &Report) -> Markup {
         header.(class) {
             div.verdict { (mark(found)) h1 { (word) } }
             p.means { (means) }
-            p.why { (report.card.why) }
+            p.why { (report.why) }
             dl {
                 @for (name, value) in facts { div { dt { (name) } dd { (value) } } }
             }
-            @let reservations = report.reservations();
-            @if !reservations.is_empty() {
-                ul.notes { @for words in reservations { li { (words) } } }
+            @if !report.caps.is_empty() {
+                ul.notes { @for words in &report.caps { li { (words) } } }
             }
         }
     }

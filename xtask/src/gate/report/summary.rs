@@ -15,12 +15,11 @@ const NAMED: usize = 12;
 
 pub(super) fn summary(report: &Report) -> String {
     let mut text = String::new();
-    let (_, _, word) = outcome(report.card.verdict);
-    let _ = writeln!(text, "## {} {word}: {}\n", sign(report.card.verdict), report.commit());
-    let _ = writeln!(text, "{}\n", plain(&report.card.why));
-    let reservations = report.reservations();
-    if !reservations.is_empty() {
-        let _ = writeln!(text, "Note: {}.\n", reservations.join("; "));
+    let (_, _, word) = outcome(report.verdict);
+    let _ = writeln!(text, "## {} {word}: {}\n", sign(report.verdict), report.commit());
+    let _ = writeln!(text, "{}\n", plain(&report.why));
+    if !report.caps.is_empty() {
+        let _ = writeln!(text, "Can't be PASS: {}.\n", plain(&report.caps.join("; ")));
     }
     let seen = &report.evidence.seen;
     let (runs, lines) = (number::count(seen.runs()), number::count(report.evidence.lines));

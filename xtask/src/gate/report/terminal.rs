@@ -31,7 +31,7 @@ pub(crate) enum Tell {
 /// A file that can't be read, or no scorecard.
 pub(crate) fn show(folder: &Path, tell: Tell) -> Result<(String, Outcome), String> {
     let report = Report::new(Evidence::read(folder)?)?;
-    let verdict = report.card.verdict;
+    let verdict = report.verdict;
     let text = match tell {
         Tell::Json => report.evidence.files.get("derived/metrics.json").cloned().unwrap_or_default(),
         Tell::People { colours } => people(&report, colours),
@@ -41,12 +41,12 @@ pub(crate) fn show(folder: &Path, tell: Tell) -> Result<(String, Outcome), Strin
 
 pub(super) fn people(report: &Report, colours: bool) -> String {
     let mut text = String::new();
-    let (_, _, word) = outcome(report.card.verdict);
-    let verdict = painted(&format!("{} {word}", sign(report.card.verdict)), report.card.verdict, colours);
+    let (_, _, word) = outcome(report.verdict);
+    let verdict = painted(&format!("{} {word}", sign(report.verdict)), report.verdict, colours);
     let _ = writeln!(text, "{verdict}  commit {}, attempt {}", clean(&report.commit()), clean(&report.fact("attempt")));
-    text += &folded(&report.card.why, "  ");
-    for words in report.reservations() {
-        let _ = writeln!(text, "  note: {words}");
+    text += &folded(&report.why, "  ");
+    for words in &report.caps {
+        text += &folded(words, "  can't be PASS: ");
     }
     for (group, title) in [(Group::Gate, "Gate"), (Group::Kpi, "KPIs")] {
         let _ = writeln!(text, "\n{title:<40} {:>10} {:>10} {:>16}", "wanted", "bound", "off/looked at");

@@ -60,7 +60,7 @@ impl Evidence {
     /// Takes a file that is not raw.
     pub(crate) fn small(&mut self, path: &str, text: String) {
         for (n, line) in text.lines().enumerate() {
-            self.look_for_secrets(path, n, line);
+            self.look_for_secrets(path, number(n), line);
         }
         self.files.insert(path.to_owned(), text);
     }
@@ -69,21 +69,33 @@ impl Evidence {
     pub(crate) fn raw(&mut self, path: &str, reader: impl BufRead) -> Result<(), String> {
         for (n, text) in reader.lines().enumerate() {
             let text = text.map_err(|error| format!("failed to read {path}, line {}: {error}", n + 1))?;
-            self.lines += 1;
-            self.look_for_secrets(path, n, &text);
-            match line(&text) {
-                Ok(Some(line)) => self.seen.add(path, number(n), &line),
-                Ok(None) => {}
-                Err(error) => self.unreadable.push((Place { file: path.to_owned(), line: number(n) }, error)),
+            match serde_json::from_str(&text) {
+                Ok(line) => self.line(path, number(n), &text, &line),
+                Err(error) => {
+                    self.lines += 1;
+                    self.unreadable.push((Place { file: path.to_owned(), line: number(n) }, error.to_string()));
+                }
             }
         }
-        self.seen.file_over();
+        self.file_over();
         Ok(())
     }
 
-    fn look_for_secrets(&mut self, path: &str, n: usize, text: &str) {
+    /// Takes a raw line that somebody else has read.
+    pub(crate) fn line(&mut self, path: &str, number: u64, text: &str, line: &Line) {
+        self.lines += 1;
+        self.look_for_secrets(path, number, text);
+        self.seen.add(path, number, line);
+    }
+
+    /// A file of raw lines is over.
+    pub(crate) fn file_over(&mut self) {
+        self.seen.file_over();
+    }
+
+    fn look_for_secrets(&mut self, path: &str, line: u64, text: &str) {
         if self.secrets.len() < SECRETS_TOLD && secret(text) {
-            self.secrets.push(Place { file: path.to_owned(), line: number(n) });
+            self.secrets.push(Place { file: path.to_owned(), line });
         }
     }
 
@@ -130,11 +142,6 @@ fn paths(folder: &Path) -> Result<Vec<String>, String> {
 
 fn reader(_path: &str, file: File) -> std::io::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(file)))
-}
-
-/// The line in a row of a raw file.
-fn line(text: &str) -> Result<Option<Line>, String> {
-    serde_json::from_str(text).map(Some).map_err(|error| error.to_string())
 }
 
 /// What a key or token looks like. Not more: a digest is none, and a word like "token" is none either.

@@ -13,6 +13,8 @@ pub(super) struct Open {
     /// When which class struck, for the stages of tasks, which are told later.
     struck: Vec<(String, i64)>,
     tasks: Vec<Task>,
+    /// It runs one seed again and again under other schedules, so that its digests differ as they should.
+    reruns: bool,
 }
 
 impl Open {
@@ -33,7 +35,7 @@ impl Seen {
         *suite.scenarios.entry(run.scenario.clone()).or_default() += 1;
         suite.personas.extend(run.persona.clone());
         suite.origins.insert(run.origin);
-        self.open = Some(Open { head: run.clone(), place, struck: Vec::new(), tasks: Vec::new() });
+        self.open = Some(Open { head: run.clone(), place, struck: Vec::new(), tasks: Vec::new(), reruns: false });
     }
 
     /// The run is over, with its end or without one.
@@ -52,7 +54,7 @@ impl Seen {
             suite.cut_off += 1;
             self.failures.add(Trouble::CutOff, &place, &open.name(), &why, &line());
         }
-        let Some(digest) = digest else { return };
+        let Some(digest) = digest.filter(|_| !open.reruns) else { return };
         let head = &open.head;
         let key = (head.suite.clone(), head.scenario.clone(), head.persona.clone(), head.seed);
         if let Some(first) = self.digests.get(&key) {
@@ -155,6 +157,7 @@ impl Seen {
                 if !rerun.right {
                     trouble(Trouble::Rerun, &format!("{} under {}: {}", rerun.job, rerun.schedule, rerun.state));
                 }
+                open.reruns = true;
                 self.reruns.entry(rerun.job.clone()).or_default().add(rerun);
             }
             Line::Figure(figure) => {
