@@ -33,6 +33,8 @@ mod sign;
 mod site;
 mod stub;
 mod suites;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use checkout::Checkout;
