@@ -1,5 +1,5 @@
-//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
-//! that it is built in seconds.
+//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links of the project's crates only the one
+//! that judges evidence, so that it is built in seconds.
 
 /// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
 macro_rules! tell {
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         .subcommands([
             bench::command(),
             demo::command(),
+            gate::command(),
             sim::command(),
             sim::scenario(),
             smoke::command(),
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("gate", matches)) => gate::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("smoke", matches)) => smoke::run(matches).into(),

@@ -361,7 +361,7 @@ pub(super) fn environment(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn benches(evidence: &Evidence) -> Answer {
-    let beside = evidence.seen.figures.iter().filter(|measured| measured.figure.floor.is_some()).count();
+    let beside = evidence.seen.figures.iter().filter(|figure| figure.floor.is_some()).count();
     Answer::is(beside >= 10, format!("{beside} of {} figures", evidence.seen.figures.len()), "raw/bench/")
 }
 

@@ -12,7 +12,9 @@ mod table;
 
 use super::seen::Evidence;
 use serde::{Deserialize, Serialize};
-pub(crate) use shape::{Answer, Look, Probe, Theme};
+#[cfg(test)]
+pub(crate) use shape::Look;
+pub(crate) use shape::{Probe, Theme};
 pub(crate) use table::PROBES;
 
 /// With a critical probe that is not answered yes, the score is at most this: of 100.

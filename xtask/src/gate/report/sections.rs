@@ -5,8 +5,8 @@ use super::model::Report;
 use super::number;
 use super::page::section;
 use crate::gate::probes::{Found, Probed, Theme, score};
-use crate::gate::seen::{Measurement, Planted, Stage, Strikes};
-use mainstay_metric::ledger::Origin;
+use crate::gate::seen::{Planted, Stage, Strikes};
+use mainstay_metric::ledger::{Figure, Origin};
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,10 +157,10 @@ fn bug(planted: &Planted) -> Markup {
 
 pub(super) fn benches(report: &Report) -> Markup {
     let figures = &report.evidence.seen.figures;
-    let axis = Axis::over(figures.iter().filter_map(|measured| measured.figure.ratio.as_ref()));
+    let axis = Axis::over(figures.iter().filter_map(|figure| figure.ratio.as_ref()));
     let steps: Vec<_> = report.evidence.seen.steps_of("bench").collect();
     let body = html! {
-        div.benches { @for measured in figures { (bench(measured, axis)) } }
+        div.benches { @for figure in figures { (bench(figure, axis)) } }
         @if !steps.is_empty() {
             h3 { "Counted, and therefore decisive" }
             ul.steps {
@@ -180,8 +180,7 @@ pub(super) fn benches(report: &Report) -> Markup {
     )
 }
 
-fn bench(measured: &Measurement, axis: Axis) -> Markup {
-    let figure = &measured.figure;
+fn bench(figure: &Figure, axis: Axis) -> Markup {
     let found = match figure.met {
         Some(true) => Found::Yes,
         Some(false) => Found::No,
