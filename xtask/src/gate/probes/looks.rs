@@ -327,14 +327,6 @@ pub(super) fn origins(evidence: &Evidence) -> Answer {
     }
 }
 
-pub(super) fn readable(evidence: &Evidence) -> Answer {
-    match evidence.unreadable.first() {
-        Some((place, error)) => Answer::is(false, error.clone(), place),
-        None if evidence.lines == 0 => Answer::unknown("there is none", RUNS),
-        None => Answer::is(true, format!("{} lines", evidence.lines), RUNS),
-    }
-}
-
 pub(super) fn kept(evidence: &Evidence) -> Answer {
     let kept: u64 = evidence.seen.suites.values().map(|suite| suite.kept).sum();
     Answer::is(kept > 0, format!("{kept} runs"), RUNS)

@@ -211,9 +211,6 @@ const SPOILS: &[Spoil] = &[
             true
         })
     }),
-    ("lines-readable", |f| {
-        f.edit("raw/crash/all.jsonl", |text| text.replacen("\"line\":\"property\"", "\"line\":\"hearsay\"", 1))
-    }),
     ("failures-kept", |f| {
         each(f, |line| {
             if let Line::Run(run) = line {

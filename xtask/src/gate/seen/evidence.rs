@@ -9,8 +9,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A file of raw lines is below this folder.
-pub(crate) const RAW: &str = "raw/";
 /// What is made from the rest: nothing that is computed may look at it.
 const MADE: [&str; 4] = ["raw/", "derived/", "report/", "MANIFEST"];
 /// Larger files that are not raw are not read: nothing here needs them.
@@ -66,7 +64,7 @@ impl Evidence {
     fn beside_raw(&mut self, bundle: &Path, path: &str) -> Result<(), String> {
         let whole = bundle.join(path);
         let failed = |error: std::io::Error| format!("{path}: {error}");
-        if !path.starts_with(RAW) && whole.metadata().map_err(failed)?.len() <= SMALL_BYTES {
+        if !path.starts_with(MADE[0]) && whole.metadata().map_err(failed)?.len() <= SMALL_BYTES {
             // What is no text is no file that anything here knows.
             if let Ok(text) = String::from_utf8(std::fs::read(&whole).map_err(failed)?) {
                 self.small(path, text);
@@ -95,21 +93,6 @@ impl Evidence {
             self.look_for_secrets(path, number(n), line);
         }
         self.files.insert(path.to_owned(), text);
-    }
-
-    /// Takes the text of raw lines.
-    #[cfg(test)]
-    pub(crate) fn plain(&mut self, path: &str, text: &str) {
-        for (n, text) in text.lines().enumerate() {
-            match serde_json::from_str(text) {
-                Ok(line) => self.line(path, number(n), text, &line),
-                Err(error) => {
-                    self.lines += 1;
-                    self.unreadable.push((Place { file: path.to_owned(), line: number(n) }, error.to_string()));
-                }
-            }
-        }
-        self.file_over();
     }
 
     /// Takes a raw line that somebody else has read.

@@ -11,8 +11,6 @@ mod run;
 
 pub(crate) use counts::{Asked, Ends, Executions, Looked, Probing, Reruns, Stage, Strikes, Suite};
 pub(crate) use evidence::Evidence;
-#[cfg(test)]
-pub(crate) use evidence::RAW;
 pub(crate) use failure::{Failure, Failures, Trouble};
 
 use mainstay_metric::ledger::{Figure, Line, Mutant, Origin, Step};
