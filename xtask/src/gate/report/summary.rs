@@ -1,7 +1,7 @@
 //! The report in at most a hundred lines of Markdown, for the step summary of a workflow.
 
 use super::draw::outcome;
-use super::model::Report;
+use super::model::{Report, origin};
 use super::{number, rows};
 use crate::gate::probes::{Found, score};
 use crate::gate::seen::Trouble;
@@ -52,7 +52,7 @@ fn row(metric: &Measured) -> String {
     let or_none = |text: &Option<String>| {
         text.as_ref().map_or_else(|| "none".to_owned(), |text| number::value(text, &metric.unit))
     };
-    let shown = if metric.counts { "" } else { " (only shown)" };
+    let shown = if metric.counts { String::new() } else { format!(" ({}, only shown)", origin(metric.origin)) };
     format!(
         "| {} {} | {}{shown} | {} | {} | {} | {} / {} | {} |\n",
         sign(metric.outcome),
@@ -96,7 +96,10 @@ fn plain(text: &str) -> String {
     let mut plain = String::new();
     for c in text.chars().take(240) {
         match c {
-            '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '&' | '~' | '@' => {
+            '<' => plain += "&lt;",
+            '>' => plain += "&gt;",
+            '&' => plain += "&amp;",
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '~' | '@' => {
                 plain.push('\\');
                 plain.push(c);
             }
