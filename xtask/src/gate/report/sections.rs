@@ -4,7 +4,7 @@ use super::draw::{Axis, Curve, curve, mark, ratio, timeline};
 use super::model::Report;
 use super::number;
 use super::page::section;
-use crate::gate::probes::{Found, Probed, Theme, score};
+use crate::gate::probes::{Found, Probed, Theme};
 use crate::gate::seen::{Planted, Stage, Strikes};
 use mainstay_metric::ledger::{Figure, Origin};
 use maud::{Markup, html};
@@ -237,12 +237,10 @@ fn moments(report: &Report, name: &str) -> Option<Vec<(String, i64)>> {
 
 pub(super) fn probes(report: &Report) -> Markup {
     let probed = &report.probed;
-    let hundredths = score(probed);
     let words = format!(
-        "Score {}.{:02} of 100, by weight. What can't be told from the bundle counts as no; a critical probe (ringed) that \
+        "Score {} of 100, by weight. What can't be told from the bundle counts as no; a critical probe (ringed) that \
          is not answered yes caps the score.",
-        hundredths / 100,
-        hundredths % 100
+        report.score()
     );
     let of = |theme: Theme| probed.iter().filter(move |probe| probe.theme == theme.name());
     let body = html! {

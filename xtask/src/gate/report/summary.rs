@@ -3,7 +3,7 @@
 use super::draw::outcome;
 use super::model::{Report, origin};
 use super::{number, rows};
-use crate::gate::probes::{Found, score};
+use crate::gate::probes::Found;
 use crate::gate::seen::Trouble;
 use mainstay_metric::scorecard::{Group, Measured, Outcome};
 use std::fmt::Write;
@@ -30,16 +30,9 @@ pub(super) fn summary(report: &Report) -> String {
             text += &row(metric);
         }
     }
-    let hundredths = score(&report.probed);
     let off: Vec<_> = report.probed.iter().filter(|probe| probe.outcome != Found::Yes).collect();
-    let _ = writeln!(
-        text,
-        "\nAudit score {}.{:02}; {} of {} probes not answered yes.",
-        hundredths / 100,
-        hundredths % 100,
-        off.len(),
-        report.probed.len()
-    );
+    let (score, all) = (report.score(), report.probed.len());
+    let _ = writeln!(text, "\nAudit score {score}; {} of {all} probes not answered yes.", off.len());
     for probe in off.iter().take(NAMED) {
         let critical = if probe.critical { " (critical)" } else { "" };
         let _ = writeln!(text, "- `{}`{critical}: {}", probe.id, plain(&probe.seen));
