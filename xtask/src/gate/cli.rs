@@ -5,6 +5,7 @@ use super::checkout::Checkout;
 use super::ended::Ended;
 use super::head::Wanted;
 use super::judge::{self, Derived};
+use super::report::{self, Tell};
 use super::run::How;
 use super::shard::Shard;
 use super::sign::{self, Secret, Signed};
@@ -14,6 +15,7 @@ use super::verify::{Doubt, Verified};
 use super::{Gate, keep, merge, raw, run as runs, verify};
 use crate::Verdict;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -72,6 +74,9 @@ pub(crate) fn command() -> Command {
                 .arg(option("nonce", "TEXT", "What the choice of these depends on; chance when not given")),
         )
         .subcommand(
+            Command::new("show").about("The scorecard of a bundle, in the terminal").arg(path("bundle", "The bundle")),
+        )
+        .subcommand(
             Command::new("keep").about("Copies what git keeps of a bundle to audits/").arg(path("bundle", "The bundle")),
         )
         .subcommand(
@@ -84,6 +89,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
     let done = match matches.subcommand() {
         Some(("merge", matches)) => merged(matches),
         Some(("verify", matches)) => verified(matches),
+        Some(("show", matches)) => shown(matches),
         Some(("keep", matches)) => kept(matches),
         Some(("key", matches)) => key(matches),
         Some(_) | None => gate(matches),
@@ -199,6 +205,17 @@ fn in_words(found: &Verified, doubt: &Doubt<'_>) {
     for (id, origin, assurance) in &found.assurance {
         crate::say(format_args!("{:<28} {:<12} {}", id, format!("{origin:?}").to_lowercase(), assurance.word()));
     }
+}
+
+fn shown(matches: &ArgMatches) -> Result<u8, Ended> {
+    let bundle: &PathBuf = matches.get_one("bundle").expect("required");
+    let tell = match format(matches) {
+        "json" => Tell::Json,
+        _ => Tell::People { colours: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() },
+    };
+    let (text, verdict) = report::show(bundle, tell).map_err(Ended::Refused)?;
+    crate::say(text.trim_end());
+    Ok(judge::said(verdict).1)
 }
 
 fn kept(matches: &ArgMatches) -> Result<u8, Ended> {

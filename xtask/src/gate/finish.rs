@@ -11,7 +11,6 @@ use super::plan;
 use super::policy::{self, Policy};
 use super::sign::Secret;
 use super::suites::Suite;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes what is known before anything ran.
@@ -55,9 +54,6 @@ pub(crate) fn finish(
         for (path, bytes) in &derived.files {
             put(path, bytes)?;
         }
-        for (path, bytes) in report(run).map_err(Ended::Infrastructure)? {
-            put(&path, &bytes)?;
-        }
     }
     seal(run, key)?;
     Ok(derived)
@@ -71,9 +67,4 @@ pub(crate) fn seal(bundle: &Path, key: Option<&Secret>) -> Result<(), Ended> {
         put(layout::SIGNATURE, key.sign(manifest.as_bytes()).as_bytes())?;
     }
     put(layout::MANIFEST, manifest.as_bytes())
-}
-
-/// The files for people, by path: a pure function of the others.
-pub(crate) fn report(_bundle: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    Ok(BTreeMap::new())
 }

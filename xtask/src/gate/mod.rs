@@ -14,6 +14,8 @@ mod cli;
 mod ended;
 mod execute;
 mod finish;
+#[cfg(test)]
+mod fixture;
 mod head;
 mod judge;
 mod keep;
@@ -23,15 +25,17 @@ mod manifest;
 mod merge;
 mod plan;
 mod policy;
+mod probes;
 mod progress;
 mod raw;
+mod report;
 mod run;
 mod seeds;
+mod seen;
 mod shape;
 mod shard;
 mod sign;
 mod site;
-mod stub;
 mod suites;
 #[cfg(test)]
 mod tests;
