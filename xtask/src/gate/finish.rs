@@ -40,10 +40,6 @@ pub(crate) fn finish(
     policy: &Policy,
     key: Option<&Secret>,
 ) -> Result<Option<Derived>, Ended> {
-    match std::fs::remove_dir_all(run.join(layout::WORK)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Ended::machine(error)),
-        Ok(()) | Err(_) => {}
-    }
     let planned = plan::of(suites, head, policy);
     let derived = match head.part {
         Some(_) => None,

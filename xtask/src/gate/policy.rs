@@ -9,8 +9,11 @@ use super::suites::Suite;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
+/// What a file says, for these suites.
+pub(crate) type Text = fn(&[Suite]) -> String;
+
 /// The files of a commit that make up its policy, in this order, and what this program says that is in them.
-pub(crate) const FILES: &[(&str, fn(&[Suite]) -> String)] = &[
+pub(crate) const FILES: &[(&str, Text)] = &[
     ("audits/policy-v1.2.toml", |_| mainstay_metric::policy::policy_text()),
     ("audits/suites-v1.2.toml", suites_text),
     ("audits/probes-v1.2.toml", |_| probes::policy_text()),

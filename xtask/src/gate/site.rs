@@ -1,4 +1,4 @@
-//! Where a unit runs, and what it may use: the checkout, its seeds, scratch space, and processes that end with the gate.
+//! Where a unit runs, and what it may use: the checkout, its seeds, and processes that end with the gate.
 
 use super::policy::Policy;
 use super::seeds::Seeds;
@@ -6,7 +6,7 @@ use super::suites::{Suite, Unit};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +29,6 @@ pub(crate) struct Site<'a> {
     pub(crate) suite: &'a Suite,
     /// Somebody wants it to end.
     pub(crate) stop: &'a Stop,
-    /// How many processes a unit that has the machine to itself may use.
-    pub(crate) jobs: usize,
 }
 
 /// Set by a signal.
@@ -97,17 +95,6 @@ impl Site<'_> {
     /// The unit's seeds.
     pub(crate) fn seeds(&self, unit: &Unit) -> Vec<u64> {
         self.seeds.seeds(self.suite.name, unit.seeds.clone())
-    }
-
-    /// A fresh folder of the unit's own, which is no part of the bundle.
-    pub(crate) fn scratch(&self, unit: &Unit) -> Result<PathBuf, String> {
-        let folder = self.run.join(super::layout::WORK).join(self.suite.name).join(&unit.name);
-        let fresh = match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => std::fs::create_dir_all(&folder),
-        };
-        fresh.map_err(|error| format!("{}: {error}", folder.display()))?;
-        folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))
     }
 
     /// Puts a file into the bundle, beside the lines: in `tests/`, `bench/` or `drills/`.
