@@ -147,3 +147,44 @@ fn all(from: &mut impl Read) -> Vec<u8> {
     let _ = from.read_to_end(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::QUICK;
+    use super::super::suites::SUITES;
+    use super::*;
+
+    fn call(script: &str, stop: &Stop, limit: Duration) -> Result<Called, String> {
+        let policy = Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), mutants: Vec::new() };
+        let seeds = Seeds { commit: String::new(), policy: String::new(), from: None };
+        let here = Path::new(".");
+        let site = Site { root: here, run: here, policy: &policy, seeds, suite: &SUITES[0], stop };
+        site.call(Command::new("sh").args(["-c", script]), limit)
+    }
+
+    #[test]
+    fn what_a_process_wrote_and_how_it_ended_is_known() {
+        let called = call("echo a; echo b >&2; exit 3", &Stop::default(), Duration::from_secs(60)).expect("called");
+        assert!(!called.good() && called.ended().contains('3'), "{}", called.ended());
+        assert_eq!((called.stdout, called.stderr), (b"a\n".to_vec(), b"b\n".to_vec()));
+    }
+
+    /// Its children have its output open: were one left, this would wait for a hundred seconds.
+    #[test]
+    fn what_takes_too_long_is_killed_with_its_children() {
+        let began = Instant::now();
+        let called =
+            call("echo a; sleep 100 & sleep 100", &Stop::default(), Duration::from_millis(300)).expect("called");
+        assert!(called.status.is_none() && called.ended().contains("too long"));
+        assert_eq!(called.stdout, b"a\n");
+        assert!(began.elapsed() < Duration::from_secs(50));
+    }
+
+    #[test]
+    fn an_interruption_kills_it_and_leaves_no_evidence() {
+        let stop = Stop::default();
+        stop.set();
+        let Err(error) = call("sleep 100", &stop, Duration::from_secs(60)) else { panic!("interrupted") };
+        assert!(error.contains("interrupted"), "{error}");
+    }
+}
