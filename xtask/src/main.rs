@@ -10,6 +10,7 @@ macro_rules! tell {
 }
 
 mod bench;
+mod cargo;
 mod demo;
 mod gate;
 mod sim;

@@ -9,10 +9,8 @@ use super::machine::Machines;
 use super::manifest;
 use super::plan;
 use super::policy::{self, Policy};
-use super::report::{self, Rendered};
 use super::sign::Secret;
 use super::suites::Suite;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes what is known before anything ran.
@@ -42,10 +40,6 @@ pub(crate) fn finish(
     policy: &Policy,
     key: Option<&Secret>,
 ) -> Result<Option<Derived>, Ended> {
-    match std::fs::remove_dir_all(run.join(layout::WORK)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Ended::machine(error)),
-        Ok(()) | Err(_) => {}
-    }
     let planned = plan::of(suites, head, policy);
     let derived = match head.part {
         Some(_) => None,
@@ -55,9 +49,6 @@ pub(crate) fn finish(
     if let Some(derived) = &derived {
         for (path, bytes) in &derived.files {
             put(path, bytes)?;
-        }
-        for (path, bytes) in report(run).map_err(Ended::Infrastructure)? {
-            put(&path, &bytes)?;
         }
     }
     seal(run, key)?;
@@ -72,11 +63,4 @@ pub(crate) fn seal(bundle: &Path, key: Option<&Secret>) -> Result<(), Ended> {
         put(layout::SIGNATURE, key.sign(manifest.as_bytes()).as_bytes())?;
     }
     put(layout::MANIFEST, manifest.as_bytes())
-}
-
-/// The files for people, by path: a pure function of the others.
-pub(crate) fn report(bundle: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let Rendered { page, summary } = report::render(bundle)?;
-    let path = |name: &str| format!("{}/{name}", layout::REPORT);
-    Ok(BTreeMap::from([(path("index.html"), page.into_bytes()), (path("summary.md"), summary.into_bytes())]))
 }

@@ -36,7 +36,6 @@ mod shape;
 mod shard;
 mod sign;
 mod site;
-mod stub;
 mod suites;
 #[cfg(test)]
 mod tests;

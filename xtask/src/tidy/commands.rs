@@ -69,17 +69,17 @@ fn words(rest: &str) -> Vec<String> {
 fn wrong(words: &[String]) -> Option<String> {
     let given = std::iter::once("xtask").chain(words.iter().map(String::as_str));
     let error = crate::commands().try_get_matches_from(given).err()?;
-    match error.kind() {
-        // Words stand for words that are written there, and a general example may leave some out.
+    // Words stand for words that are written there, and a general example may leave some out.
+    let in_general = matches!(
+        error.kind(),
         ErrorKind::DisplayHelp
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        | ErrorKind::DisplayVersion
-        | ErrorKind::MissingRequiredArgument
-        | ErrorKind::MissingSubcommand
-        | ErrorKind::InvalidValue
-        | ErrorKind::ValueValidation => None,
-        _ => Some(error.to_string().lines().next().unwrap_or_default().to_owned()),
-    }
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::MissingRequiredArgument
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::InvalidValue
+            | ErrorKind::ValueValidation
+    );
+    (!in_general).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 fn rules(source: &Source) -> Vec<Finding> {

@@ -18,7 +18,6 @@ mod terminal;
 
 use super::seen::Evidence;
 use model::Report;
-use std::path::Path;
 pub(crate) use terminal::{Tell, show};
 
 /// A report.
@@ -30,14 +29,6 @@ pub(crate) struct Rendered {
 }
 
 /// Renders the report of a bundle. Files below `report/` are not looked at.
-///
-/// # Errors
-/// A file that can't be read, or no scorecard.
-pub(crate) fn render(folder: &Path) -> Result<Rendered, String> {
-    of(Evidence::read(folder)?)
-}
-
-/// Renders what was read before.
 ///
 /// # Errors
 /// There is no scorecard.

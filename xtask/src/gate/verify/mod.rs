@@ -15,7 +15,6 @@ mod replay;
 
 use super::Gate;
 use super::ended::Ended;
-use super::finish;
 use super::head::Head;
 use super::judge;
 use super::sign::{self, Signed};
@@ -24,7 +23,7 @@ use super::suites::{Suite, Unit};
 use super::{layout, manifest, plan};
 use mainstay_metric::ledger::Origin;
 use mainstay_metric::scorecard::Outcome;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What a verifier wants.
@@ -151,24 +150,7 @@ fn places(files: &[String], planned: &[(Suite, Unit)]) -> Result<(), String> {
 /// Computes everything again, and compares.
 fn derived(gate: &Gate, bundle: &Path, head: &Head, planned: &[(Suite, Unit)]) -> Result<judge::Derived, Ended> {
     let derived = judge::derive(bundle, head, gate.suites, planned).map_err(Ended::Refused)?;
-    same(bundle, &derived.files)?;
-    // From here on what the report is drawn from is known to be what comes of the evidence.
-    let report = finish::report(bundle).map_err(Ended::Refused)?;
-    same(bundle, &report)?;
-    let made = |path: &String| path.starts_with("derived/") || path.starts_with(&format!("{}/", layout::REPORT));
-    let besides = layout::files(bundle)
-        .map_err(Ended::Refused)?
-        .into_iter()
-        .find(|path| made(path) && !derived.files.contains_key(path) && !report.contains_key(path));
-    match besides {
-        Some(path) => Err(Ended::Refused(format!("{path}: nothing of the kind comes of the evidence"))),
-        None => Ok(derived),
-    }
-}
-
-/// Whether files of a bundle are these.
-fn same(bundle: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Result<(), Ended> {
-    for (path, bytes) in wanted {
+    for (path, bytes) in &derived.files {
         let there = layout::read(bundle, path).map_err(Ended::Refused)?;
         if there != *bytes {
             let line =
@@ -176,5 +158,13 @@ fn same(bundle: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Result<(), Ended> 
             return Err(Ended::Refused(format!("{path} line {line}: not what comes of the evidence")));
         }
     }
-    Ok(())
+    let made = |path: &String| path.starts_with("derived/") || path.starts_with(&format!("{}/", layout::REPORT));
+    let besides = layout::files(bundle)
+        .map_err(Ended::Refused)?
+        .into_iter()
+        .find(|path| made(path) && !derived.files.contains_key(path));
+    match besides {
+        Some(path) => Err(Ended::Refused(format!("{path}: nothing of the kind comes of the evidence"))),
+        None => Ok(derived),
+    }
 }
