@@ -16,8 +16,8 @@ const WORK_MS: std::ops::Range<u64> = 8 * 3_600_000..17 * 3_600_000 + 1_800_000;
 const SPARED_MS: u64 = 15 * 60_000;
 /// Kinds, each as often as it is asked for.
 const KINDS_ASKED: [&str; 21] = [
-    "build", "build", "build", "build", "build", "build", "backup", "backup", "backup", "flaky", "flaky", "flaky", "flaky",
-    "solo", "solo", "note", "note", "note", "pair", "pair", "plan",
+    "build", "build", "build", "build", "build", "build", "backup", "backup", "backup", "flaky", "flaky", "flaky",
+    "flaky", "solo", "solo", "note", "note", "note", "pair", "pair", "plan",
 ];
 /// How Telegram misbehaves, by what it means for a bot; each is as likely as the others.
 pub const TELEGRAM_DOES: [(&str, &[&str]); 8] = [

@@ -2,8 +2,8 @@
 //! don't-ship follows.
 //!
 //! Reading order: [`suites`] is what is run, [`plan`] and [`execute`] how, [`raw`] and [`layout`] what is left of it,
-//! [`finish`] makes a bundle of that, [`merge`] one of several parts, and [`verify`] believes none of it. [`cli`] is the
-//! command line.
+//! [`finish`] makes a bundle of that, [`merge`] one of several parts, and [`verify`] believes none of it. [`seen`] is what lines
+//! come to, for [`probes`] and for the [`report`]. [`cli`] is the command line.
 //!
 //! No verdict is made here: it is computed by `mainstay-metric` from the lines of a bundle, by the gate and by a verifier
 //! alike. Nothing here knows the daemon; suites start it, or the simulator, as processes.

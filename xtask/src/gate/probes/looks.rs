@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::shape::Answer;
-use crate::gate::seen::{Evidence, Failures, Stage, Trouble};
+use crate::gate::seen::{Evidence, Failures, Looked, Stage, Trouble};
 use mainstay_metric::ledger::Origin;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -91,15 +91,19 @@ pub(super) fn retries(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn crash_points(evidence: &Evidence) -> Answer {
+    let at = "raw/crash/";
     let Some(suite) = evidence.seen.suites.get("crash") else {
-        return Answer::unknown("no run of the suite crash", "raw/crash/");
+        return Answer::unknown("no run of the suite crash", at);
     };
-    let broken = evidence.seen.properties.values().find(|looked| looked.broken > 0 && looked.suites.contains("crash"));
-    let step = evidence.seen.steps_of("crash").find(|tried| tried.step.held != Some(true));
-    let at = broken.and_then(|looked| looked.first.as_ref()).or(step.map(|tried| &tried.place));
-    let at = at.map_or_else(|| "raw/crash/".to_owned(), ToString::to_string);
-    let seen = format!("{} runs, {} cut off", suite.runs, suite.cut_off);
-    Answer::is(suite.cut_off == 0 && broken.is_none() && step.is_none(), seen, at)
+    let in_it = |looked: &&Looked| looked.broken > 0 && looked.suites.contains("crash");
+    if let Some((name, looked)) = evidence.seen.properties.iter().find(|(_, looked)| in_it(looked)) {
+        let place = looked.first.as_ref().map_or_else(|| at.to_owned(), ToString::to_string);
+        return Answer::is(false, format!("{name}: broken in {} runs", looked.broken), place);
+    }
+    if let Some(off) = evidence.seen.steps_of("crash").find(|tried| tried.step.held != Some(true)) {
+        return Answer::is(false, format!("{}: {}", off.step.name, off.step.seen), &off.place);
+    }
+    Answer::is(suite.cut_off == 0, format!("{} runs, {} cut off", suite.runs, suite.cut_off), at)
 }
 
 pub(super) fn poll_classes(evidence: &Evidence) -> Answer {
@@ -327,14 +331,6 @@ pub(super) fn origins(evidence: &Evidence) -> Answer {
     }
 }
 
-pub(super) fn readable(evidence: &Evidence) -> Answer {
-    match evidence.unreadable.first() {
-        Some((place, error)) => Answer::is(false, error.clone(), place),
-        None if evidence.lines == 0 => Answer::unknown("there is none", RUNS),
-        None => Answer::is(true, format!("{} lines", evidence.lines), RUNS),
-    }
-}
-
 pub(super) fn kept(evidence: &Evidence) -> Answer {
     let kept: u64 = evidence.seen.suites.values().map(|suite| suite.kept).sum();
     Answer::is(kept > 0, format!("{kept} runs"), RUNS)
@@ -361,7 +357,7 @@ pub(super) fn environment(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn benches(evidence: &Evidence) -> Answer {
-    let beside = evidence.seen.figures.iter().filter(|measured| measured.figure.floor.is_some()).count();
+    let beside = evidence.seen.figures.iter().filter(|figure| figure.floor.is_some()).count();
     Answer::is(beside >= 10, format!("{beside} of {} figures", evidence.seen.figures.len()), "raw/bench/")
 }
 

@@ -1,8 +1,7 @@
 //! Probes: some sixty questions about the files of a bundle, each answered yes, no, or "can't be told from what is here". They
-//! are the audit score: the weight of what was answered yes, of the weight of all.
+//! are what the audit score is made of, in `mainstay-metric`.
 //!
-//! Nobody types an answer, and nobody can leave a question out: all stand in [`PROBES`], and what can't be told counts as no.
-//! A critical one that is not answered yes caps the score. Each has a spoiled bundle in `tests` on which it turns; one that
+//! Nobody types an answer, and nobody can leave a question out: all stand in [`PROBES`], and what can't be told counts as no. Each has a spoiled bundle in `tests` on which it turns; one that
 //! can't turn asks nothing. They look at raw lines and at what the gate wrote about the run, never at `derived/`, which is
 //! made from them.
 
@@ -12,11 +11,10 @@ mod table;
 
 use super::seen::Evidence;
 use serde::{Deserialize, Serialize};
-pub(crate) use shape::{Answer, Look, Probe, Theme};
+#[cfg(test)]
+pub(crate) use shape::Look;
+pub(crate) use shape::{Probe, Theme};
 pub(crate) use table::PROBES;
-
-/// With a critical probe that is not answered yes, the score is at most this: of 100.
-pub(crate) const CAP: u32 = 74;
 
 /// A probe and its answer, as it stands in `derived/probes.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,25 +54,16 @@ pub(crate) fn ask(evidence: &Evidence) -> Vec<Probed> {
     PROBES.iter().map(|probe| probe.ask(evidence)).collect()
 }
 
-/// The score: hundredths of a point, so that whoever computes it again gets the same.
-pub(crate) fn score(probed: &[Probed]) -> u32 {
-    let all: u32 = probed.iter().map(|probe| probe.weight).sum();
-    let yes: u32 = probed.iter().filter(|probe| probe.outcome == Found::Yes).map(|probe| probe.weight).sum();
-    let plain = (yes * 10_000).checked_div(all).unwrap_or(0);
-    let capped = probed.iter().any(|probe| probe.critical && probe.outcome != Found::Yes);
-    if capped { plain.min(CAP * 100) } else { plain }
-}
-
 /// What of the policy is about probes, as TOML: which there are, what they count for, what caps.
 pub(crate) fn policy_text() -> String {
-    let mut text = format!(
-        "# Audit probes. Score: the weight of those answered yes, of the weight of all; unknown counts as no. A critical one\n\
-         # that is not answered yes caps it.\n\n[probes]\ncap = {CAP}\n"
+    let mut text = String::from(
+        "# Probes of the audit score, and what they count for. What can't be told counts as no. Written by the program:\n\
+         # `MAINSTAY_BLESS=1 cargo test -p xtask gate::policy`.\n",
     );
     for Probe { id, weight, critical, theme, asks, look: _ } in PROBES {
         let theme = theme.name();
         text += &format!(
-            "\n[[probes.probe]]\nid = {id:?}\nweight = {weight}\ncritical = {critical}\ntheme = {theme:?}\nasks = {asks:?}\n"
+            "\n[[probe]]\nid = {id:?}\nweight = {weight}\ncritical = {critical}\ntheme = {theme:?}\nasks = {asks:?}\n"
         );
     }
     text

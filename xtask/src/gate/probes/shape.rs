@@ -3,9 +3,7 @@
 use super::{Found, Probed};
 use crate::gate::seen::Evidence;
 use mainstay_metric::ledger::Origin;
-
-/// A property must have been asked of so many things that could have broken it.
-pub(crate) const LOOKED_LEAST: u64 = 1_000;
+use mainstay_metric::limits::LOOKED_LEAST;
 
 /// A question.
 pub(crate) struct Probe {

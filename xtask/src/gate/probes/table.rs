@@ -103,7 +103,6 @@ pub(crate) const PROBES: &[Probe] = &[
     probe(Evidence, "digests-there", 2, PLAIN, "Does every run of a scenario or of a simulated day end with a digest?", By(looks::digests)),
     probe(Evidence, "no-secret", 5, CRITICAL, "Is there nothing in the bundle that looks like a key or a token?", By(looks::no_secret)),
     probe(Evidence, "origins-kept-apart", 3, CRITICAL, "Does each suite have one origin, and is none of it production?", By(looks::origins)),
-    probe(Evidence, "lines-readable", 3, CRITICAL, "Can every raw line be read?", By(looks::readable)),
     probe(Evidence, "failures-kept", 2, PLAIN, "Did seeds that failed once run again, and hold?", By(looks::kept)),
     probe(Evidence, "reruns-enough", 2, PLAIN, "Were at least 100 jobs run again under five schedules?", By(looks::reruns)),
     probe(Evidence, "environment-told", 1, PLAIN, "Does the bundle say of every machine which toolchain, kernel and processor it has?", By(looks::environment)),

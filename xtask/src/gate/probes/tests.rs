@@ -211,9 +211,6 @@ const SPOILS: &[Spoil] = &[
             true
         })
     }),
-    ("lines-readable", |f| {
-        f.edit("raw/crash/all.jsonl", |text| text.replacen("\"line\":\"property\"", "\"line\":\"hearsay\"", 1))
-    }),
     ("failures-kept", |f| {
         each(f, |line| {
             if let Line::Run(run) = line {
@@ -311,7 +308,6 @@ fn a_clean_bundle_is_answered_yes_throughout() {
     let probed = ask(&Fixture::clean().evidence());
     let off: Vec<_> = probed.iter().filter(|probe| probe.outcome != Found::Yes).collect();
     assert!(off.is_empty(), "{off:#?}");
-    assert_eq!(score(&probed), 10_000);
 }
 
 /// Without this a probe could be a question that nothing answers with no.
@@ -333,19 +329,6 @@ fn nothing_at_all_is_answered_yes_by_no_probe() {
         probed.iter().filter(|probe| probe.outcome == Found::Yes).map(|probe| probe.id.as_str()).collect();
     // No file, no secret in it: the one question that an empty folder answers well.
     assert_eq!(yes, ["no-secret"]);
-}
-
-#[test]
-fn a_critical_probe_caps_the_score_and_a_plain_one_costs_its_weight() {
-    let mut probed = ask(&Fixture::clean().evidence());
-    let all: u32 = probed.iter().map(|probe| probe.weight).sum();
-    let plain = probed.iter_mut().find(|probe| !probe.critical).expect("there is one");
-    plain.outcome = Found::Unknown;
-    let weight = plain.weight;
-    assert_eq!(score(&probed), (all - weight) * 10_000 / all);
-    probed.iter_mut().find(|probe| probe.critical).expect("there is one").outcome = Found::No;
-    assert_eq!(score(&probed), CAP * 100);
-    assert_eq!(score(&[]), 0);
 }
 
 #[test]

@@ -18,7 +18,6 @@ mod terminal;
 
 use super::seen::Evidence;
 use model::Report;
-use std::path::Path;
 pub(crate) use terminal::{Tell, show};
 
 /// A report.
@@ -27,14 +26,6 @@ pub(crate) struct Rendered {
     pub(crate) page: String,
     /// `report/summary.md`.
     pub(crate) summary: String,
-}
-
-/// Renders the report of a bundle. Files below `report/` are not looked at.
-///
-/// # Errors
-/// A file that can't be read, or no scorecard.
-pub(crate) fn render(folder: &Path) -> Result<Rendered, String> {
-    of(Evidence::read(folder)?)
 }
 
 /// Renders what was read before.

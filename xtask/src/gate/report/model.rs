@@ -60,6 +60,12 @@ impl Report {
         self.fact("commit").chars().take(12).collect()
     }
 
+    /// The audit score, as the scorecard has it.
+    pub(super) fn score(&self) -> &str {
+        let row = self.card.metrics.iter().find(|metric| metric.id == "audit-score");
+        row.and_then(|metric| metric.estimate.as_deref()).unwrap_or("none")
+    }
+
     /// The rows of a group, those that decide here first.
     pub(super) fn group(&self, group: Group) -> Vec<&Measured> {
         let mut rows: Vec<_> = self.card.metrics.iter().filter(|metric| metric.group == group).collect();

@@ -4,9 +4,9 @@ use super::draw::{Axis, Curve, curve, mark, ratio, timeline};
 use super::model::Report;
 use super::number;
 use super::page::section;
-use crate::gate::probes::{Found, Probed, Theme, score};
-use crate::gate::seen::{Measurement, Planted, Stage, Strikes};
-use mainstay_metric::ledger::Origin;
+use crate::gate::probes::{Found, Probed, Theme};
+use crate::gate::seen::{Planted, Stage, Strikes};
+use mainstay_metric::ledger::{Figure, Origin};
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,10 +157,10 @@ fn bug(planted: &Planted) -> Markup {
 
 pub(super) fn benches(report: &Report) -> Markup {
     let figures = &report.evidence.seen.figures;
-    let axis = Axis::over(figures.iter().filter_map(|measured| measured.figure.ratio.as_ref()));
+    let axis = Axis::over(figures.iter().filter_map(|figure| figure.ratio.as_ref()));
     let steps: Vec<_> = report.evidence.seen.steps_of("bench").collect();
     let body = html! {
-        div.benches { @for measured in figures { (bench(measured, axis)) } }
+        div.benches { @for figure in figures { (bench(figure, axis)) } }
         @if !steps.is_empty() {
             h3 { "Counted, and therefore decisive" }
             ul.steps {
@@ -180,8 +180,7 @@ pub(super) fn benches(report: &Report) -> Markup {
     )
 }
 
-fn bench(measured: &Measurement, axis: Axis) -> Markup {
-    let figure = &measured.figure;
+fn bench(figure: &Figure, axis: Axis) -> Markup {
     let found = match figure.met {
         Some(true) => Found::Yes,
         Some(false) => Found::No,
@@ -238,12 +237,10 @@ fn moments(report: &Report, name: &str) -> Option<Vec<(String, i64)>> {
 
 pub(super) fn probes(report: &Report) -> Markup {
     let probed = &report.probed;
-    let hundredths = score(probed);
     let words = format!(
-        "Score {}.{:02} of 100, by weight. What can't be told from the bundle counts as no; a critical probe (ringed) that \
+        "Score {} of 100, by weight. What can't be told from the bundle counts as no; a critical probe (ringed) that \
          is not answered yes caps the score.",
-        hundredths / 100,
-        hundredths % 100
+        report.score()
     );
     let of = |theme: Theme| probed.iter().filter(move |probe| probe.theme == theme.name());
     let body = html! {

@@ -1,9 +1,9 @@
 //! The report in at most a hundred lines of Markdown, for the step summary of a workflow.
 
 use super::draw::outcome;
-use super::model::Report;
+use super::model::{Report, origin};
 use super::{number, rows};
-use crate::gate::probes::{Found, score};
+use crate::gate::probes::Found;
 use crate::gate::seen::Trouble;
 use mainstay_metric::scorecard::{Group, Measured, Outcome};
 use std::fmt::Write;
@@ -30,16 +30,9 @@ pub(super) fn summary(report: &Report) -> String {
             text += &row(metric);
         }
     }
-    let hundredths = score(&report.probed);
     let off: Vec<_> = report.probed.iter().filter(|probe| probe.outcome != Found::Yes).collect();
-    let _ = writeln!(
-        text,
-        "\nAudit score {}.{:02}; {} of {} probes not answered yes.",
-        hundredths / 100,
-        hundredths % 100,
-        off.len(),
-        report.probed.len()
-    );
+    let (score, all) = (report.score(), report.probed.len());
+    let _ = writeln!(text, "\nAudit score {score}; {} of {all} probes not answered yes.", off.len());
     for probe in off.iter().take(NAMED) {
         let critical = if probe.critical { " (critical)" } else { "" };
         let _ = writeln!(text, "- `{}`{critical}: {}", probe.id, plain(&probe.seen));
@@ -52,7 +45,7 @@ fn row(metric: &Measured) -> String {
     let or_none = |text: &Option<String>| {
         text.as_ref().map_or_else(|| "none".to_owned(), |text| number::value(text, &metric.unit))
     };
-    let shown = if metric.counts { "" } else { " (only shown)" };
+    let shown = if metric.counts { String::new() } else { format!(" ({}, only shown)", origin(metric.origin)) };
     format!(
         "| {} {} | {}{shown} | {} | {} | {} | {} / {} | {} |\n",
         sign(metric.outcome),
@@ -96,7 +89,10 @@ fn plain(text: &str) -> String {
     let mut plain = String::new();
     for c in text.chars().take(240) {
         match c {
-            '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '&' | '~' | '@' => {
+            '<' => plain += "&lt;",
+            '>' => plain += "&gt;",
+            '&' => plain += "&amp;",
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '~' | '@' => {
                 plain.push('\\');
                 plain.push(c);
             }

@@ -102,6 +102,10 @@ pub(super) fn days(report: &Report) -> Markup {
                 }
             }
         } }
+        @if !seen.reruns.is_empty() {
+            @let alike = seen.reruns.values().filter(|job| job.agree()).count();
+            p { (alike) " of " (seen.reruns.len()) " jobs came to the same, and to what is right, under all their schedules of faults." }
+        }
         @if !seen.acts.is_empty() {
             p { "Acts of people (a model, and always called so): "
                 @for (n, (persona, acts)) in seen.acts.iter().enumerate() {

@@ -4,7 +4,7 @@ use super::draw::outcome;
 use super::model::Report;
 use super::summary::sign;
 use super::{number, rows};
-use crate::gate::probes::{Found, score};
+use crate::gate::probes::Found;
 use crate::gate::seen::{Evidence, Trouble};
 use mainstay_metric::scorecard::{Group, Measured, Outcome};
 use std::fmt::Write;
@@ -29,14 +29,12 @@ pub(crate) enum Tell {
 ///
 /// # Errors
 /// A file that can't be read, or no scorecard.
-pub(crate) fn show(folder: &Path, tell: Tell) -> Result<(String, Outcome), String> {
+pub(crate) fn show(folder: &Path, tell: Tell) -> Result<String, String> {
     let report = Report::new(Evidence::read(folder)?)?;
-    let verdict = report.verdict;
-    let text = match tell {
+    Ok(match tell {
         Tell::Json => report.evidence.files.get("derived/metrics.json").cloned().unwrap_or_default(),
         Tell::People { colours } => people(&report, colours),
-    };
-    Ok((text, verdict))
+    })
 }
 
 pub(super) fn people(report: &Report, colours: bool) -> String {
@@ -54,10 +52,8 @@ pub(super) fn people(report: &Report, colours: bool) -> String {
             text += &row(metric, colours);
         }
     }
-    let hundredths = score(&report.probed);
     let yes = report.probed.iter().filter(|probe| probe.outcome == Found::Yes).count();
-    let (whole, rest) = (hundredths / 100, hundredths % 100);
-    let _ = writeln!(text, "\nAudit {whole}.{rest:02}: {yes} of {} probes answered yes", report.probed.len());
+    let _ = writeln!(text, "\nAudit {}: {yes} of {} probes answered yes", report.score(), report.probed.len());
     for probe in report.probed.iter().filter(|probe| probe.outcome != Found::Yes).take(8) {
         let critical = if probe.critical { ", critical" } else { "" };
         text += &folded(&format!("{}{critical}: {}", probe.id, probe.seen), "  - ");

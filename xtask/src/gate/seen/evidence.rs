@@ -7,12 +7,10 @@ use crate::gate::{layout, raw};
 use mainstay_metric::ledger::Line;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// A file of raw lines is below this folder.
-pub(crate) const RAW: &str = "raw/";
+/// What is made from the rest: nothing that is computed may look at it.
+const MADE: [&str; 4] = ["raw/", "derived/", "report/", "MANIFEST"];
 /// Larger files that are not raw are not read: nothing here needs them.
 const SMALL_BYTES: u64 = 8 << 20;
 /// So many places with a secret are told.
@@ -34,35 +32,59 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Reads a bundle.
+    /// Reads a bundle, raw lines and all, chains unchecked.
     ///
     /// # Errors
     /// A file or folder that can't be read, by name.
-    pub(crate) fn read(folder: &Path) -> Result<Evidence, String> {
+    pub(crate) fn read(bundle: &Path) -> Result<Evidence, String> {
         let mut evidence = Evidence::default();
-        for path in paths(folder)? {
-            let whole = folder.join(&path);
-            let failed = |error: std::io::Error| format!("failed to read {}: {error}", whole.display());
-            let file = File::open(&whole).map_err(failed)?;
-            if path.starts_with(RAW) && path.ends_with(layout::RAW_END) {
-                raw::each(&whole, None, &mut |at| {
-                    evidence.line(&path, at.number, at.text, &at.line);
-                    Ok(())
-                })
-                .map_err(|error| format!("{path}: {error}"))?;
-                evidence.file_over();
-            } else if path.starts_with(RAW) {
-                evidence.raw(&path, BufReader::new(file))?;
-            } else if file.metadata().map_err(failed)?.len() <= SMALL_BYTES {
-                let mut bytes = Vec::new();
-                BufReader::new(file).read_to_end(&mut bytes).map_err(failed)?;
-                // What is no text is a signature or a picture.
-                if let Ok(text) = String::from_utf8(bytes) {
-                    evidence.small(&path, text);
-                }
+        for path in layout::files(bundle)? {
+            if path.ends_with(layout::RAW_END) {
+                evidence.packed(bundle, &path);
+            } else {
+                evidence.beside_raw(bundle, &path)?;
             }
         }
         Ok(evidence)
+    }
+
+    /// Reads what lies beside the raw lines and is not made from them.
+    ///
+    /// # Errors
+    /// A file or folder that can't be read, by name.
+    pub(crate) fn beside(bundle: &Path) -> Result<Evidence, String> {
+        let mut evidence = Evidence::default();
+        let made = |path: &&String| MADE.iter().all(|made| !path.starts_with(made));
+        for path in layout::files(bundle)?.iter().filter(made) {
+            evidence.beside_raw(bundle, path)?;
+        }
+        Ok(evidence)
+    }
+
+    fn beside_raw(&mut self, bundle: &Path, path: &str) -> Result<(), String> {
+        let whole = bundle.join(path);
+        let failed = |error: std::io::Error| format!("{path}: {error}");
+        if !path.starts_with(MADE[0]) && whole.metadata().map_err(failed)?.len() <= SMALL_BYTES {
+            // What is no text is no file that anything here knows.
+            if let Ok(text) = String::from_utf8(std::fs::read(&whole).map_err(failed)?) {
+                self.small(path, text);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file of raw lines as suites leave it. One that is broken somewhere is read up to there, and said to be.
+    fn packed(&mut self, bundle: &Path, path: &str) {
+        let mut last = 0;
+        let read = raw::each(&bundle.join(path), None, &mut |at| {
+            last = at.number;
+            self.line(path, at.number, at.text, &at.line);
+            Ok(())
+        });
+        if let Err(error) = read {
+            self.unreadable.push((Place { file: path.to_owned(), line: last + 1 }, error));
+        }
+        self.file_over();
     }
 
     /// Takes a file that is not raw.
@@ -71,22 +93,6 @@ impl Evidence {
             self.look_for_secrets(path, number(n), line);
         }
         self.files.insert(path.to_owned(), text);
-    }
-
-    /// Takes a file of raw lines.
-    pub(crate) fn raw(&mut self, path: &str, reader: impl BufRead) -> Result<(), String> {
-        for (n, text) in reader.lines().enumerate() {
-            let text = text.map_err(|error| format!("failed to read {path}, line {}: {error}", n + 1))?;
-            match serde_json::from_str(&text) {
-                Ok(line) => self.line(path, number(n), &text, &line),
-                Err(error) => {
-                    self.lines += 1;
-                    self.unreadable.push((Place { file: path.to_owned(), line: number(n) }, error.to_string()));
-                }
-            }
-        }
-        self.file_over();
-        Ok(())
     }
 
     /// Takes a raw line that somebody else has read.
@@ -124,28 +130,6 @@ impl Evidence {
 
 fn number(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX).saturating_add(1)
-}
-
-/// Paths of all files, in order, with `/`.
-fn paths(folder: &Path) -> Result<Vec<String>, String> {
-    let mut paths = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        let failed = |error: std::io::Error| format!("failed to read the folder {}: {error}", next.display());
-        for entry in std::fs::read_dir(&next).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_symlink() {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Ok(short) = path.strip_prefix(folder) {
-                paths.push(short.to_string_lossy().into_owned());
-            }
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// What a key or token looks like. Not more: a digest is none, and a word like "token" is none either.

@@ -10,7 +10,7 @@ mod failure;
 mod run;
 
 pub(crate) use counts::{Asked, Ends, Executions, Looked, Probing, Reruns, Stage, Strikes, Suite};
-pub(crate) use evidence::{Evidence, RAW};
+pub(crate) use evidence::Evidence;
 pub(crate) use failure::{Failure, Failures, Trouble};
 
 use mainstay_metric::ledger::{Figure, Line, Mutant, Origin, Step};
@@ -45,15 +45,6 @@ pub(crate) struct Tried {
     pub(crate) place: Place,
 }
 
-/// A figure, and where it was told.
-#[derive(Debug, Clone)]
-pub(crate) struct Measurement {
-    /// What was measured.
-    pub(crate) figure: Figure,
-    /// The line.
-    pub(crate) place: Place,
-}
-
 /// A planted bug, and where it was told.
 #[derive(Debug, Clone)]
 pub(crate) struct Planted {
@@ -77,7 +68,7 @@ pub(crate) struct Seen {
     /// In the order of their names.
     pub(crate) mutants: BTreeMap<String, Planted>,
     /// In the order in which they were read.
-    pub(crate) figures: Vec<Measurement>,
+    pub(crate) figures: Vec<Figure>,
     /// In the order in which they were read.
     pub(crate) steps: Vec<Tried>,
     /// Attempts that ran.
@@ -133,11 +124,6 @@ impl Seen {
     /// Runs of all suites.
     pub(crate) fn runs(&self) -> u64 {
         self.suites.values().map(|suite| suite.runs).sum()
-    }
-
-    /// Runs that did not come to their end.
-    pub(crate) fn cut_off(&self) -> u64 {
-        self.suites.values().map(|suite| suite.cut_off).sum()
     }
 
     /// The steps of a suite.

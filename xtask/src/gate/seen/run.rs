@@ -1,7 +1,7 @@
 //! A run from its first line to its last.
 
 use super::counts::{is_bad, is_duplicate};
-use super::{Measurement, Place, Planted, Seen, Stage, Tried, Trouble};
+use super::{Place, Planted, Seen, Stage, Tried, Trouble};
 use mainstay_metric::ledger::{Allowed, End, Fault, Line, Origin, Run, Task};
 use std::collections::BTreeSet;
 
@@ -104,7 +104,6 @@ impl Seen {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm a kind of line, each of a few lines")]
     fn of_run(&mut self, open: &mut Open, line: &Line, place: Place) {
         let mut trouble = |what: Trouble, why: &str| self.failures.add(what, &place, &open.name(), why, line);
         match line {
@@ -165,7 +164,7 @@ impl Seen {
                     let wanted = figure.wanted.as_deref().unwrap_or("something else");
                     trouble(Trouble::Figure, &format!("{}: wanted {wanted}", figure.what));
                 }
-                self.figures.push(Measurement { figure: figure.clone(), place });
+                self.figures.push(figure.clone());
             }
             Line::Step(step) => {
                 if step.held == Some(false) {

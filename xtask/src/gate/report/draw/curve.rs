@@ -30,7 +30,6 @@ pub(in crate::gate::report) struct Curve<'a> {
     pub(in crate::gate::report) lost: u64,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "places on a screen")]
 fn x(ms: f64) -> f64 {
     let share = (ms.clamp(FROM, TO) / FROM).ln() / (TO / FROM).ln();
     LEFT + share * (WIDTH - LEFT - RIGHT)
