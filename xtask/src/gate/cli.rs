@@ -174,6 +174,15 @@ fn verified(matches: &ArgMatches) -> Result<u8, Ended> {
     Ok(code)
 }
 
+/// Prints what stands in a bundle, and believes it: [`verified`] does not. So the exit code says only that it can be read.
+fn shown(matches: &ArgMatches) -> Result<u8, Ended> {
+    let bundle: &PathBuf = matches.get_one("bundle").expect("required");
+    let people = Tell::People { colours: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    let tell = if matches.get_flag("json") || format(matches) == "json" { Tell::Json } else { people };
+    crate::say(report::show(bundle, tell).map_err(Ended::refused)?.trim_end());
+    Ok(0)
+}
+
 fn in_json(found: &Verified, doubt: &Doubt<'_>) -> serde_json::Value {
     let metrics: Vec<serde_json::Value> = found
         .assurance
@@ -208,16 +217,6 @@ fn in_words(found: &Verified, doubt: &Doubt<'_>) {
     for (id, origin, assurance) in &found.assurance {
         crate::say(format_args!("{:<28} {:<12} {}", id, format!("{origin:?}").to_lowercase(), assurance.word()));
     }
-}
-
-fn shown(matches: &ArgMatches) -> Result<u8, Ended> {
-    let bundle: &PathBuf = matches.get_one("bundle").expect("required");
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let json = matches.get_flag("json") || format(matches) == "json";
-    let tell = if json { Tell::Json } else { Tell::People { colours } };
-    let (text, verdict) = report::show(bundle, tell).map_err(Ended::Refused)?;
-    crate::say(text.trim_end());
-    Ok(judge::said(verdict).1)
 }
 
 fn kept(matches: &ArgMatches) -> Result<u8, Ended> {

@@ -40,9 +40,6 @@ pub(crate) struct Derived {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
-/// What probes and report may look at, besides the evidence: nothing that is made from them.
-const INPUTS: [&str; 5] = [layout::HEAD, layout::POLICY, layout::ENV, layout::CONFIG, layout::SEEDS];
-
 /// Computes everything from the lines of these units, which are read here, chains and all; errors name file and line.
 pub(crate) fn derive(
     bundle: &Path,
@@ -51,7 +48,8 @@ pub(crate) fn derive(
     planned: &[(Suite, Unit)],
 ) -> Result<Derived, String> {
     let mut scorer = Scorer::new(Scope::Gate);
-    let mut evidence = Evidence::default();
+    // Beside the lines, what is not made from them.
+    let mut evidence = Evidence::beside(bundle)?;
     for (suite, unit) in planned {
         let path = layout::raw(suite.name, &unit.name);
         read(bundle, head, suite, unit, &mut |at| {
@@ -59,13 +57,6 @@ pub(crate) fn derive(
             evidence.line(&path, at.number, at.text, &at.line);
         })?;
         evidence.file_over();
-    }
-    let inputs = |path: &String| INPUTS.contains(&path.as_str()) || layout::is_attachment(path);
-    for path in layout::files(bundle)?.into_iter().filter(inputs) {
-        // What is no text is a picture.
-        if let Ok(text) = String::from_utf8(layout::read(bundle, &path)?) {
-            evidence.small(&path, text);
-        }
     }
     let probed = probes::ask(&evidence);
     let card = scorer.finish(&probed.iter().map(counted).collect::<Vec<_>>());

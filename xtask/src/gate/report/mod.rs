@@ -28,7 +28,7 @@ pub(crate) struct Rendered {
     pub(crate) summary: String,
 }
 
-/// Renders the report of a bundle. Files below `report/` are not looked at.
+/// Renders what was read before.
 ///
 /// # Errors
 /// There is no scorecard.

@@ -29,13 +29,12 @@ pub(crate) enum Tell {
 ///
 /// # Errors
 /// A file that can't be read, or no scorecard.
-pub(crate) fn show(folder: &Path, tell: Tell) -> Result<(String, Outcome), String> {
+pub(crate) fn show(folder: &Path, tell: Tell) -> Result<String, String> {
     let report = Report::new(Evidence::read(folder)?)?;
-    let text = match tell {
+    Ok(match tell {
         Tell::Json => report.evidence.files.get("derived/metrics.json").cloned().unwrap_or_default(),
         Tell::People { colours } => people(&report, colours),
-    };
-    Ok((text, report.verdict))
+    })
 }
 
 pub(super) fn people(report: &Report, colours: bool) -> String {

@@ -9,12 +9,13 @@ fn bundles() -> [(&'static str, Fixture); 3] {
     [("pass", Fixture::clean()), ("fail", Fixture::failed()), ("inconclusive", Fixture::too_little())]
 }
 
-fn rendered(fixture: &Fixture) -> Rendered {
-    of(fixture.evidence()).expect("it can be rendered")
+/// As `gate show` reads a bundle.
+fn render(folder: &Path) -> Result<Rendered, String> {
+    of(Evidence::read(folder)?)
 }
 
-fn read(folder: &Path) -> Rendered {
-    of(Evidence::read(folder).expect("it can be read")).expect("it can be rendered")
+fn rendered(fixture: &Fixture) -> Rendered {
+    of(fixture.evidence()).expect("it can be rendered")
 }
 
 /// Writes the fixtures and their reports where somebody wants to look at them: `MAINSTAY_FIXTURES=DIR`.
@@ -35,14 +36,14 @@ fn what_is_written_and_read_again_gives_the_same_bytes() {
     let fixture = Fixture::failed();
     let folder = tempfile::tempdir().expect("a folder");
     fixture.write(folder.path());
-    let (first, again) = (read(folder.path()), rendered(&fixture));
+    let (first, again) = (render(folder.path()).expect("rendered"), rendered(&fixture));
     assert_eq!(first.page, again.page);
     assert_eq!(first.summary, again.summary);
     // The report does not look at itself, nor at what is made after it.
     for path in ["report/index.html", "MANIFEST", "MANIFEST.sig"] {
         crate::gate::layout::write(&folder.path().join(path), b"something else").expect("written");
     }
-    assert_eq!(read(folder.path()).page, first.page);
+    assert_eq!(render(folder.path()).expect("rendered").page, first.page);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What is made from the rest: nothing that is computed may look at it.
+const MADE: [&str; 4] = ["raw/", "derived/", "report/", "MANIFEST"];
 /// Larger files that are not raw are not read: nothing here needs them.
 const SMALL_BYTES: u64 = 8 << 20;
 /// So many places with a secret are told.
@@ -46,10 +48,23 @@ impl Evidence {
         Ok(evidence)
     }
 
+    /// Reads what lies beside the raw lines and is not made from them.
+    ///
+    /// # Errors
+    /// A file or folder that can't be read, by name.
+    pub(crate) fn beside(bundle: &Path) -> Result<Evidence, String> {
+        let mut evidence = Evidence::default();
+        let made = |path: &&String| MADE.iter().all(|made| !path.starts_with(made));
+        for path in layout::files(bundle)?.iter().filter(made) {
+            evidence.beside_raw(bundle, path)?;
+        }
+        Ok(evidence)
+    }
+
     fn beside_raw(&mut self, bundle: &Path, path: &str) -> Result<(), String> {
         let whole = bundle.join(path);
         let failed = |error: std::io::Error| format!("{path}: {error}");
-        if whole.metadata().map_err(failed)?.len() <= SMALL_BYTES {
+        if !path.starts_with(MADE[0]) && whole.metadata().map_err(failed)?.len() <= SMALL_BYTES {
             // What is no text is no file that anything here knows.
             if let Ok(text) = String::from_utf8(std::fs::read(&whole).map_err(failed)?) {
                 self.small(path, text);
