@@ -15,6 +15,7 @@ pub use persona::Persona;
 pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
 use cast::{EVERYBODY, Habits, habits_of};
+pub(crate) use reading::is_card;
 use reading::task_of_card;
 use slips::Hands;
 
