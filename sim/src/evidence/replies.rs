@@ -59,9 +59,7 @@ impl Replies {
     pub(super) fn to(&self, given: &Given) -> Option<Reply> {
         match &given.how {
             How::Said { chat, message, .. } => self.to_message(*chat, *message),
-            How::Pressed { press, chat, .. } => {
-                self.toasts.get(&press.0).cloned().or_else(|| self.shown(given, *chat))
-            }
+            How::Pressed { press, chat, .. } => self.toasts.get(&press.0).cloned().or_else(|| self.shown(given, *chat)),
             How::Asked { connections, .. } => connections.iter().find_map(|connection| {
                 let (at, answer) = self.desk.answered(*connection)?;
                 Some(Reply { at, text: answer.text })
@@ -83,7 +81,9 @@ impl Replies {
         };
         let names = |text: &str| {
             let after = text.split_once(on_card).map(|(_, after)| after.lines().next().unwrap_or_default());
-            after.is_some_and(|after| after.split(" · ").next().is_some_and(|who| who.split(", ").any(|one| one == name)))
+            after.is_some_and(|after| {
+                after.split(" · ").next().is_some_and(|who| who.split(", ").any(|one| one == name))
+            })
         };
         let cards = self.cards.get(&(chat, task))?;
         let before = cards.iter().rfind(|card| card.at <= given.at).is_some_and(|card| names(&card.text));
