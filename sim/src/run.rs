@@ -16,7 +16,7 @@ use crate::fault::{Fault, Heal, Struck};
 use crate::moment::Moments;
 use crate::people::{self, People, Persona};
 use crate::probe::{Probe, over_ms};
-use crate::property::{Broken, Evidence, Counts, GIVES_UP, Outages, Part, SPINS, look_and_count, told};
+use crate::property::{Broken, Counts, Evidence, GIVES_UP, Outages, Part, SPINS, look_and_count, told};
 use crate::rest::Rest;
 use crate::scenario::{Planned, Scenario, Sectors, Span};
 use crate::trace::{Lane, OVER};

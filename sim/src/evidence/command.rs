@@ -66,4 +66,3 @@ fn unfollowed(e: &Evidence<'_>, given: &Given, lives: &Lives, answered: i64) -> 
         _ => None,
     }
 }
-

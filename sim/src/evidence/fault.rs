@@ -16,9 +16,10 @@ pub(super) fn lines(run: &Run, probe: &Probe, replies: &Replies) -> Vec<Line> {
         How::Said { .. } => replies.to(given).map(|reply| (given.at, reply.at)),
         How::Pressed { .. } | How::Asked { .. } => None,
     });
-    let probes = probe.said.iter().filter_map(|(at, message)| {
-        replies.to_message(Probe::chat(), *message).map(|reply| (*at, reply.at))
-    });
+    let probes = probe
+        .said
+        .iter()
+        .filter_map(|(at, message)| replies.to_message(Probe::chat(), *message).map(|reply| (*at, reply.at)));
     let trips: Vec<(i64, i64)> = people.chain(probes).collect();
     let one = |(struck_ms, fault): &(i64, Fault)| {
         let over_ms = over_ms(fault, *struck_ms);
@@ -39,16 +40,14 @@ pub(super) fn lines(run: &Run, probe: &Probe, replies: &Replies) -> Vec<Line> {
 /// after its cause was gone, did not come back by itself.
 fn by_hand(calm_ms: Option<i64>, over_ms: i64, recovered_ms: Option<i64>) -> bool {
     const BY_ITSELF_MS: i64 = 10 * 60_000;
-    calm_ms.is_some_and(|calm| {
-        calm > over_ms + BY_ITSELF_MS && recovered_ms.is_none_or(|recovered| recovered >= calm)
-    })
+    calm_ms.is_some_and(|calm| calm > over_ms + BY_ITSELF_MS && recovered_ms.is_none_or(|recovered| recovered >= calm))
 }
 
 fn class(fault: &Fault) -> String {
-    match fault {
-        Fault::Telegram { answer, .. } => format!("telegram-{}", telegram_class(answer)),
-        other => other.name().to_owned(),
+    if let Fault::Telegram { answer, .. } = fault {
+        return format!("telegram-{}", telegram_class(answer));
     }
+    fault.name().to_owned()
 }
 
 /// Whether polls are not answered, or not with what was said. A slow answer is one.

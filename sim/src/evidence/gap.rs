@@ -45,7 +45,10 @@ pub(super) fn of(e: &Evidence<'_>, task: i64, life: &Life, runs: &[&Ran], sent: 
     if !wished && !again && !heard(e, events[0]) {
         return Some("the command that asked for it is not on record".to_owned());
     }
-    if events.iter().any(|event| event.fact.step().is_some() && event.trace != events[0].trace && event.trace.is_empty()) {
+    if events
+        .iter()
+        .any(|event| event.fact.step().is_some() && event.trace != events[0].trace && event.trace.is_empty())
+    {
         return Some("a move carries no trace".to_owned());
     }
     approvals(life, &events, requested).or_else(|| attempts(&events, runs)).or_else(|| told_of(e, task, &events, sent))
@@ -61,10 +64,13 @@ fn heard(e: &Evidence<'_>, requested: &Recorded) -> bool {
 fn approvals(life: &Life, events: &[&Recorded], requested: i64) -> Option<String> {
     let count = |kind: &str| events.iter().filter(|event| event.fact.kind() == kind && event.seq > requested).count();
     let said = |verb: &str| life.acts.iter().filter(|act| act.verb == verb && act.done).count();
-    for (verb, kind) in [("approve", "approved"), ("resume", "resumed"), ("recover", "recovered"), ("plan", "planned")] {
+    for (verb, kind) in [("approve", "approved"), ("resume", "resumed"), ("recover", "recovered"), ("plan", "planned")]
+    {
         let (on_record, answered) = (count(kind), said(verb));
         if on_record < answered {
-            return Some(format!("{answered} times it was answered that it is {kind}, and that is on record {on_record} times"));
+            return Some(format!(
+                "{answered} times it was answered that it is {kind}, and that is on record {on_record} times"
+            ));
         }
     }
     let claimed = events.iter().find(|event| matches!(event.fact, Fact::Claimed { .. }))?;
@@ -87,7 +93,10 @@ fn attempts(events: &[&Recorded], runs: &[&Ran]) -> Option<String> {
             (None, _, _) | (_, None, _) => false,
         };
         if !whole {
-            return Some(format!("attempt {} ran, and on record are claim {claimed:?}, name {named:?}, end {ended:?}", ran.key));
+            return Some(format!(
+                "attempt {} ran, and on record are claim {claimed:?}, name {named:?}, end {ended:?}",
+                ran.key
+            ));
         }
     }
     let invented = events.iter().find(|event| {
@@ -109,6 +118,7 @@ fn told_of(e: &Evidence<'_>, task: i64, events: &[&Recorded], sent: &Reports) ->
     }
     ends.into_iter().find_map(|(state, times)| {
         let arrived = sent.get(&(task, state)).copied().unwrap_or(0);
-        (arrived < times).then(|| format!("it came to be {state} {times} time(s), and {arrived} report(s) of that arrived"))
+        (arrived < times)
+            .then(|| format!("it came to be {state} {times} time(s), and {arrived} report(s) of that arrived"))
     })
 }

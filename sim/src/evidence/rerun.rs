@@ -32,19 +32,25 @@ pub fn tell(scenario: &Scenario, seed: u64, told: &Told) -> Vec<Line> {
     let mut at_ms = 0;
     for schedule in 0..SCHEDULES {
         let (resolved, chance) = schedule_of(scenario, &job, &kind, seed, schedule);
-        let (verdict, rerun) = play_and_tell(&resolved, chance, told.persona, |_| {}, |run, broken| {
-            let task = run.people.jobs[0].tasks.first().copied();
-            let state = run.store().ok().and_then(|store| {
-                let view = store.task(mainstay::id::TaskId(task?)).ok()??;
-                Some(view.task.state)
-            });
-            let ledger = run.world.machine.ledger();
-            let of_it: Vec<&Ran> = ledger.iter().filter(|ran| Some(ran.key.task.0) == task).collect();
-            let effect = effect(&kind, &of_it);
-            let right = broken.is_none() && state == Some(expected(&kind, &job)) && effect == wanted(&kind, &job);
-            let state = state.map_or_else(|| "NOWHERE".to_owned(), |state| state.to_string());
-            Rerun { job: format!("{seed}"), schedule, state, effect, right }
-        });
+        let (verdict, rerun) = play_and_tell(
+            &resolved,
+            chance,
+            told.persona,
+            |_| {},
+            |run, broken| {
+                let task = run.people.jobs[0].tasks.first().copied();
+                let state = run.store().ok().and_then(|store| {
+                    let view = store.task(mainstay::id::TaskId(task?)).ok()??;
+                    Some(view.task.state)
+                });
+                let ledger = run.world.machine.ledger();
+                let of_it: Vec<&Ran> = ledger.iter().filter(|ran| Some(ran.key.task.0) == task).collect();
+                let effect = effect(&kind, &of_it);
+                let right = broken.is_none() && state == Some(expected(&kind, &job)) && effect == wanted(&kind, &job);
+                let state = state.map_or_else(|| "NOWHERE".to_owned(), |state| state.to_string());
+                Rerun { job: format!("{seed}"), schedule, state, effect, right }
+            },
+        );
         digest.add(verdict.digest);
         at_ms += verdict.simulated_ms;
         lines.push(Line::Rerun(rerun));

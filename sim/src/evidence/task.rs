@@ -2,9 +2,9 @@
 //! of people.
 
 use super::execution::{is_tried_again, timed_out};
+use super::gap;
 use super::oracle::gates::Where;
 use super::oracle::{Act, Life, Lives};
-use super::gap;
 use crate::property::Evidence;
 use crate::world::World;
 use crate::world::machine::Ran;
@@ -87,7 +87,8 @@ fn wrong(
         (State::Requested | State::Approved | State::Queued | State::Running, _) => return None,
     };
     let right = outcome.is_some_and(|outcome| expected.contains(&outcome));
-    (!right).then(|| format!("it is {state} {outcome:?}, and its last attempt came to {:?}", runs.last().map(|r| &r.end)))
+    (!right)
+        .then(|| format!("it is {state} {outcome:?}, and its last attempt came to {:?}", runs.last().map(|r| &r.end)))
 }
 
 /// By what its worker does, what people wanted, and what struck the machine while it ran.
@@ -107,7 +108,9 @@ fn could_succeed(e: &Evidence<'_>, life: &Life, lives: &Lives, runs: &[&Ran]) ->
     let mut attempt = 1;
     while attempt <= tries {
         let script = Script::read(&asked.job.does, attempt);
-        let Some((after, end)) = script.end.clone().filter(|(after, _)| *after < life.kind.timeout_ms) else { return false };
+        let Some((after, end)) = script.end.clone().filter(|(after, _)| *after < life.kind.timeout_ms) else {
+            return false;
+        };
         if end == End::Exited(0) {
             return script.has_effect(&end);
         }
@@ -134,7 +137,8 @@ fn could_succeed(e: &Evidence<'_>, life: &Life, lives: &Lives, runs: &[&Ran]) ->
 fn least_acts(life: &Life, acts: &[&Act]) -> u32 {
     let kind = &life.kind;
     let way = kind.approvals + 1 + u32::from(kind.requires_plan) + u32::from(kind.requires_review);
-    let number = |verb: &str| u32::try_from(acts.iter().filter(|act| act.verb == verb && act.done).count()).unwrap_or(0);
+    let number =
+        |verb: &str| u32::try_from(acts.iter().filter(|act| act.verb == verb && act.done).count()).unwrap_or(0);
     let replans = number("plan").saturating_sub(u32::from(kind.requires_plan));
     let way = way + replans * (1 + kind.approvals + u32::from(kind.requires_review));
     let end = acts.iter().position(|act| ["stop", "reject"].contains(&act.verb) && act.done);

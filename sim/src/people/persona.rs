@@ -53,16 +53,26 @@ impl Persona {
     /// The cast, with the habits of this kind of people.
     pub(super) fn cast(self) -> [Habits; 3] {
         EVERYBODY.map(|one| match self {
-            Persona::Attentive => {
-                Habits { reacts_ms: (2_000, 20_000), double_taps: 2, patience_ms: 180_000, repeats: 0, pushes: false, ..one }
-            }
+            Persona::Attentive => Habits {
+                reacts_ms: (2_000, 20_000),
+                double_taps: 2,
+                patience_ms: 180_000,
+                repeats: 0,
+                pushes: false,
+                ..one
+            },
             Persona::Slow => {
                 let (reacts_ms, patience_ms) = ((60_000, 45 * 60_000), 2 * 3_600_000);
                 Habits { reacts_ms, double_taps: 2, patience_ms, repeats: 0, pushes: false, ..one }
             }
-            Persona::ErrorProne => {
-                Habits { reacts_ms: (1_000, 60_000), double_taps: 30, patience_ms: 40_000, repeats: 50, pushes: true, ..one }
-            }
+            Persona::ErrorProne => Habits {
+                reacts_ms: (1_000, 60_000),
+                double_taps: 30,
+                patience_ms: 40_000,
+                repeats: 50,
+                pushes: true,
+                ..one
+            },
         })
     }
 

@@ -131,8 +131,9 @@ impl People {
             return;
         }
         let reply_to = seen.reply_to;
-        let (read, left): (Vec<Wrong>, Vec<Wrong>) =
-            std::mem::take(&mut self.hands.wrong).into_iter().partition(|w| w.chat == chat && Some(w.message) == reply_to);
+        let (read, left): (Vec<Wrong>, Vec<Wrong>) = std::mem::take(&mut self.hands.wrong)
+            .into_iter()
+            .partition(|w| w.chat == chat && Some(w.message) == reply_to);
         self.hands.wrong = left;
         for wrong in read {
             self.put_right(wrong);

@@ -16,8 +16,8 @@ mod tries;
 
 pub use evidence::{Evidence, Looked, all_events};
 
-use std::collections::BTreeMap;
 pub use outage::{Outages, Part};
+use std::collections::BTreeMap;
 
 /// A property that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,8 @@ const WORK_MS: std::ops::Range<u64> = 8 * 3_600_000..17 * 3_600_000 + 1_800_000;
 const SPARED_MS: u64 = 15 * 60_000;
 /// Kinds, each as often as it is asked for.
 const KINDS_ASKED: [&str; 21] = [
-    "build", "build", "build", "build", "build", "build", "backup", "backup", "backup", "flaky", "flaky", "flaky", "flaky",
-    "solo", "solo", "note", "note", "note", "pair", "pair", "plan",
+    "build", "build", "build", "build", "build", "build", "backup", "backup", "backup", "flaky", "flaky", "flaky",
+    "flaky", "solo", "solo", "note", "note", "note", "pair", "pair", "plan",
 ];
 /// How Telegram misbehaves, by what it means for a bot; each is as likely as the others.
 pub const TELEGRAM_DOES: [(&str, &[&str]); 8] = [
@@ -97,10 +97,8 @@ pub(super) fn faults(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span) -> Vec<P
             let anywhere = rng.u64(0..until);
             let at_work = anywhere / DAY_MS * DAY_MS + rng.u64(WORK_MS);
             let at = if rng.bool() && at_work < until { at_work } else { anywhere };
-            let fault = match draw(rng) {
-                Fault::Telegram { lasts, .. } => telegram(rng, lasts),
-                other => other,
-            };
+            let drawn = draw(rng);
+            let fault = if let Fault::Telegram { lasts, .. } = drawn { telegram(rng, lasts) } else { drawn };
             all.push(Planned { at: Some(Span(at)), when: None, fault });
         }
     }

@@ -180,7 +180,8 @@ impl Life {
                 match fits.remove(&done) {
                     Some(left) => self.gates = left,
                     None if done => {
-                        self.gates = fits.into_values().flatten().map(|gate| gate.forced(verb, given, self, hi)).collect();
+                        self.gates =
+                            fits.into_values().flatten().map(|gate| gate.forced(verb, given, self, hi)).collect();
                         self.acts.push(Act { verb, at: given.at, done });
                         return Some(self.unfit(verb, reply));
                     }
