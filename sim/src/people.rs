@@ -14,8 +14,8 @@ pub use moods::{MEDDLING, Moods, Pressed};
 pub use persona::Persona;
 pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
-use cast::{EVERYBODY, Habits, habits_of};
 pub(crate) use cast::name_of;
+use cast::{EVERYBODY, Habits, habits_of};
 pub(crate) use reading::is_card;
 use reading::task_of_card;
 use slips::Hands;

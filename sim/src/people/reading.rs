@@ -37,7 +37,8 @@ pub(super) fn task_of_card(text: &str) -> Option<i64> {
 /// other has states before the first point of a line.
 pub(crate) fn is_card(text: &str) -> bool {
     let first = text.lines().next().and_then(|line| line.split_once(" · "));
-    let is_answer = text.lines().next_back().is_some_and(|line| line.starts_with("asked ") && line.contains(", trace "));
+    let is_answer =
+        text.lines().next_back().is_some_and(|line| line.starts_with("asked ") && line.contains(", trace "));
     first.is_some_and(|(head, _)| head.starts_with('#') && head.split(' ').count() == 2) && !is_answer
 }
 
