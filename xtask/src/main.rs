@@ -11,6 +11,7 @@ macro_rules! tell {
 
 mod bench;
 mod demo;
+mod kill;
 mod sim;
 mod smoke;
 mod stage;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         .subcommands([
             bench::command(),
             demo::command(),
+            kill::command(),
             sim::command(),
             sim::scenario(),
             smoke::command(),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("kill", matches)) => kill::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("smoke", matches)) => smoke::run(matches).into(),

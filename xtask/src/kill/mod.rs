@@ -1,0 +1,229 @@
+//! `cargo xtask kill`: the real program on a real disk, struck at every moment of its tasks' lives, judged from outside.
+//!
+//! A run is a folder with the released program, a Bot API server and a chat; in each of its rounds somebody wants a task or two,
+//! and at a moment that the seed chose a process is killed with -9, stands still or is asked to end, or the disk is full.
+//! [`chance`] draws the rounds, [`play`] plays them on a [`lab`], [`wishes`] are the people, [`evidence`] is what was seen,
+//! [`oracle`] says what must hold of it, [`forge`] shows of every run that each of it can be broken, [`lines`] writes it down.
+//!
+//! The same runs are the gate's suite `kill`. What it does not do: ask the daemon whether all is well. What a task did stands in
+//! the workers' own book, what people were told in the chat, what is alive in /proc; the daemon's word is only compared with it.
+
+mod chance;
+mod chat;
+mod disk;
+mod evidence;
+mod forge;
+mod lab;
+mod lines;
+mod oracle;
+mod play;
+#[cfg(test)]
+mod tests;
+mod wishes;
+
+use crate::Verdict;
+use crate::stage::{self, Place, Profile, Programs};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use forge::FORGERIES;
+use lab::{Lab, SETTING};
+use mainstay_metric::ledger::{End, Fault, Line, Mutant, Origin, Run, Step};
+use play::Script;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask kill                          a hundred rounds
+  cargo xtask kill --rounds 1000 --seed 7   more of them, drawn from another seed
+  cargo xtask kill --disk                   on a small disk that is filled up (for root)
+  cargo xtask kill --sabotage twice         with workers that start twice: it has to be noticed
+
+Exit codes: 0 all held, 1 something did not, 2 wrong usage, 5 the machine did not play along";
+
+/// Rounds of one run: as many as a folder is played on before the next one is made.
+pub(crate) const ROUNDS_A_RUN: u64 = 25;
+
+/// A run of the suite.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Of everything that is drawn.
+    pub(crate) seed: u64,
+    /// How often it is struck.
+    pub(crate) rounds: u64,
+    /// Its state is kept on a small disk, which is filled up instead of killing anybody.
+    pub(crate) on_small_disk: bool,
+    /// Its workers write down every start twice.
+    pub(crate) sabotaged: bool,
+}
+
+/// Plays one run in a folder of its own, and leaves nothing behind; `note` hears of each round. An error is the machine's.
+pub(crate) fn run_one(
+    programs: &Programs,
+    wanted: Wanted,
+    keep: bool,
+    note: &(dyn Fn(u64, &str) + Sync),
+) -> Result<Vec<Line>, String> {
+    if !wanted.on_small_disk {
+        return on_this_thread(programs, wanted, keep, note);
+    }
+    if let Some(why) = disk::why_not() {
+        return Ok(left_out(wanted.seed, &why));
+    }
+    // The small disk is mounted for one thread and what it starts.
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| on_this_thread(programs, wanted, keep, note));
+        run.join().unwrap_or_else(|_| Err("the run panicked".into()))
+    })
+}
+
+fn on_this_thread(
+    programs: &Programs,
+    wanted: Wanted,
+    keep: bool,
+    note: &dyn Fn(u64, &str),
+) -> Result<Vec<Line>, String> {
+    let place = Place::make(SETTING, keep).map_err(|e| format!("failed to make a folder: {e}"))?;
+    if wanted.sabotaged {
+        std::fs::write(place.path("sabotage-twice"), "").map_err(|e| format!("failed to sabotage: {e}"))?;
+    }
+    let script = Script { rounds: wanted.rounds, seed: wanted.seed, on_small_disk: wanted.on_small_disk };
+    let played = Lab::set(programs, &place, wanted.on_small_disk).map(|lab| play::play(lab, script, note));
+    let log = place.log_tail(20);
+    let cleared = place.clear(Verdict::Good);
+    let (evidence, at_ms, cut_off) = played.map_err(|e| format!("{e}\n{log}"))?;
+    let cut_off = cut_off.or_else(|| (cleared != Verdict::Good).then(|| "its folder could not be cleared".into()));
+    let mut lines = lines::lines(&evidence, scenario(wanted.on_small_disk), wanted.seed, at_ms, cut_off);
+    let end = lines.pop();
+    lines.extend(forge::tried(&evidence).into_iter().map(Line::Mutant));
+    lines.extend(end);
+    Ok(lines)
+}
+
+fn scenario(on_small_disk: bool) -> &'static str {
+    if on_small_disk { "small-disk" } else { "blows" }
+}
+
+/// What is written down of a run that can't be had here.
+fn left_out(seed: u64, why: &str) -> Vec<Line> {
+    let head = Run {
+        suite: "kill".into(),
+        origin: Origin::Lab,
+        seed,
+        scenario: scenario(true).into(),
+        persona: None,
+        faults: true,
+        kept: false,
+    };
+    let step = Step { name: "a disk that fills up".into(), held: None, seen: format!("left out: {why}") };
+    vec![Line::Run(head), Line::Step(step), Line::End(End { at_ms: 0, cut_off: None, digest: None })]
+}
+
+pub(crate) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let number = |name: &'static str, value: &'static str, usual: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(u64)).default_value(usual).help(help)
+    };
+    Command::new("kill")
+        .about("Strike at the released program: kill -9, standing still, full disks; judged from outside")
+        .arg(number("rounds", "N", "100", "how often it is struck"))
+        .arg(number("seed", "SEED", "1", "of the first run; the next has the next"))
+        .arg(flag("json", "the evidence, a JSON object a line, instead of a summary"))
+        .arg(flag("disk", "on a small disk that is filled up"))
+        .arg(flag("keep", "do not remove the folders"))
+        .arg(
+            Arg::new("sabotage")
+                .long("sabotage")
+                .value_name("HOW")
+                .value_parser(["twice"])
+                .help("workers that start twice: it has to be noticed"),
+        )
+        .after_help(EXAMPLES)
+}
+
+pub(crate) fn run(matches: &ArgMatches) -> Verdict {
+    let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
+    let (rounds, seed, json) = (number("rounds"), number("seed"), matches.get_flag("json"));
+    let programs = match stage::build(Profile::Release) {
+        Ok(programs) => programs,
+        Err(error) => return complain(&error),
+    };
+    let start = Instant::now();
+    let mut all = Vec::new();
+    for n in 0..rounds.div_ceil(ROUNDS_A_RUN) {
+        let before = n * ROUNDS_A_RUN;
+        let wanted = Wanted {
+            seed: seed + n,
+            rounds: ROUNDS_A_RUN.min(rounds - before),
+            on_small_disk: matches.get_flag("disk"),
+            sabotaged: matches.contains_id("sabotage"),
+        };
+        let note = |round: u64, class: &str| {
+            eprint!("\r{:>6} of {rounds}  {class:<12} {:>4} s ", before + round, start.elapsed().as_secs());
+        };
+        match run_one(&programs, wanted, matches.get_flag("keep"), &note) {
+            Ok(lines) if json => lines.iter().for_each(|line| match serde_json::to_string(line) {
+                Ok(line) => tell!("{line}"),
+                Err(error) => eprintln!("kill: a line can't be written: {error}"),
+            }),
+            Ok(lines) => all.extend(lines),
+            Err(error) => return complain(&error),
+        }
+    }
+    eprintln!();
+    if json { Verdict::Good } else { summary(&all, start.elapsed().as_secs_f64()) }
+}
+
+fn complain(error: &str) -> Verdict {
+    eprintln!("kill: {error}");
+    Verdict::Infrastructure
+}
+
+/// What it came to, for people.
+fn summary(lines: &[Line], seconds: f64) -> Verdict {
+    let mut off = Vec::new();
+    let mut looked: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut classes: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    let (mut tasks, mut runs) = (0, 0);
+    let mut forged: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut seed = 0;
+    for line in lines {
+        match line {
+            Line::Run(run) => (seed, runs) = (run.seed, runs + 1),
+            Line::Task(_) => tasks += 1,
+            Line::Property(property) => {
+                *looked.entry(&property.name).or_default() += property.looked;
+                off.extend(property.broken.iter().map(|why| format!("seed {seed}: {}: {why}", property.name)));
+            }
+            Line::Fault(Fault { class, over_ms, recovered_ms, .. }) => {
+                classes.entry(class).or_default().push(recovered_ms.map_or(i64::MAX, |at| at - over_ms));
+            }
+            Line::Mutant(Mutant { name, caught_by: Some(_), .. }) => *forged.entry(name).or_default() += 1,
+            Line::Mutant(Mutant { name, caught_by: None, .. }) => {
+                off.push(format!("seed {seed}: {name} was not noticed"))
+            }
+            Line::Command(command) => {
+                off.extend(command.wrong.iter().map(|why| format!("seed {seed}: /{} was wrong: {why}", command.verb)));
+            }
+            Line::Step(step) if step.held != Some(true) => {
+                off.extend((step.held == Some(false)).then(|| format!("seed {seed}: {}: {}", step.name, step.seen)));
+                if step.held.is_none() {
+                    tell!("{}: {}", step.name, step.seen);
+                }
+            }
+            Line::End(end) => off.extend(end.cut_off.iter().map(|why| format!("seed {seed}: cut off: {why}"))),
+            Line::Execution(_) | Line::Slices(_) | Line::Act(_) | Line::Rerun(_) | Line::Figure(_) | Line::Step(_) => {}
+        }
+    }
+    let blows: usize = classes.values().map(Vec::len).sum();
+    tell!("{blows} blows at {tasks} tasks in {runs} runs, {:.1} a second", blows as f64 / seconds);
+    for (class, times) in &mut classes {
+        times.sort_unstable();
+        let (middle, worst) = (times[times.len() / 2], times.last().copied().unwrap_or_default());
+        tell!("  {:>5} x {class:<12} well again after {middle} ms, at worst {worst} ms", times.len());
+    }
+    looked.iter().for_each(|(name, looked)| tell!("  {looked:>5} x {name}"));
+    let seen = FORGERIES.iter().filter(|f| forged.keys().any(|name| name.ends_with(f.name))).count();
+    tell!("  {seen} of {} forgeries tried, and noticed", FORGERIES.len());
+    off.iter().for_each(|off| tell!("off: {off}"));
+    if off.is_empty() { Verdict::Good } else { Verdict::Off }
+}
