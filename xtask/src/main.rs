@@ -11,6 +11,7 @@ macro_rules! tell {
 
 mod bench;
 mod demo;
+mod gate;
 mod kill;
 mod sim;
 mod smoke;

@@ -2,7 +2,7 @@
 
 use super::evidence::{Entry, Evidence, Told, Word};
 use super::oracle::judge;
-use mainstay_metric::ledger::Mutant;
+use mainstay_metric::ledger::Step;
 
 /// A forgery: its name, the property that has to notice, and how it is done. None: this evidence has nothing to forge it with.
 pub(super) struct Forgery {
@@ -11,9 +11,19 @@ pub(super) struct Forgery {
     pub(super) forge: fn(&mut Evidence) -> Option<()>,
 }
 
+const REPORTED: &str = "every end is reported, and repeats are marked";
+
 pub(super) const FORGERIES: [Forgery; 12] = [
-    Forgery { name: "a second start", breaks: "no attempt twice", forge: |evidence| repeat(evidence, Word::Begin) },
-    Forgery { name: "a second effect", breaks: "no attempt twice", forge: |evidence| repeat(evidence, Word::Effect) },
+    Forgery {
+        name: "a second start",
+        breaks: "no attempt runs twice",
+        forge: |evidence| repeat(evidence, Word::Begin),
+    },
+    Forgery {
+        name: "a second effect",
+        breaks: "no attempt runs twice",
+        forge: |evidence| repeat(evidence, Word::Effect),
+    },
     Forgery {
         name: "a success that ran again",
         breaks: "nothing runs again without a reason",
@@ -26,7 +36,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "an end that nobody was told of",
-        breaks: "every end is reported",
+        breaks: REPORTED,
         forge: |evidence| {
             let task = evidence.told.first()?.task;
             evidence.told.retain(|told| told.task != task);
@@ -35,7 +45,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "a wrong report",
-        breaks: "every end is reported",
+        breaks: REPORTED,
         forge: |evidence| {
             let told = evidence.told.first_mut()?;
             told.state = if told.state == "SUCCEEDED" { "FAILED" } else { "SUCCEEDED" }.into();
@@ -44,7 +54,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "a second report as if new",
-        breaks: "an end is told once, or says that it may be a repeat",
+        breaks: REPORTED,
         forge: |evidence| {
             let told = evidence.told.iter().find(|told| !told.marked)?;
             let again = Told { marked: false, ..told.clone() };
@@ -54,7 +64,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "an acknowledged wish that is gone",
-        breaks: "nothing acknowledged is lost, and nothing is done twice",
+        breaks: "nothing acknowledged is lost",
         forge: |evidence| {
             let task = evidence.wishes.iter().find_map(|wish| wish.task)?;
             evidence.record.remove(&task).map(drop)
@@ -62,7 +72,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "one wish, two tasks",
-        breaks: "nothing acknowledged is lost, and nothing is done twice",
+        breaks: "one wish has one effect",
         forge: |evidence| {
             let (last, said) = evidence.record.last_key_value().map(|(task, said)| (*task, said.clone()))?;
             evidence.record.insert(last + 1, said);
@@ -71,7 +81,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "a resume that was answered and forgotten",
-        breaks: "nothing acknowledged is lost, and nothing is done twice",
+        breaks: "nothing acknowledged is lost",
         forge: |evidence| {
             let task = evidence.wishes.iter().find(|wish| wish.resumed.is_some())?.task?;
             "APPROVED".clone_into(&mut evidence.record.get_mut(&task)?.state);
@@ -80,7 +90,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "another exit code on record",
-        breaks: "the record says what happened",
+        breaks: "a true exit is reported as such",
         forge: |evidence| {
             let failed = |said: &&mut super::evidence::Said| said.exit_code.is_some_and(|code| code > 0);
             let said = evidence.record.values_mut().find(failed)?;
@@ -90,7 +100,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "an attempt that the record does not know",
-        breaks: "the record says what happened",
+        breaks: "the trace of an ended task is complete",
         forge: |evidence| {
             let said = evidence.record.values_mut().find(|said| !said.ended.is_empty())?;
             said.ended.clear();
@@ -99,7 +109,7 @@ pub(super) const FORGERIES: [Forgery; 12] = [
     },
     Forgery {
         name: "a process that stayed",
-        breaks: "nothing left running",
+        breaks: "nothing is left running",
         forge: |evidence| {
             evidence.left.push("task 4711".into());
             evidence.book.first().map(drop)
@@ -113,15 +123,16 @@ fn repeat(evidence: &mut Evidence, word: Word) -> Option<()> {
     Some(())
 }
 
-/// Tries all forgeries on this evidence, of those that can be tried: what found each.
-pub(super) fn tried(evidence: &Evidence) -> Vec<Mutant> {
+/// Tries all forgeries on this evidence, of those that can be tried: whether each was noticed. The step's name is what shows a
+/// scorer that the property can fail.
+pub(super) fn tried(evidence: &Evidence) -> Vec<Step> {
     let one = |forgery: &Forgery| {
         let mut forged = evidence.clone();
         (forgery.forge)(&mut forged)?;
         let properties = judge(&forged);
-        let found = properties.iter().find(|p| p.name == forgery.breaks && p.broken.is_some());
-        let caught_by = found.map(|property| property.name.clone());
-        Some(Mutant { name: format!("kill: {}", forgery.name), caught_by, seeds: 1 })
+        let noticed = properties.iter().any(|p| p.name == forgery.breaks && p.broken.is_some());
+        let seen = format!("{}: {}", forgery.name, if noticed { "noticed" } else { "not noticed" });
+        Some(Step { name: format!("forged {}", forgery.breaks), held: Some(noticed), seen })
     };
     FORGERIES.iter().filter_map(one).collect()
 }

@@ -17,6 +17,7 @@ mod lab;
 mod lines;
 mod oracle;
 mod play;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod wishes;
@@ -24,11 +25,9 @@ mod wishes;
 use crate::Verdict;
 use crate::stage::{self, Place, Profile, Programs};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use forge::FORGERIES;
 use lab::{Lab, SETTING};
-use mainstay_metric::ledger::{End, Fault, Line, Mutant, Origin, Run, Step};
+use mainstay_metric::ledger::{End, Line, Origin, Run, Step};
 use play::Script;
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -41,7 +40,7 @@ Examples:
 Exit codes: 0 all held, 1 something did not, 2 wrong usage, 5 the machine did not play along";
 
 /// Rounds of one run: as many as a folder is played on before the next one is made.
-pub(crate) const ROUNDS_A_RUN: u64 = 25;
+pub(crate) const ROUNDS_A_RUN: u64 = 20;
 
 /// A run of the suite.
 #[derive(Debug, Clone, Copy)]
@@ -56,22 +55,24 @@ pub(crate) struct Wanted {
     pub(crate) sabotaged: bool,
 }
 
-/// Plays one run in a folder of its own, and leaves nothing behind; `note` hears of each round. An error is the machine's.
+/// Plays one run in a folder of its own, and leaves nothing behind. Once `stop` says so there is no further round; `note` hears
+/// of each. An error is the machine's.
 pub(crate) fn run_one(
     programs: &Programs,
     wanted: Wanted,
     keep: bool,
+    stop: &(dyn Fn() -> bool + Sync),
     note: &(dyn Fn(u64, &str) + Sync),
 ) -> Result<Vec<Line>, String> {
     if !wanted.on_small_disk {
-        return on_this_thread(programs, wanted, keep, note);
+        return on_this_thread(programs, wanted, keep, stop, note);
     }
     if let Some(why) = disk::why_not() {
         return Ok(left_out(wanted.seed, &why));
     }
     // The small disk is mounted for one thread and what it starts.
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| on_this_thread(programs, wanted, keep, note));
+        let run = scope.spawn(|| on_this_thread(programs, wanted, keep, stop, note));
         run.join().unwrap_or_else(|_| Err("the run panicked".into()))
     })
 }
@@ -80,6 +81,7 @@ fn on_this_thread(
     programs: &Programs,
     wanted: Wanted,
     keep: bool,
+    stop: &dyn Fn() -> bool,
     note: &dyn Fn(u64, &str),
 ) -> Result<Vec<Line>, String> {
     let place = Place::make(SETTING, keep).map_err(|e| format!("failed to make a folder: {e}"))?;
@@ -87,14 +89,14 @@ fn on_this_thread(
         std::fs::write(place.path("sabotage-twice"), "").map_err(|e| format!("failed to sabotage: {e}"))?;
     }
     let script = Script { rounds: wanted.rounds, seed: wanted.seed, on_small_disk: wanted.on_small_disk };
-    let played = Lab::set(programs, &place, wanted.on_small_disk).map(|lab| play::play(lab, script, note));
+    let played = Lab::set(programs, &place, wanted.on_small_disk).map(|lab| play::play(lab, script, stop, note));
     let log = place.log_tail(20);
     let cleared = place.clear(Verdict::Good);
     let (evidence, at_ms, cut_off) = played.map_err(|e| format!("{e}\n{log}"))?;
     let cut_off = cut_off.or_else(|| (cleared != Verdict::Good).then(|| "its folder could not be cleared".into()));
     let mut lines = lines::lines(&evidence, scenario(wanted.on_small_disk), wanted.seed, at_ms, cut_off);
     let end = lines.pop();
-    lines.extend(forge::tried(&evidence).into_iter().map(Line::Mutant));
+    lines.extend(forge::tried(&evidence).into_iter().map(Line::Step));
     lines.extend(end);
     Ok(lines)
 }
@@ -160,7 +162,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         let note = |round: u64, class: &str| {
             eprint!("\r{:>6} of {rounds}  {class:<12} {:>4} s ", before + round, start.elapsed().as_secs());
         };
-        match run_one(&programs, wanted, matches.get_flag("keep"), &note) {
+        match run_one(&programs, wanted, matches.get_flag("keep"), &|| false, &note) {
             Ok(lines) if json => lines.iter().for_each(|line| match serde_json::to_string(line) {
                 Ok(line) => tell!("{line}"),
                 Err(error) => eprintln!("kill: a line can't be written: {error}"),
@@ -170,60 +172,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         }
     }
     eprintln!();
-    if json { Verdict::Good } else { summary(&all, start.elapsed().as_secs_f64()) }
+    if json { Verdict::Good } else { summary::summary(&all, start.elapsed().as_secs_f64()) }
 }
 
 fn complain(error: &str) -> Verdict {
     eprintln!("kill: {error}");
     Verdict::Infrastructure
-}
-
-/// What it came to, for people.
-fn summary(lines: &[Line], seconds: f64) -> Verdict {
-    let mut off = Vec::new();
-    let mut looked: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut classes: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    let (mut tasks, mut runs) = (0, 0);
-    let mut forged: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut seed = 0;
-    for line in lines {
-        match line {
-            Line::Run(run) => (seed, runs) = (run.seed, runs + 1),
-            Line::Task(_) => tasks += 1,
-            Line::Property(property) => {
-                *looked.entry(&property.name).or_default() += property.looked;
-                off.extend(property.broken.iter().map(|why| format!("seed {seed}: {}: {why}", property.name)));
-            }
-            Line::Fault(Fault { class, over_ms, recovered_ms, .. }) => {
-                classes.entry(class).or_default().push(recovered_ms.map_or(i64::MAX, |at| at - over_ms));
-            }
-            Line::Mutant(Mutant { name, caught_by: Some(_), .. }) => *forged.entry(name).or_default() += 1,
-            Line::Mutant(Mutant { name, caught_by: None, .. }) => {
-                off.push(format!("seed {seed}: {name} was not noticed"))
-            }
-            Line::Command(command) => {
-                off.extend(command.wrong.iter().map(|why| format!("seed {seed}: /{} was wrong: {why}", command.verb)));
-            }
-            Line::Step(step) if step.held != Some(true) => {
-                off.extend((step.held == Some(false)).then(|| format!("seed {seed}: {}: {}", step.name, step.seen)));
-                if step.held.is_none() {
-                    tell!("{}: {}", step.name, step.seen);
-                }
-            }
-            Line::End(end) => off.extend(end.cut_off.iter().map(|why| format!("seed {seed}: cut off: {why}"))),
-            Line::Execution(_) | Line::Slices(_) | Line::Act(_) | Line::Rerun(_) | Line::Figure(_) | Line::Step(_) => {}
-        }
-    }
-    let blows: usize = classes.values().map(Vec::len).sum();
-    tell!("{blows} blows at {tasks} tasks in {runs} runs, {:.1} a second", blows as f64 / seconds);
-    for (class, times) in &mut classes {
-        times.sort_unstable();
-        let (middle, worst) = (times[times.len() / 2], times.last().copied().unwrap_or_default());
-        tell!("  {:>5} x {class:<12} well again after {middle} ms, at worst {worst} ms", times.len());
-    }
-    looked.iter().for_each(|(name, looked)| tell!("  {looked:>5} x {name}"));
-    let seen = FORGERIES.iter().filter(|f| forged.keys().any(|name| name.ends_with(f.name))).count();
-    tell!("  {seen} of {} forgeries tried, and noticed", FORGERIES.len());
-    off.iter().for_each(|off| tell!("off: {off}"));
-    if off.is_empty() { Verdict::Good } else { Verdict::Off }
 }

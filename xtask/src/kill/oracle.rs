@@ -1,7 +1,7 @@
 //! What must hold of a run, and what became of each task by everything but the daemon's word. Pure functions over the evidence.
 
 use super::chance::Kind;
-use super::evidence::{Evidence, Key, Said, Wish, Word};
+use super::evidence::{Evidence, Key, Said, Told, Wish, Word};
 use mainstay_metric::ledger::{Allowed, Property};
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ enum Way {
     Stopped,
 }
 
-/// What is asked of every run.
-pub(super) const PROPERTIES: [Check; 7] = [ONCE, REASON, REPORTED, TOLD_ONCE, KEPT, AGREES, NOTHING_LEFT];
+/// What is asked of every run. Where a simulation asks the same, by the same name.
+pub(super) const PROPERTIES: [Check; 8] = [ONCE, REASON, REPORTED, KEPT, ONE_EFFECT, TRUE_EXIT, TRACED, NOTHING_LEFT];
 
 /// A property: its name, how often it could have been broken here, and how it was.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Property> {
 }
 
 const ONCE: Check = Check {
-    name: "no attempt twice",
+    name: "no attempt runs twice",
     check: |evidence| {
         let attempts = evidence.attempts();
         let times = |key: &Key, word: Word| attempts[key].iter().filter(|entry| entry.word == word).count();
@@ -62,60 +62,35 @@ const REASON: Check = Check {
 };
 
 const REPORTED: Check = Check {
-    name: "every end is reported",
+    name: "every end is reported, and repeats are marked",
     check: |evidence| {
         let over: Vec<(&i64, &Said)> = evidence.record.iter().filter(|(_, said)| said.is_over()).collect();
-        let unreported = over.iter().find_map(|(task, said)| {
-            let told: Vec<&str> = evidence.told.iter().filter(|t| t.task == **task).map(|t| t.state.as_str()).collect();
-            match told.iter().find(|state| **state != said.state) {
-                Some(other) => Some(format!("#{task} is {} and was reported {other}", said.state)),
+        let broken = over.iter().find_map(|(task, said)| {
+            let told: Vec<&Told> = evidence.told.iter().filter(|told| told.task == **task).collect();
+            let as_new = told.iter().filter(|told| !told.marked).count();
+            match told.iter().find(|told| told.state != said.state) {
+                Some(other) => Some(format!("#{task} is {} and was reported {}", said.state, other.state)),
                 None if told.is_empty() => Some(format!("nobody was told that #{task} is {}", said.state)),
-                None => None,
+                None => (as_new > 1).then(|| format!("the end of #{task} was told {as_new} times as if new")),
             }
         });
-        (over.len(), unreported)
-    },
-};
-
-const TOLD_ONCE: Check = Check {
-    name: "an end is told once, or says that it may be a repeat",
-    check: |evidence| {
-        let mut unmarked: BTreeMap<i64, u32> = BTreeMap::new();
-        for told in evidence.told.iter().filter(|told| !told.marked) {
-            *unmarked.entry(told.task).or_default() += 1;
-        }
-        let twice = unmarked.iter().find(|(_, times)| **times > 1);
-        (unmarked.len(), twice.map(|(task, times)| format!("the end of #{task} was told {times} times as if new")))
+        (over.len(), broken)
     },
 };
 
 const KEPT: Check = Check {
-    name: "nothing acknowledged is lost, and nothing is done twice",
+    name: "nothing acknowledged is lost",
     check: |evidence| {
-        let lost = evidence.wishes.iter().find_map(|wish| lost(evidence, wish));
         let acknowledged = |wish: &Wish| {
             [wish.task, wish.approved, wish.resumed, wish.stopped].iter().filter(|what| what.is_some()).count()
         };
-        let stray = || {
-            let stray = evidence.record.keys().find(|task| evidence.wish_of(**task).is_none())?;
-            Some(format!("#{stray} came of no wish"))
-        };
-        (evidence.wishes.iter().map(acknowledged).sum(), lost.or_else(stray))
+        let lost = evidence.wishes.iter().find_map(|wish| lost(evidence, wish));
+        (evidence.wishes.iter().map(acknowledged).sum(), lost)
     },
 };
 
 fn lost(evidence: &Evidence, wish: &Wish) -> Option<String> {
-    let job = &wish.job;
-    let made: Vec<i64> = evidence
-        .record
-        .keys()
-        .filter(|task| evidence.wish_of(**task).is_some_and(|w| w.job == *job))
-        .copied()
-        .collect();
-    if made.len() > 1 {
-        return Some(format!("{job} was asked for once and became {made:?}"));
-    }
-    let task = wish.task?;
+    let (job, task) = (&wish.job, wish.task?);
     let Some(said) = evidence.record.get(&task) else { return Some(format!("{job} was told #{task}, which is gone")) };
     let prompt = format!("{job} {}", wish.plan.does);
     if (said.kind.as_str(), said.prompt.as_str()) != (wish.plan.kind.name(), prompt.as_str()) {
@@ -128,19 +103,39 @@ fn lost(evidence: &Evidence, wish: &Wish) -> Option<String> {
     unheard.then(|| format!("#{task} is {state}, whatever was answered before"))
 }
 
-const AGREES: Check = Check {
-    name: "the record says what happened",
+const ONE_EFFECT: Check = Check {
+    name: "one wish has one effect",
     check: |evidence| {
-        let wrong = evidence.record.iter().find_map(|(task, said)| {
-            let why = wrong(evidence, *task, said).or_else(|| gap(evidence, *task, said))?;
-            Some(format!("#{task}: {why}"))
-        });
-        (evidence.record.len(), wrong)
+        let mut made: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        let mut stray = None;
+        for task in evidence.record.keys() {
+            match evidence.wish_of(*task) {
+                Some(wish) => made.entry(&wish.job).or_default().push(*task),
+                None => stray = stray.or_else(|| Some(format!("#{task} came of no wish"))),
+            }
+        }
+        let twice = made.iter().find(|(_, tasks)| tasks.len() > 1);
+        (made.len(), twice.map(|(job, tasks)| format!("{job} was asked for once and became {tasks:?}")).or(stray))
     },
 };
 
+const TRUE_EXIT: Check = Check {
+    name: "a true exit is reported as such",
+    check: |evidence| (evidence.record.len(), first(evidence, wrong)),
+};
+
+const TRACED: Check = Check {
+    name: "the trace of an ended task is complete",
+    check: |evidence| (evidence.record.len(), first(evidence, gap)),
+};
+
+/// The first task of which something is to be said.
+fn first(evidence: &Evidence, what: fn(&Evidence, i64, &Said) -> Option<String>) -> Option<String> {
+    evidence.record.iter().find_map(|(task, said)| Some(format!("#{task}: {}", what(evidence, *task, said)?)))
+}
+
 const NOTHING_LEFT: Check = Check {
-    name: "nothing left running",
+    name: "nothing is left running",
     check: |evidence| {
         let left = (!evidence.left.is_empty()).then(|| evidence.left.join(", "));
         // Not looked at while a task has not ended.

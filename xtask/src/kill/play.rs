@@ -26,11 +26,17 @@ pub(super) struct Script {
 }
 
 /// Plays it; the evidence, and why the run was cut off, if it was.
-pub(super) fn play(lab: Lab<'_>, script: Script, note: &dyn Fn(u64, &str)) -> (Evidence, i64, Option<String>) {
+pub(super) fn play(
+    lab: Lab<'_>,
+    script: Script,
+    stop: &dyn Fn() -> bool,
+    note: &dyn Fn(u64, &str),
+) -> (Evidence, i64, Option<String>) {
     let wishes = Wishes::new(script.seed);
     let mut play = Play { lab, wishes, evidence: Evidence::default(), probes: 0 };
     let mut chance = Chance::new(script.seed);
-    let played = (1..=script.rounds).try_for_each(|n| {
+    let mut rounds = (1..=script.rounds).take_while(|_| !stop());
+    let played = rounds.try_for_each(|n| {
         let round = chance::round(&mut chance, script.on_small_disk);
         note(n, round.blow.class());
         play.round(&round)

@@ -126,9 +126,9 @@ fn what_a_kind_does_not_allow_is_wrong() {
         change(&mut evidence);
         judge(&evidence).into_iter().filter(|p| p.broken.is_some()).map(|p| p.name).collect::<Vec<_>>()
     };
-    let agrees = "the record says what happened".to_owned();
+    let exit = "a true exit is reported as such".to_owned();
     // Nobody killed its shim, so its outcome is known.
-    assert_eq!(broken(&|e| e.struck.retain(|key| *key != (4, 1))), std::slice::from_ref(&agrees));
+    assert_eq!(broken(&|e| e.struck.retain(|key| *key != (4, 1))), std::slice::from_ref(&exit));
     // It may run again, and was given up at the first unknown outcome.
     let given_up = broken(&|e| {
         e.book.retain(|entry| entry.key != (3, 2));
@@ -137,7 +137,7 @@ fn what_a_kind_does_not_allow_is_wrong() {
         (said.outcome, said.exit_code) = (Some("unknown".into()), None);
         e.told[2].state = "FAILED".into();
     });
-    assert_eq!(given_up, [agrees]);
+    assert_eq!(given_up, [exit, "the trace of an ended task is complete".into()]);
     // A repeat that says so is none.
     assert!(broken(&|e| e.told.push(Told { marked: true, ..e.told[0].clone() })).is_empty());
 }
