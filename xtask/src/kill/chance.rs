@@ -1,6 +1,7 @@
 //! What a round consists of, drawn from a seed before anything happens: the same seed strikes the same blows at the same
 //! moments, as far as a real machine lets it.
 
+use super::lab::WISHERS;
 use std::time::Duration;
 
 /// Numbers by chance (SplitMix64).
@@ -34,7 +35,7 @@ impl Chance {
 pub(super) enum Kind {
     /// Heavy, and must not run twice.
     Once,
-    /// Heavy, and an unknown outcome is tried again.
+    /// Heavy, and tried again unless it succeeded.
     Again,
     /// Heavy; its first attempt fails in a way that is tried again.
     Flaky,
@@ -76,7 +77,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
     /// In the chat, and presses the buttons.
-    Chat,
+    Chat(&'static str),
     /// As the command line does, on the daemon's socket.
     Socket,
     /// With the command line as a process, which has to get through a restart by itself.
@@ -137,6 +138,22 @@ impl Blow {
         }
     }
 
+    /// It is about a shim.
+    fn needs_shim(self) -> bool {
+        match self {
+            Blow::KillShim | Blow::KillBoth => true,
+            Blow::KillDaemon | Blow::StopDaemon | Blow::EndDaemon | Blow::DiskFull | Blow::DiskFullKilled => false,
+        }
+    }
+
+    /// It is about the disk.
+    fn fills_disk(self) -> bool {
+        match self {
+            Blow::DiskFull | Blow::DiskFullKilled => true,
+            Blow::KillDaemon | Blow::KillShim | Blow::KillBoth | Blow::StopDaemon | Blow::EndDaemon => false,
+        }
+    }
+
     /// While it lasts, nobody asks Telegram for updates.
     pub(super) fn stops_polls(self) -> bool {
         match self {
@@ -183,41 +200,40 @@ pub(super) struct Round {
 
 /// Draws a round; on a small disk of its own only that one is filled up.
 pub(super) fn round(chance: &mut Chance, on_small_disk: bool) -> Round {
-    let plans: Vec<Plan> = (0..=chance.below(2)).map(|_| plan(chance, on_small_disk)).collect();
     let blow = if on_small_disk {
         chance.one_of(&[Blow::DiskFull, Blow::DiskFullKilled])
     } else {
         use Blow::{EndDaemon, KillBoth, KillDaemon, KillShim, StopDaemon};
         chance.one_of(&[KillDaemon, KillDaemon, KillDaemon, KillShim, KillBoth, StopDaemon, EndDaemon])
     };
+    let plans: Vec<Plan> = (0..=chance.below(2)).map(|_| plan(chance, blow)).collect();
     let moment = moment(chance, blow);
     let lasts = if chance.below(3) == 0 || blow == Blow::StopDaemon { chance.ms(300) } else { Duration::ZERO };
     let once_more = (blow == Blow::KillDaemon && chance.below(4) == 0).then(|| chance.ms(40));
     Round { plans, blow, moment, lasts, once_more }
 }
 
-fn plan(chance: &mut Chance, on_small_disk: bool) -> Plan {
+fn plan(chance: &mut Chance, blow: Blow) -> Plan {
     use Kind::{Again, Flaky, Light, Once, Stubborn};
     let kind = chance.one_of(&[Once, Once, Once, Again, Again, Flaky, Light, Light, Stubborn]);
     // What is refused on a full disk is said again on the socket; a person in a chat would give up.
-    let via =
-        if on_small_disk { Via::Socket } else { chance.one_of(&[Via::Chat, Via::Socket, Via::Socket, Via::Process]) };
+    let chat = Via::Chat(chance.one_of(&WISHERS));
+    let via = if blow.fills_disk() { Via::Socket } else { chance.one_of(&[chat, chat, Via::Socket, Via::Process]) };
     let code = i64::try_from(chance.below(4)).unwrap_or(0).saturating_sub(1).max(0);
     let (how, code) = match kind {
         Kind::Once | Kind::Again | Kind::Light => ("for", code),
         Kind::Flaky => ("flaky", 0),
         Kind::Stubborn => ("ever", 0),
     };
-    // A few that end before anybody can look, and slow ones that the round leaves behind.
-    let ms = if chance.below(5) == 0 { 0 } else { chance.below(250) };
+    // A few that end before anybody can look, and slow ones that the round leaves behind. To kill a shim one has to find it.
+    let ms = if blow.needs_shim() { 150 + chance.below(100) } else { chance.below(5).min(1) * chance.below(250) };
     Plan { kind, via, does: format!("{how} 0.{ms:03} {code}"), code }
 }
 
 fn moment(chance: &mut Chance, blow: Blow) -> Moment {
     use Moment::{After, Approved, Asked, Begun, Claimed, Ended, Receipt, Reported, Resumed};
     match blow {
-        // There has to be a shim.
-        Blow::KillShim | Blow::KillBoth => chance.one_of(&[Claimed, Begun, Begun, Ended, Receipt]),
+        Blow::KillShim | Blow::KillBoth => chance.one_of(&[Claimed, Begun, Begun, Begun, Ended, Receipt]),
         Blow::DiskFull | Blow::DiskFullKilled => chance.one_of(&[Asked, Approved, Resumed, Claimed, Begun, Ended]),
         Blow::KillDaemon | Blow::StopDaemon | Blow::EndDaemon => match chance.below(11) {
             9.. => After(chance.ms(120)),

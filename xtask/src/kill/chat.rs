@@ -1,17 +1,16 @@
-//! What ana's chat shows, as the Bot API server tells it: cards as they are now, reports, answers.
+//! What people's chats show, as the Bot API server tells it: cards as they are now, reports, answers.
 
 use super::evidence::Told;
 use crate::stage::{Heard, bot_text, is_new};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const ANA: i64 = 1001;
 /// What begins a message that may have arrived before.
 const REPEAT: &str = "(possible repeat) ";
 /// What begins the report of an end.
 const MARKS: [&str; 3] = ["✅", "🔴", "⚪"];
 
-/// The chat as it is now.
+/// The chats as they are now.
 pub(super) struct Chat {
     heard: Heard,
     read: usize,
@@ -32,7 +31,7 @@ impl Chat {
     pub(super) fn look(&mut self) {
         let events = self.heard.since(self.read);
         self.read += events.len();
-        for event in events.into_iter().filter(|event| event["chat"] == ANA) {
+        for event in events {
             let Some(text) = bot_text(&event) else { continue };
             if let Some(task) = card_of(text) {
                 self.cards.insert(task, event);

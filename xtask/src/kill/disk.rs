@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Room on it, MiB: what the daemon needs to start, and little more.
-const ROOM_MIB: u32 = 80;
+/// Room on it, MiB: below 64 the daemon starts nothing, and each time that the disk is full it takes a few.
+const ROOM_MIB: u32 = 128;
 
 /// Mounted as long as this lives.
 pub(super) struct SmallDisk(PathBuf);

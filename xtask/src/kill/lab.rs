@@ -21,10 +21,16 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(2);
 
+/// Who asks for tasks in the chat, each in a private one; and who asks how it is.
+pub(super) const WISHERS: [&str; 5] = ["ben", "cem", "dia", "eli", "fay"];
+pub(super) const PROBERS: [&str; 3] = ["gus", "hal", "ida"];
+
 pub(super) const SETTING: Setting = Setting {
     name: "kill",
     config: include_str!("world.toml"),
-    people: &["1001:ana"],
+    people: &[
+        "1001:ana", "1002:ben", "1003:cem", "1004:dia", "1005:eli", "1006:fay", "1007:gus", "1008:hal", "1009:ida",
+    ],
     programs: &[("worker.sh", include_str!("worker.sh"))],
     unlimited: true,
 };
@@ -173,9 +179,9 @@ impl<'a> Lab<'a> {
 
     // The chat.
 
-    /// Types a line.
-    pub(super) fn say(&mut self, line: &str) -> Step {
-        if self.chat_program.line(line) { Ok(()) } else { Err("the chat has ended".into()) }
+    /// Somebody types a line.
+    pub(super) fn say(&mut self, who: &str, line: &str) -> Step {
+        if self.chat_program.line(&format!(":as {who}\n{line}")) { Ok(()) } else { Err("the chat has ended".into()) }
     }
 
     // The machine.

@@ -28,6 +28,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lab::{Lab, SETTING};
 use mainstay_metric::ledger::{End, Line, Origin, Run, Step};
 use play::Script;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -55,35 +56,42 @@ pub(crate) struct Wanted {
     pub(crate) sabotaged: bool,
 }
 
-/// Plays one run in a folder of its own, and leaves nothing behind. Once `stop` says so there is no further round; `note` hears
-/// of each. An error is the machine's.
-pub(crate) fn run_one(
+/// Plays runs at the same time, each in a folder of its own: the evidence of each in order. Runs mostly wait (a chat gets a
+/// message a second), so several share a core well. Once `stop` says so there is no further round.
+pub(crate) fn run_together(
     programs: &Programs,
-    wanted: Wanted,
+    wanted: &[Wanted],
     keep: bool,
     stop: &(dyn Fn() -> bool + Sync),
-    note: &(dyn Fn(u64, &str) + Sync),
-) -> Result<Vec<Line>, String> {
-    if !wanted.on_small_disk {
-        return on_this_thread(programs, wanted, keep, stop, note);
-    }
-    if let Some(why) = disk::why_not() {
-        return Ok(left_out(wanted.seed, &why));
-    }
-    // The small disk is mounted for one thread and what it starts.
+    note: &(dyn Fn(&str) + Sync),
+) -> Result<Vec<Vec<Line>>, String> {
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| on_this_thread(programs, wanted, keep, stop, note));
-        run.join().unwrap_or_else(|_| Err("the run panicked".into()))
+        let begin = |wanted: &Wanted| {
+            let wanted = *wanted;
+            scope.spawn(move || run_one(programs, wanted, keep, stop, note))
+        };
+        let runs: Vec<_> = wanted.iter().map(begin).collect();
+        // All are waited for, whatever came of the first.
+        let all: Vec<_> =
+            runs.into_iter().map(|run| run.join().unwrap_or_else(|_| Err("a run panicked".into()))).collect();
+        all.into_iter().collect()
     })
 }
 
-fn on_this_thread(
+/// Plays one run on this thread, which is its own: a small disk is mounted for it alone and what it starts. Nothing is left
+/// behind. An error is the machine's.
+fn run_one(
     programs: &Programs,
     wanted: Wanted,
     keep: bool,
     stop: &dyn Fn() -> bool,
-    note: &dyn Fn(u64, &str),
+    note: &dyn Fn(&str),
 ) -> Result<Vec<Line>, String> {
+    if wanted.on_small_disk
+        && let Some(why) = disk::why_not()
+    {
+        return Ok(left_out(wanted.seed, &why));
+    }
     let place = Place::make(SETTING, keep).map_err(|e| format!("failed to make a folder: {e}"))?;
     if wanted.sabotaged {
         std::fs::write(place.path("sabotage-twice"), "").map_err(|e| format!("failed to sabotage: {e}"))?;
@@ -130,6 +138,7 @@ pub(crate) fn command() -> Command {
         .arg(number("rounds", "N", "100", "how often it is struck"))
         .arg(number("seed", "SEED", "1", "of the first run; the next has the next"))
         .arg(flag("json", "the evidence, a JSON object a line, instead of a summary"))
+        .arg(number("at-once", "N", "6", "runs at the same time"))
         .arg(flag("disk", "on a small disk that is filled up"))
         .arg(flag("keep", "do not remove the folders"))
         .arg(
@@ -150,29 +159,31 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         Err(error) => return complain(&error),
     };
     let start = Instant::now();
-    let mut all = Vec::new();
-    for n in 0..rounds.div_ceil(ROUNDS_A_RUN) {
-        let before = n * ROUNDS_A_RUN;
-        let wanted = Wanted {
-            seed: seed + n,
-            rounds: ROUNDS_A_RUN.min(rounds - before),
-            on_small_disk: matches.get_flag("disk"),
-            sabotaged: matches.contains_id("sabotage"),
-        };
-        let note = |round: u64, class: &str| {
-            eprint!("\r{:>6} of {rounds}  {class:<12} {:>4} s ", before + round, start.elapsed().as_secs());
-        };
-        match run_one(&programs, wanted, matches.get_flag("keep"), &|| false, &note) {
-            Ok(lines) if json => lines.iter().for_each(|line| match serde_json::to_string(line) {
-                Ok(line) => tell!("{line}"),
-                Err(error) => eprintln!("kill: a line can't be written: {error}"),
-            }),
-            Ok(lines) => all.extend(lines),
+    let run = |n: u64| Wanted {
+        seed: seed + n,
+        rounds: ROUNDS_A_RUN.min(rounds - n * ROUNDS_A_RUN),
+        on_small_disk: matches.get_flag("disk"),
+        sabotaged: matches.contains_id("sabotage"),
+    };
+    let all: Vec<Wanted> = (0..rounds.div_ceil(ROUNDS_A_RUN)).map(run).collect();
+    let done = AtomicU64::new(0);
+    let note = |class: &str| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        eprint!("\r{done:>6} of {rounds}  {class:<12} {:>4} s ", start.elapsed().as_secs());
+    };
+    let mut lines = Vec::new();
+    for wanted in all.chunks(usize::try_from(number("at-once").max(1)).unwrap_or(1)) {
+        match run_together(&programs, wanted, matches.get_flag("keep"), &|| false, &note) {
+            Ok(told) => lines.extend(told.into_iter().flatten()),
             Err(error) => return complain(&error),
         }
     }
     eprintln!();
-    if json { Verdict::Good } else { summary::summary(&all, start.elapsed().as_secs_f64()) }
+    if json {
+        lines.iter().filter_map(|line| serde_json::to_string(line).ok()).for_each(|line| tell!("{line}"));
+        return Verdict::Good;
+    }
+    summary::summary(&lines, start.elapsed().as_secs_f64())
 }
 
 fn complain(error: &str) -> Verdict {

@@ -154,7 +154,7 @@ pub(super) fn allowed(evidence: &Evidence, key: Key) -> Allowed {
     let Some(wish) = evidence.wish_of(task) else { return Allowed::Nothing };
     let kind = wish.plan.kind;
     let may_pass = match kind {
-        Kind::Again => evidence.struck.contains(&before),
+        Kind::Again => evidence.struck.contains(&before) || evidence.code(before).is_some_and(|code| code != 0),
         Kind::Flaky => evidence.code(before) == Some(TRANSIENT),
         Kind::Once | Kind::Light | Kind::Stubborn => false,
     };
@@ -188,7 +188,12 @@ pub(super) fn wrong(evidence: &Evidence, task: i64, said: &Said) -> Option<Strin
 fn ways(evidence: &Evidence, wish: &Wish, key: Key) -> Vec<Way> {
     let kind = wish.plan.kind;
     let is_last = key.1 >= kind.attempts_max();
-    let code = evidence.code(key).filter(|code| is_last || kind != Kind::Flaky || *code != TRANSIENT);
+    let is_tried_again = |code: i64| match kind {
+        Kind::Again => code != 0,
+        Kind::Flaky => code == TRANSIENT,
+        Kind::Once | Kind::Light | Kind::Stubborn => false,
+    };
+    let code = evidence.code(key).filter(|code| is_last || !is_tried_again(*code));
     let mut ways: Vec<Way> = code.map(Way::Code).into_iter().collect();
     if evidence.struck.contains(&key) && (is_last || kind != Kind::Again) {
         ways.push(Way::Unknown);

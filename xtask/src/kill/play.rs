@@ -2,8 +2,8 @@
 
 use super::chance::{self, Blow, Chance, Moment, Round};
 use super::evidence::{Evidence, Said, Word};
-use super::lab::{Lab, PATIENCE, Step};
-use super::wishes::{Stage, Wishes};
+use super::lab::{Lab, PATIENCE, PROBERS, Step};
+use super::wishes::{Open, Stage, Wishes};
 use mainstay_metric::ledger::Fault;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Wishes under way when a round begins: as many as leave the daemon something to do between two blows.
-const OPEN_MAX: usize = 4;
-/// A disk is filled up by so many refused wishes at most: the daemon writes into what it has reserved first.
-const WRITES_MAX: u32 = 1_000;
+const OPEN_MAX: usize = 8;
+/// On a full disk the daemon writes into what it has reserved, so often at most: some 700 times for each 4 MiB.
+const WRITES_MAX: u32 = 10_000;
 /// What ended is gone from the machine, and shown in the chat, within this.
 const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -30,15 +30,15 @@ pub(super) fn play(
     lab: Lab<'_>,
     script: Script,
     stop: &dyn Fn() -> bool,
-    note: &dyn Fn(u64, &str),
+    note: &dyn Fn(&str),
 ) -> (Evidence, i64, Option<String>) {
     let wishes = Wishes::new(script.seed);
     let mut play = Play { lab, wishes, evidence: Evidence::default(), probes: 0 };
     let mut chance = Chance::new(script.seed);
     let mut rounds = (1..=script.rounds).take_while(|_| !stop());
-    let played = rounds.try_for_each(|n| {
+    let played = rounds.try_for_each(|_| {
         let round = chance::round(&mut chance, script.on_small_disk);
-        note(n, round.blow.class());
+        note(round.blow.class());
         play.round(&round)
     });
     let settled = played.and_then(|()| play.settle());
@@ -84,7 +84,8 @@ impl Play<'_> {
     /// Carries the wishes on until the last one is at this moment of its life.
     fn reach(&mut self, moment: Moment, last: usize) -> Step {
         let resumed = std::cell::Cell::new(None);
-        self.carry_on("the moment of a blow", |play| play.is_at(moment, last, &resumed))
+        let reached = self.carry_on("the moment of a blow", |play| play.is_at(moment, last, &resumed));
+        reached.map_err(|why| format!("{why}: {moment:?} of {}", self.wishes.open[last].shown()))
     }
 
     fn is_at(&mut self, moment: Moment, last: usize, resumed: &std::cell::Cell<Option<Instant>>) -> bool {
@@ -192,7 +193,9 @@ impl Play<'_> {
         let filler = disk.fill().map_err(|e| format!("failed to fill the disk: {e}"))?;
         self.probes += 1;
         let refused = |n: u32| {
-            let answer = self.lab.once(&format!("full-{}-{n}", self.probes), &["stop", "999999"]).ok()?;
+            // A long key, for the room that it takes: it is kept for ever.
+            let key = format!("{:0100}-{}-{n}", 0, self.probes);
+            let answer = self.lab.once(&key, &["stop", "999999"]).ok()?;
             answer["text"].as_str().filter(|text| text.contains("the daemon can't")).map(drop)
         };
         let full = (0..WRITES_MAX).find_map(refused);
@@ -212,7 +215,8 @@ impl Play<'_> {
     fn ask_afresh(&mut self) -> Step<i64> {
         self.probes += 1;
         let (at, number) = (self.lab.now(), 900_000 + self.probes);
-        self.lab.say(&format!("/status {number}"))?;
+        let prober = PROBERS[usize::try_from(self.probes).unwrap_or(0) % PROBERS.len()];
+        self.lab.say(prober, &format!("/status {number}"))?;
         let writes = self.lab.disk.is_some();
         let key = format!("afresh-{number}");
         let answered = self.lab.until("an answer to a fresh question", |lab| {
@@ -224,27 +228,33 @@ impl Play<'_> {
             };
             (said && (!writes || wrote().is_some())).then(|| lab.now())
         });
-        self.wishes.answered("ana", "status", at, answered.as_ref().ok().copied(), None);
+        self.wishes.answered(prober, "status", at, answered.as_ref().ok().copied(), None);
         answered
     }
 
     /// Nothing more is struck at: everything comes to its end.
     fn settle(&mut self) -> Step {
-        self.carry_on("the end of what people do", |play| play.wishes.open.iter().all(|o| o.stage == Stage::Rest))?;
+        let rest = |play: &mut Self| play.wishes.open.iter().all(|open| open.stage == Stage::Rest);
+        self.carry_on("the end of what people do", rest).map_err(|why| {
+            let left = self.wishes.open.iter().filter(|open| open.stage != Stage::Rest);
+            format!("{why}: {}", left.map(Open::shown).collect::<Vec<_>>().join(", "))
+        })?;
         let tasks: Vec<i64> = self.wishes.open.iter().filter_map(|open| open.wish.task).collect();
         self.lab.until("the end of all tasks", |lab| {
             tasks.iter().all(|task| said(lab, *task).is_some_and(|said| said.is_over())).then_some(())
         })?;
-        self.lab.until("the chat's having everything", |lab| {
-            let ops = lab.once(&fresh(lab), &["ops"]).ok()?;
-            (ops["data"]["outbox"]["pending"] == 0).then_some(())
-        })?;
-        // A thread of the chat's prints what it has; one that was never sent will not come however long we wait.
-        let _ = wait(|| {
-            self.lab.chat.look();
-            tasks.iter().all(|task| self.lab.chat.told.iter().any(|told| told.task == *task)).then_some(())
-        });
-        Ok(())
+        // Cards are shown last, and nothing is asked of them: it is enough that every report is there and on record.
+        self.lab.until("the reports of all tasks", |lab| {
+            lab.chat.look();
+            let told = |task: &i64| lab.chat.told.iter().any(|told| told.task == *task);
+            let complete = |task: &i64| said(lab, *task).is_some_and(|said| said.complete);
+            let nothing_to_send = || {
+                let ops = lab.once(&fresh(lab), &["ops"]).ok()?;
+                (ops["data"]["outbox"]["pending"] == 0).then_some(())
+            };
+            let all = tasks.iter().all(told) && tasks.iter().all(complete);
+            if all { Some(()) } else { nothing_to_send() }
+        })
     }
 
     /// Looks at everything that is there.

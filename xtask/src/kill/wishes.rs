@@ -16,6 +16,9 @@ const ANSWER_WITHIN_MS: i64 = 10_000;
 /// Who sees nothing come of a press presses again after this, ms.
 const PRESSED_AGAIN_AFTER_MS: i64 = 5_000;
 
+/// What the command line says of a daemon that is down.
+const NOT_RUNNING: i64 = 20;
+
 /// How far a wish has come. The order is that of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -49,6 +52,14 @@ pub(super) struct Open {
     pressed: i64,
     /// The command line that asks.
     process: Option<Child>,
+}
+
+impl Open {
+    /// What it is and how far it has come, for complaints.
+    pub(super) fn shown(&self) -> String {
+        let Wish { job, plan, task, .. } = &self.wish;
+        format!("{job} (#{}), a {} by {:?}, {:?}", task.unwrap_or_default(), plan.kind.name(), plan.via, self.stage)
+    }
 }
 
 /// All wishes of a run, and what became of the commands that they took.
@@ -120,15 +131,12 @@ impl Wishes {
 
     /// Carries all a step further.
     pub(super) fn tend(&mut self, lab: &mut Lab<'_>) -> Step {
+        lab.chat.look();
         (0..self.open.len()).try_for_each(|n| self.advance(lab, n))
     }
 
     /// Carries one a step further, if there is one to be made.
-    pub(super) fn advance(&mut self, lab: &mut Lab<'_>, n: usize) -> Step {
-        if self.open[n].stage == Stage::Rest {
-            return Ok(());
-        }
-        lab.chat.look();
+    fn advance(&mut self, lab: &mut Lab<'_>, n: usize) -> Step {
         let kind = self.open[n].wish.plan.kind;
         match self.open[n].stage {
             Stage::New => self.ask(lab, n),
@@ -154,8 +162,8 @@ impl Wishes {
         open.since.get_or_insert(now);
         let (kind, prompt) = (open.wish.plan.kind.name(), format!("{} {}", open.wish.job, open.wish.plan.does));
         match open.wish.plan.via {
-            Via::Chat => {
-                lab.say(&format!("/newtask {kind} {prompt}"))?;
+            Via::Chat(who) => {
+                lab.say(who, &format!("/newtask {kind} {prompt}"))?;
                 self.open[n].stage = Stage::Asking;
             }
             Via::Process => {
@@ -196,6 +204,11 @@ impl Wishes {
         if is_full(answer) {
             return;
         }
+        // It was down, and nothing was said to it: whoever is told so says it again. Its exit code is in its answer.
+        if answer["data"]["code"] == NOT_RUNNING {
+            self.open[n].stage = Stage::New;
+            return;
+        }
         let task = answer["data"]["task_id"].as_i64().filter(|_| answer["ok"] == true);
         self.open[n].wish.task = task;
         self.open[n].stage = if task.is_some() { Stage::Known } else { Stage::Rest };
@@ -205,8 +218,8 @@ impl Wishes {
     fn order(&mut self, lab: &mut Lab<'_>, n: usize, order: Order) -> Step {
         let now = lab.now();
         let Some(task) = self.open[n].wish.task else { return Ok(()) };
-        if self.open[n].wish.plan.via == Via::Chat {
-            return self.press(lab, n, order);
+        if let Via::Chat(who) = self.open[n].wish.plan.via {
+            return self.press(lab, n, order, who);
         }
         self.open[n].since.get_or_insert(now);
         let key = format!("{}-{n}-{}", self.run, order.verb());
@@ -225,12 +238,12 @@ impl Wishes {
     }
 
     /// Presses a button, once it is there.
-    fn press(&mut self, lab: &mut Lab<'_>, n: usize, order: Order) -> Step {
+    fn press(&mut self, lab: &mut Lab<'_>, n: usize, order: Order, who: &str) -> Step {
         let now = lab.now();
         let open = &mut self.open[n];
         let Some(task) = open.wish.task else { return Ok(()) };
         if let Some(button) = lab.chat.button(task, order.label()) {
-            lab.say(&format!(":press {button}"))?;
+            lab.say(who, &format!(":press {button}"))?;
             open.since.get_or_insert(now);
             open.pressed = now;
             open.stage = order.under_way();
@@ -245,7 +258,7 @@ impl Wishes {
         if order.shows(lab.chat.title(task)) {
             self.done(lab, n, order);
         } else if now - self.open[n].pressed > PRESSED_AGAIN_AFTER_MS {
-            self.press(lab, n, order)?;
+            self.order(lab, n, order)?;
         }
         Ok(())
     }
@@ -254,7 +267,7 @@ impl Wishes {
         let now = lab.now();
         let Open { wish, stage, .. } = &mut self.open[n];
         // A press was counted when it was made.
-        wish.acts += u32::from(wish.plan.via != Via::Chat);
+        wish.acts += u32::from(!matches!(wish.plan.via, Via::Chat(_)));
         match order {
             Order::Approve => (*stage, wish.approved) = (Stage::Approved, Some(now)),
             Order::Resume => (*stage, wish.resumed) = (Stage::Going, Some(now)),
@@ -269,7 +282,7 @@ impl Wishes {
         let open = &mut self.open[n];
         let at = open.since.take().unwrap_or(now);
         let by = match open.wish.plan.via {
-            Via::Chat => "ana",
+            Via::Chat(who) => who,
             Via::Socket | Via::Process => "command line",
         };
         self.answered(by, verb, at, Some(now), wrong);

@@ -4,7 +4,7 @@
 use super::{Suite, Unit, pieces};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
-use crate::kill::{ROUNDS_A_RUN, Wanted, run_one};
+use crate::kill::{ROUNDS_A_RUN, Wanted, run_together};
 use crate::stage::{self, Profile, Programs};
 use mainstay_metric::ledger::{Line, Origin};
 use std::path::Path;
@@ -20,9 +20,11 @@ pub(super) const SUITE: Suite = Suite {
     run,
 };
 
-/// Rounds on a disk that is filled up: so many of each so many rounds that there are.
-const ON_SMALL_DISK: u64 = 15;
-const OF: u64 = 500;
+/// Runs of a unit, at the same time.
+const TOGETHER: u64 = 5;
+/// Rounds on a disk that is filled up: few, as each takes room for good; and for how many other rounds there is a run of them.
+const ON_SMALL_DISK: u64 = 4;
+const OF: u64 = 125;
 /// Seeds of runs on a small disk begin here.
 const SMALL_DISK: u64 = 1_000_000;
 
@@ -43,25 +45,20 @@ fn programs(site: &Site<'_>) -> Programs {
 
 fn units(policy: &Policy) -> Vec<Unit> {
     let rounds = policy.amounts.kill_rounds;
-    let on_small_disk = rounds.div_ceil(OF).min(rounds);
-    let mut units = pieces("blows", 0, rounds.div_ceil(ROUNDS_A_RUN), 1);
-    units.extend(pieces("small-disk", SMALL_DISK, on_small_disk, 1));
+    let on_small_disk = rounds.div_ceil(OF);
+    let mut units = pieces("blows", 0, rounds.div_ceil(ROUNDS_A_RUN), TOGETHER);
+    units.extend(pieces("small-disk", SMALL_DISK, on_small_disk, TOGETHER));
     units
 }
 
 fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
     let on_small_disk = unit.name.starts_with("small-disk");
-    let rounds = match (on_small_disk, site.policy.quick) {
-        (false, _) => ROUNDS_A_RUN.min(site.policy.amounts.kill_rounds),
-        (true, false) => ON_SMALL_DISK,
-        (true, true) => ON_SMALL_DISK / 5,
-    };
-    let mut lines = Vec::new();
-    for seed in site.seeds(unit) {
-        let wanted = Wanted { seed, rounds, on_small_disk, sabotaged: false };
-        lines.extend(run_one(&programs(site), wanted, false, &|| site.stop.is_set(), &|_, _| {})?);
-    }
-    if site.stop.is_set() { Err("interrupted".into()) } else { Ok(lines) }
+    let rounds = if on_small_disk { ON_SMALL_DISK } else { ROUNDS_A_RUN.min(site.policy.amounts.kill_rounds) };
+    let seeds = site.seeds(unit);
+    let wanted: Vec<Wanted> =
+        seeds.into_iter().map(|seed| Wanted { seed, rounds, on_small_disk, sabotaged: false }).collect();
+    let told = run_together(&programs(site), &wanted, false, &|| site.stop.is_set(), &|_| {})?;
+    if site.stop.is_set() { Err("interrupted".into()) } else { Ok(told.into_iter().flatten().collect()) }
 }
 
 #[cfg(test)]
@@ -77,7 +74,10 @@ mod tests {
             scenarios: Vec::new(),
             mutants: Vec::new(),
         };
-        let count = |units: &[Unit], word: &str| units.iter().filter(|u| u.name.starts_with(word)).count() as u64;
+        let count = |units: &[Unit], word: &str| {
+            let of = units.iter().filter(|unit| unit.name.starts_with(word));
+            of.map(|unit| unit.seeds.end - unit.seeds.start).sum::<u64>()
+        };
         let full = units(&policy(false));
         assert!(count(&full, "blows") >= 100, "seeds");
         // 59 of a class without a failure show 95 %.
