@@ -1,5 +1,5 @@
-//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
-//! that it is built in seconds.
+//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links of the project's crates only the one
+//! that judges evidence, so that it is built in seconds.
 
 /// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
 macro_rules! tell {
@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         .subcommands([
             bench::command(),
             demo::command(),
+            gate::command(),
             kill::command(),
             sim::command(),
             sim::scenario(),
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("gate", matches)) => gate::run(matches).into(),
         Some(("kill", matches)) => kill::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),

@@ -12,6 +12,7 @@ pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
 pub const ANA: UserId = UserId(11);
 
 /// How somebody behaves.
+#[derive(Clone, Copy)]
 pub(super) struct Habits {
     pub(super) name: &'static str,
     pub(super) user: UserId,

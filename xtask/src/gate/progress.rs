@@ -1,7 +1,7 @@
 //! What is told while a gate runs, on standard error: a line that moves on a terminal, a line every 30 seconds elsewhere.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// How often something is told where nobody looks on.
@@ -39,7 +39,7 @@ impl Progress {
     /// A word between the lines.
     pub(crate) fn say(&self, text: &str) {
         let begin = if self.terminal { "\r\x1b[K" } else { "" };
-        let _ = writeln!(std::io::stderr(), "{begin}gate: {text}");
+        eprintln!("{begin}gate: {text}");
     }
 
     /// Something happened.
@@ -72,7 +72,7 @@ impl Progress {
         );
         if self.terminal {
             let short: String = text.chars().take(100).collect();
-            let _ = write!(std::io::stderr(), "\r\x1b[Kgate: {short}");
+            eprint!("\r\x1b[Kgate: {short}");
         } else {
             self.say(&text);
         }
@@ -81,7 +81,7 @@ impl Progress {
     /// The line that moves makes room.
     pub(crate) fn clear(&self) {
         if self.terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+            eprint!("\r\x1b[K");
         }
     }
 }

@@ -176,3 +176,11 @@ fn check(chain: &mut Chain, closing: &Closing) -> Result<(), String> {
         }
     }
 }
+
+/// All lines of a packed file.
+pub(crate) fn unpack(bytes: &[u8]) -> Result<String, String> {
+    let mut text = String::new();
+    let decoder = zstd::Decoder::new(bytes).map_err(|error| format!("zstd: {error}"))?;
+    decoder.take(UNPACKED_BYTES_MAX).read_to_string(&mut text).map_err(|error| format!("zstd: {error}"))?;
+    Ok(text)
+}

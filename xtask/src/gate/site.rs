@@ -47,6 +47,12 @@ impl Stop {
         Ok(stop)
     }
 
+    /// As a signal would.
+    #[cfg(test)]
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether it is set.
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)

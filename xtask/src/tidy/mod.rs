@@ -137,6 +137,8 @@ mod tests {
             ("daemon/src/cli/ask.rs", "use rusqlite::Connection;\n", "names rusqlite"),
             ("daemon/src/real/runner.rs", "const Q: &str = \"SELECT 1\";\n", "SQL"),
             ("daemon/src/cleverness.rs", "", "belongs to no layer"),
+            ("daemon/metric/src/stats.rs", "fn f() { Instant::now(); }\n", "names Instant"),
+            ("daemon/metric/Cargo.toml", "[dependencies]\nmainstay.workspace = true\n", "must not know mainstay"),
             ("daemon/Cargo.toml", "[dependencies]\nmainstay-sim.workspace = true\n", "must not know mainstay-sim"),
             ("xtask/Cargo.toml", "[dev-dependencies]\nmainstay.workspace = true\n", "must not know mainstay"),
             ("sim/Cargo.toml", "[dependencies]\nmainstay-tests = { path = \"x\" }\n", "must not know mainstay-tests"),
