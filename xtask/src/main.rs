@@ -13,6 +13,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod gate;
+mod kill;
 mod sim;
 mod smoke;
 mod stage;
@@ -65,6 +66,7 @@ fn commands() -> Command {
             bench::command(),
             demo::command(),
             gate::command(),
+            kill::command(),
             sim::command(),
             sim::scenario(),
             smoke::command(),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
         Some(("gate", matches)) => gate::run(matches).into(),
+        Some(("kill", matches)) => kill::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("smoke", matches)) => smoke::run(matches).into(),

@@ -93,7 +93,7 @@ impl Replies {
 
     /// What was answered first to a message.
     pub(super) fn to_message(&self, chat: ChatId, message: MessageId) -> Option<Reply> {
-        self.messages.get(&(chat, i64::from(message.0)))?.first().cloned()
+        self.messages.get(&(chat, message.0))?.first().cloned()
     }
 }
 
@@ -126,10 +126,9 @@ impl Sent<'_> {
         let text = text.filter(|_| arrived && (sends(record) || edits(record)))?;
         // In a form everything is a text.
         let whole = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
-        let reply = match &record.body["reply_parameters"] {
-            Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-            other => other.clone(),
-        };
+        let reply = &record.body["reply_parameters"];
+        let written: Option<Value> = reply.as_str().and_then(|text| serde_json::from_str(text).ok());
+        let reply = written.as_ref().unwrap_or(reply);
         let silent = &record.body["disable_notification"];
         Some(Sent {
             at: ms(record.at.0),

@@ -9,6 +9,7 @@
 mod check;
 mod crash;
 mod deploy;
+mod kill;
 mod mutants;
 mod scenarios;
 mod simulator;
@@ -77,7 +78,7 @@ pub(crate) fn pieces(name: &str, from: u64, all: u64, each: u64) -> Vec<Unit> {
 
 /// All suites, in the order in which they run.
 pub(crate) const SUITES: &[Suite] =
-    &[check::SUITE, scenarios::SUITE, soak::SUITE, crash::SUITE, mutants::SUITE, deploy::SUITE];
+    &[check::SUITE, scenarios::SUITE, soak::SUITE, crash::SUITE, kill::SUITE, mutants::SUITE, deploy::SUITE];
 
 /// A run that is made of steps: what suites without a world give.
 fn steps(suite: &Suite, scenario: &str, steps: Vec<Step>) -> Vec<Line> {
