@@ -2,13 +2,16 @@
 
 use super::Found;
 use super::shape::Answer;
-use crate::gate::seen::{Evidence, Failures, Looked, Stage, Trouble};
+use crate::gate::seen::{Asked, Evidence, Failures, Looked, Stage, Strikes, Tried, Trouble};
 use mainstay_metric::ledger::Origin;
+use mainstay_metric::limits::POLL_CLASS_LEAST;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// As many of a class as show 95 % when none of them fails.
-const CLASS_LEAST: u64 = 59;
+/// So often a class has to strike to count as one that did.
+const CLASS_LEAST: u64 = 20;
+/// Of a verb.
+const VERB_LEAST: u64 = 100;
 const RUNS: &str = "raw/";
 const BUNDLE: &str = "bundle.json";
 /// Minutes of a day and of a week.
@@ -23,6 +26,11 @@ fn none_of(failures: &Failures, trouble: Trouble, seen: String) -> Answer {
             Answer::is(false, format!("{} ({}), of {}", first.why, first.run, failures.of(trouble).0), &first.place)
         }
     }
+}
+
+/// Yes where there is enough; less refutes nothing.
+fn enough(enough: bool, seen: impl Into<String>, at: impl std::fmt::Display) -> Answer {
+    if enough { Answer::is(true, seen, at) } else { Answer::unknown(seen, at) }
 }
 
 /// Too little was looked at for a yes.
@@ -40,14 +48,14 @@ pub(super) fn all_ends(evidence: &Evidence) -> Answer {
         .filter(|state| !states.contains_key(*state))
         .collect();
     let seen = if missing.is_empty() { format!("{states:?}") } else { format!("none ended {}", missing.join(", ")) };
-    Answer::is(missing.is_empty(), seen, RUNS)
+    enough(missing.is_empty(), seen, RUNS)
 }
 
 pub(super) fn kinds(evidence: &Evidence) -> Answer {
     let ends = &evidence.seen.ends;
     let both = ends.heavy > 0 && ends.heavy < ends.all;
     let seen = format!("{} kinds; {} of {} tasks are heavy", ends.kinds.len(), ends.heavy, ends.all);
-    Answer::is(both && ends.kinds.len() >= 3, seen, RUNS)
+    enough(both && ends.kinds.len() >= 3, seen, RUNS)
 }
 
 pub(super) fn acts_suffice(evidence: &Evidence) -> Answer {
@@ -68,7 +76,7 @@ pub(super) fn gates_first(evidence: &Evidence) -> Answer {
 
 pub(super) fn gates_used(evidence: &Evidence) -> Answer {
     let gated = evidence.seen.ends.gated;
-    Answer::is(gated >= 300, format!("{gated} tasks of kinds that want two acts or more"), RUNS)
+    enough(gated >= 300, format!("{gated} tasks of kinds that want two acts or more"), RUNS)
 }
 
 pub(super) fn no_duplicate(evidence: &Evidence) -> Answer {
@@ -87,7 +95,7 @@ pub(super) fn reasons(evidence: &Evidence) -> Answer {
 
 pub(super) fn retries(evidence: &Evidence) -> Answer {
     let ran = evidence.seen.executions;
-    Answer::is(ran.retries >= 100, format!("{} retries, {} recoveries", ran.retries, ran.recovered), RUNS)
+    enough(ran.retries >= 100, format!("{} retries, {} recoveries", ran.retries, ran.recovered), RUNS)
 }
 
 pub(super) fn crash_points(evidence: &Evidence) -> Answer {
@@ -100,43 +108,45 @@ pub(super) fn crash_points(evidence: &Evidence) -> Answer {
         let place = looked.first.as_ref().map_or_else(|| at.to_owned(), ToString::to_string);
         return Answer::is(false, format!("{name}: broken in {} runs", looked.broken), place);
     }
-    if let Some(off) = evidence.seen.steps_of("crash").find(|tried| tried.step.held != Some(true)) {
-        return Answer::is(false, format!("{}: {}", off.step.name, off.step.seen), &off.place);
+    let answer = steps(&evidence.seen.steps_of("crash").collect::<Vec<_>>(), at);
+    if answer.found != Found::Yes {
+        return answer;
     }
     Answer::is(suite.cut_off == 0, format!("{} runs, {} cut off", suite.runs, suite.cut_off), at)
 }
 
 pub(super) fn poll_classes(evidence: &Evidence) -> Answer {
-    let polls = evidence.seen.faults.iter().filter(|(_, strikes)| strikes.polls);
-    let enough: Vec<&str> =
-        polls.filter(|(_, strikes)| strikes.struck >= CLASS_LEAST).map(|((_, class), _)| class.as_str()).collect();
-    Answer::is(enough.len() >= 6, format!("{}: {}", enough.len(), enough.join(", ")), RUNS)
+    let polls = evidence.seen.faults.iter().filter(|(_, strikes)| strikes.polls && strikes.struck >= POLL_CLASS_LEAST);
+    let classes: Vec<&str> = polls.map(|((_, class), _)| class.as_str()).collect();
+    enough(classes.len() >= 6, format!("{}: {}", classes.len(), classes.join(", ")), RUNS)
 }
 
 pub(super) fn unaided(evidence: &Evidence) -> Answer {
-    let of = |strikes: &crate::gate::seen::Strikes| strikes.by_hand + strikes.lost;
-    let worst = evidence.seen.faults.iter().find(|(_, strikes)| of(strikes) * 20 > strikes.struck);
-    match worst {
+    let off = |strikes: &Strikes| strikes.by_hand + strikes.lost;
+    let at = evidence.seen.failures.first(Trouble::Unrecovered);
+    let at = at.map_or_else(|| RUNS.to_owned(), |failure| failure.place.to_string());
+    match evidence.seen.faults.iter().find(|(_, strikes)| off(strikes) * 20 > strikes.struck) {
         None if evidence.seen.faults.is_empty() => Answer::unknown("no fault is told of", RUNS),
         None => Answer::is(true, format!("{} classes", evidence.seen.faults.len()), RUNS),
         Some(((_, class), strikes)) => {
-            let at = evidence.seen.failures.first(Trouble::Unrecovered);
-            let at = at.map_or_else(|| RUNS.to_owned(), |failure| failure.place.to_string());
-            Answer::is(false, format!("{class}: {} of {}", of(strikes), strikes.struck), at)
+            let seen = format!("{class}: {} of {}", off(strikes), strikes.struck);
+            if strikes.struck < CLASS_LEAST { Answer::unknown(seen, at) } else { Answer::is(false, seen, at) }
         }
     }
 }
 
+/// One of a few may be the one of very many: a verb is judged once it was given often.
 pub(super) fn verbs(evidence: &Evidence) -> Answer {
     let commands = &evidence.seen.commands;
-    let bad = |asked: &crate::gate::seen::Asked| asked.wrong + asked.unanswered + asked.late + asked.limited;
+    let bad = |asked: &Asked| asked.wrong + asked.unanswered + asked.late + asked.limited;
+    let at = evidence.seen.failures.first(Trouble::Command);
+    let at = at.map_or_else(|| RUNS.to_owned(), |failure| failure.place.to_string());
     match commands.iter().find(|(_, asked)| bad(asked) * 50 > asked.all) {
         None if commands.is_empty() => Answer::unknown("no command is told of", RUNS),
         None => Answer::is(true, format!("{} verbs", commands.len()), RUNS),
         Some((verb, asked)) => {
-            let at = evidence.seen.failures.first(Trouble::Command);
-            let at = at.map_or_else(|| RUNS.to_owned(), |failure| failure.place.to_string());
-            Answer::is(false, format!("{verb}: {} of {}", bad(asked), asked.all), at)
+            let seen = format!("{verb}: {} of {}", bad(asked), asked.all);
+            if asked.all < VERB_LEAST { Answer::unknown(seen, at) } else { Answer::is(false, seen, at) }
         }
     }
 }
@@ -155,18 +165,18 @@ pub(super) fn no_gaps(evidence: &Evidence) -> Answer {
 
 pub(super) fn days(evidence: &Evidence) -> Answer {
     let minutes: u64 = evidence.seen.probing.values().map(|probing| probing.all).sum();
-    Answer::is(minutes / DAY >= 200, format!("{} days", minutes / DAY), "raw/soak/")
+    enough(minutes / DAY >= 200, format!("{} days", minutes / DAY), "raw/soak/")
 }
 
 pub(super) fn weeks(evidence: &Evidence) -> Answer {
     let long = evidence.seen.probing.values().filter(|probing| probing.all / probing.runs.max(1) >= WEEK);
     let weeks: u64 = long.map(|probing| probing.runs).sum();
-    Answer::is(weeks >= 10, format!("{weeks} weeks"), "raw/soak/")
+    enough(weeks >= 10, format!("{weeks} weeks"), "raw/soak/")
 }
 
 pub(super) fn personas(evidence: &Evidence) -> Answer {
-    let enough = evidence.seen.acts.values().filter(|acts| **acts >= 300).count();
-    Answer::is(enough >= 3, format!("{:?}", evidence.seen.acts), "raw/soak/")
+    let busy = evidence.seen.acts.values().filter(|acts| **acts >= 300).count();
+    enough(busy >= 3, format!("{:?}", evidence.seen.acts), "raw/soak/")
 }
 
 pub(super) fn no_dead_run(evidence: &Evidence) -> Answer {
@@ -189,18 +199,18 @@ pub(super) fn mutants(evidence: &Evidence) -> Answer {
 
 pub(super) fn mutants_enough(evidence: &Evidence) -> Answer {
     let planted = evidence.seen.mutants.len();
-    Answer::is(planted >= 90, planted.to_string(), "raw/mutants/")
+    enough(planted >= 90, planted.to_string(), "raw/mutants/")
 }
 
 pub(super) fn classes(evidence: &Evidence) -> Answer {
     let simulated = evidence.seen.faults.iter().filter(|((origin, _), _)| *origin == Origin::Sim);
-    let enough = simulated.filter(|(_, strikes)| strikes.struck >= CLASS_LEAST).count();
-    Answer::is(enough >= 15, enough.to_string(), RUNS)
+    let often = simulated.filter(|(_, strikes)| strikes.struck >= CLASS_LEAST).count();
+    enough(often >= 12, often.to_string(), RUNS)
 }
 
-/// Of the stages at which lines tell where a task was; where it ended is beside the point.
+/// Of the stages in which tasks are for long enough to be met: in the queue most are for a moment.
 pub(super) fn coverage(evidence: &Evidence) -> Answer {
-    let stages = [Stage::Approved, Stage::Queued, Stage::Begun];
+    let stages = [Stage::Approved, Stage::Begun];
     let coverage = &evidence.seen.coverage;
     let missing: Vec<String> = coverage
         .iter()
@@ -213,17 +223,17 @@ pub(super) fn coverage(evidence: &Evidence) -> Answer {
         return Answer::unknown("no fault is told of", RUNS);
     }
     let seen = format!("{} of {all}; missing: {}", all - missing.len(), missing.join(", "));
-    Answer::is(missing.len() * 20 <= all, seen, RUNS)
+    enough(missing.len() * 10 <= all, seen, RUNS)
 }
 
 pub(super) fn scenarios(evidence: &Evidence) -> Answer {
     let played = evidence.seen.suites.get("scenarios").map_or(0, |suite| suite.scenarios.len());
-    Answer::is(played >= 80, played.to_string(), "raw/scenarios/")
+    enough(played >= 80, played.to_string(), "raw/scenarios/")
 }
 
 pub(super) fn calm(evidence: &Evidence) -> Answer {
     let calm: u64 = evidence.seen.suites.values().map(|suite| suite.calm).sum();
-    Answer::is(calm > 0 && calm < evidence.seen.runs(), format!("{calm} of {} runs", evidence.seen.runs()), RUNS)
+    enough(calm > 0 && calm < evidence.seen.runs(), format!("{calm} of {} runs", evidence.seen.runs()), RUNS)
 }
 
 pub(super) fn kill_rounds(evidence: &Evidence) -> Answer {
@@ -239,14 +249,19 @@ pub(super) fn kill_rounds(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn drills(evidence: &Evidence) -> Answer {
-    let steps: Vec<_> = evidence.seen.steps_of("deploy").collect();
+    steps(&evidence.seen.steps_of("deploy").collect::<Vec<_>>(), "raw/deploy/")
+}
+
+/// Whether all of these steps hold; one that could not be tried shows nothing.
+fn steps(steps: &[&Tried], at: &str) -> Answer {
+    let told = |tried: &Tried| format!("{}: {}", tried.step.name, tried.step.seen);
     if let Some(off) = steps.iter().find(|tried| tried.step.held == Some(false)) {
-        return Answer::is(false, format!("{}: {}", off.step.name, off.step.seen), &off.place);
+        return Answer::is(false, told(off), &off.place);
     }
     match steps.iter().find(|tried| tried.step.held.is_none()) {
-        Some(open) => Answer::unknown(format!("{}: {}", open.step.name, open.step.seen), &open.place),
-        None if steps.is_empty() => Answer::unknown("no drill is told of", "raw/deploy/"),
-        None => Answer::is(true, format!("{} steps", steps.len()), "raw/deploy/"),
+        Some(open) => Answer::unknown(told(open), &open.place),
+        None if steps.is_empty() => Answer::unknown("no step is told of", at),
+        None => Answer::is(true, format!("{} steps", steps.len()), at),
     }
 }
 
@@ -256,7 +271,7 @@ pub(super) fn timelines(evidence: &Evidence) -> Answer {
     if drills.is_empty() || files == 0 {
         return Answer::unknown("none", "drills/");
     }
-    Answer::is(files >= drills.len(), format!("{files} files for {} drills", drills.len()), "drills/")
+    enough(files >= drills.len(), format!("{files} files for {} drills", drills.len()), "drills/")
 }
 
 pub(super) fn commit_clean(evidence: &Evidence) -> Answer {
@@ -287,15 +302,16 @@ pub(super) fn seeds(evidence: &Evidence) -> Answer {
 
 pub(super) fn seeds_many(evidence: &Evidence) -> Answer {
     let seeds: BTreeSet<u64> = evidence.seen.suites.values().flat_map(|suite| suite.seeds.iter().copied()).collect();
-    Answer::is(seeds.len() >= 100, seeds.len().to_string(), RUNS)
+    enough(seeds.len() >= 100, seeds.len().to_string(), RUNS)
 }
 
 /// Of runs that happen to be played twice, and of the cuts of a life, of which some always are.
 pub(super) fn same_again(evidence: &Evidence) -> Answer {
-    let twice: Vec<_> =
-        evidence.seen.steps_of("crash").filter(|tried| tried.step.name == "the same cut does the same").collect();
-    if let Some(off) = twice.iter().find(|tried| tried.step.held != Some(true)) {
-        return Answer::is(false, off.step.seen.clone(), &off.place);
+    let of_cuts = |tried: &&Tried| tried.step.name == "the same cut does the same";
+    let twice: Vec<_> = evidence.seen.steps_of("crash").filter(of_cuts).collect();
+    let answer = steps(&twice, "raw/crash/");
+    if answer.found != Found::Yes && !twice.is_empty() {
+        return answer;
     }
     let n = evidence.seen.repeated + u64::try_from(twice.len()).unwrap_or(0);
     let seen = format!("{} runs; shares of cuts: {}", evidence.seen.repeated, twice.len());
@@ -333,13 +349,13 @@ pub(super) fn origins(evidence: &Evidence) -> Answer {
 
 pub(super) fn kept(evidence: &Evidence) -> Answer {
     let kept: u64 = evidence.seen.suites.values().map(|suite| suite.kept).sum();
-    Answer::is(kept > 0, format!("{kept} runs"), RUNS)
+    enough(kept > 0, format!("{kept} runs"), RUNS)
 }
 
 pub(super) fn reruns(evidence: &Evidence) -> Answer {
     let reruns = &evidence.seen.reruns;
     let whole = reruns.values().filter(|job| job.schedules.len() >= 5).count();
-    Answer::is(whole >= 100, format!("{whole} of {} jobs", reruns.len()), RUNS)
+    enough(whole >= 100, format!("{whole} of {} jobs", reruns.len()), RUNS)
 }
 
 pub(super) fn environment(evidence: &Evidence) -> Answer {
@@ -358,14 +374,9 @@ pub(super) fn environment(evidence: &Evidence) -> Answer {
 
 pub(super) fn benches(evidence: &Evidence) -> Answer {
     let beside = evidence.seen.figures.iter().filter(|figure| figure.floor.is_some()).count();
-    Answer::is(beside >= 10, format!("{beside} of {} figures", evidence.seen.figures.len()), "raw/bench/")
+    enough(beside >= 10, format!("{beside} of {} figures", evidence.seen.figures.len()), "raw/bench/")
 }
 
 pub(super) fn benches_counted(evidence: &Evidence) -> Answer {
-    let steps: Vec<_> = evidence.seen.steps_of("bench").collect();
-    match steps.iter().find(|tried| tried.step.held != Some(true)) {
-        None if steps.is_empty() => Answer::unknown("none is told of", "raw/bench/"),
-        None => Answer::is(true, format!("{} limits", steps.len()), "raw/bench/"),
-        Some(off) => Answer::is(false, format!("{}: {}", off.step.name, off.step.seen), &off.place),
-    }
+    steps(&evidence.seen.steps_of("bench").collect::<Vec<_>>(), "raw/bench/")
 }

@@ -178,7 +178,8 @@ fn step(evidence: &Evidence, suite: &str, name: &str) -> Answer {
 
 fn struck(evidence: &Evidence, origin: Origin, class: &str, least: u64) -> Answer {
     match evidence.seen.faults.get(&(origin, class.to_owned())) {
-        Some(strikes) => Answer::is(strikes.struck >= least, format!("{} of at least {least}", strikes.struck), "raw/"),
+        Some(strikes) if strikes.struck >= least => Answer::is(true, format!("{} times", strikes.struck), "raw/"),
+        Some(strikes) => Answer::unknown(format!("{} of at least {least}", strikes.struck), "raw/"),
         None => Answer::unknown(format!("no fault of the class {class} is told of"), "raw/"),
     }
 }

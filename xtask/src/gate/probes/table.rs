@@ -41,7 +41,7 @@ pub(crate) const PROBES: &[Probe] = &[
     probe(Idempotency, "one-wish-one-effect", 5, CRITICAL, "Is each message, press and request taken up once?", Holds("one wish has one effect")),
     probe(Idempotency, "double-effects-are-found", 3, PLAIN, "Was a planted bug found because a wish had two effects?", Finds("one wish has one effect")),
     probe(Idempotency, "no-twins", 3, PLAIN, "Does nothing run beside its twin, or after an end that nobody can know?", Holds("nothing runs beside its twin or after an unknown end")),
-    probe(Idempotency, "repeats-came", 2, PLAIN, "Did updates come again at least 100 times?", Struck(Sim, "update-repeated", 100)),
+    probe(Idempotency, "repeats-came", 2, PLAIN, "Did updates come again at least 20 times?", Struck(Sim, "update-repeated", 20)),
     probe(Idempotency, "retries-happened", 2, PLAIN, "Were there at least 100 retries, so that their limits mean something?", By(looks::retries)),
 
     probe(Recovery, "nothing-lost", 5, CRITICAL, "Is nothing lost that was acknowledged?", Holds("nothing acknowledged is lost")),
@@ -52,9 +52,9 @@ pub(crate) const PROBES: &[Probe] = &[
     probe(Recovery, "slots-kept", 2, PLAIN, "Do no more run at once than there are slots?", Holds("no more runs at once than there are slots")),
     probe(Recovery, "every-cut-holds", 3, CRITICAL, "Does everything hold after every cut of a life, by a kill and by a power loss?", Holds("every-cut-holds")),
     probe(Recovery, "crash-points-lived", 3, CRITICAL, "Did all crash runs come to their end, alike when played twice, and find what was made wrong for them?", By(looks::crash_points)),
-    probe(Recovery, "poll-classes", 3, PLAIN, "Did at least six classes of poll faults strike 59 times each?", By(looks::poll_classes)),
-    probe(Recovery, "daemon-killed", 2, PLAIN, "Was the daemon killed at least 300 times in the simulation?", Struck(Sim, "daemon-killed", 300)),
-    probe(Recovery, "power-lost", 2, PLAIN, "Was the power lost at least 300 times?", Struck(Sim, "power-loss", 300)),
+    probe(Recovery, "poll-classes", 3, PLAIN, "Did at least six classes of poll faults strike 20 times each?", By(looks::poll_classes)),
+    probe(Recovery, "daemon-killed", 2, PLAIN, "Was the daemon killed at least 59 times in simulated days, with people around?", Struck(Sim, "daemon-killed", 59)),
+    probe(Recovery, "power-lost", 2, PLAIN, "Was the power lost at least 59 times in simulated days, with people around?", Struck(Sim, "power-loss", 59)),
     probe(Recovery, "mostly-unaided", 2, PLAIN, "Did at most 1 in 20 faults of every class need a hand, or were not got over?", By(looks::unaided)),
 
     probe(Timeouts, "stops-in-time", 3, PLAIN, "Is a wish to stop fulfilled in time?", Holds("a wish to stop is fulfilled in time")),
@@ -81,8 +81,8 @@ pub(crate) const PROBES: &[Probe] = &[
 
     probe(Chaos, "bugs-all-found", 5, CRITICAL, "Was every planted bug found?", By(looks::mutants)),
     probe(Chaos, "bugs-enough", 2, PLAIN, "Were at least 90 bugs planted?", By(looks::mutants_enough)),
-    probe(Chaos, "classes-struck", 3, PLAIN, "Did at least 15 classes of faults strike 59 times each in the simulation?", By(looks::classes)),
-    probe(Chaos, "faults-meet-stages", 3, PLAIN, "Did faults strike in at least 95 % of the pairs of class and stage of a task?", By(looks::coverage)),
+    probe(Chaos, "classes-struck", 3, PLAIN, "Did at least twelve classes of faults strike 20 times each in the simulation?", By(looks::classes)),
+    probe(Chaos, "faults-meet-stages", 3, PLAIN, "Did faults of 9 in 10 classes strike while a task was approved, and while one ran?", By(looks::coverage)),
     probe(Chaos, "scenarios-played", 2, PLAIN, "Were at least 80 scenarios played?", By(looks::scenarios)),
     probe(Chaos, "calm-runs-too", 1, PLAIN, "Were there runs in which nothing goes wrong, to compare with?", By(looks::calm)),
     probe(Chaos, "daemon-killed-for-real", 3, PLAIN, "Was the real daemon killed at least 500 times?", Struck(Lab, "kill-daemon", 500)),

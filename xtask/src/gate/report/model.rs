@@ -69,6 +69,14 @@ impl Report {
         Some((of("counts")?, of("of")?))
     }
 
+    /// The title of a row; with who saw it, where another row of the same name decides as well.
+    pub(super) fn title(&self, metric: &Measured) -> String {
+        if self.counting().filter(|other| other.id == metric.id).count() > 1 {
+            return format!("{} ({})", metric.title, origin(metric.origin));
+        }
+        metric.title.clone()
+    }
+
     /// The audit score, as the scorecard has it.
     pub(super) fn score(&self) -> &str {
         let row = self.card.metrics.iter().find(|metric| metric.id == "audit-score");

@@ -92,7 +92,7 @@ fn glance(report: &Report) -> Markup {
                     li.(class) {
                         a href={ "#" (rows::anchor(metric)) } {
                             (mark(found))
-                            span.name { (metric.title) }
+                            span.name { (report.title(metric)) }
                             span.value {
                                 @match &metric.bound {
                                     Some(bound) => { (number::value(bound, &metric.unit)) }

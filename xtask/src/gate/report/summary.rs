@@ -27,7 +27,7 @@ pub(super) fn summary(report: &Report) -> String {
     text += "| | metric | wanted | bound | estimate | off / looked at | least |\n|---|---|---|---|---|---|---|\n";
     for group in [Group::Gate, Group::Kpi] {
         for metric in report.group(group) {
-            text += &row(metric);
+            text += &row(report, metric);
         }
     }
     let off: Vec<_> = report.probed.iter().filter(|probe| probe.outcome != Found::Yes).collect();
@@ -41,7 +41,7 @@ pub(super) fn summary(report: &Report) -> String {
     cut(&text)
 }
 
-fn row(metric: &Measured) -> String {
+fn row(report: &Report, metric: &Measured) -> String {
     let or_none = |text: &Option<String>| {
         text.as_ref().map_or_else(|| "none".to_owned(), |text| number::value(text, &metric.unit))
     };
@@ -50,7 +50,7 @@ fn row(metric: &Measured) -> String {
         "| {} {} | {}{shown} | {} | {} | {} | {} / {} | {} |\n",
         sign(metric.outcome),
         outcome(metric.outcome).2,
-        plain(&metric.title),
+        plain(&report.title(metric)),
         rows::wanted(metric),
         or_none(&metric.bound),
         or_none(&metric.estimate),

@@ -49,7 +49,7 @@ pub(super) fn people(report: &Report, colours: bool) -> String {
     for (group, title) in [(Group::Gate, "Gate"), (Group::Kpi, "KPIs")] {
         let _ = writeln!(text, "\n{title:<40} {:>10} {:>10} {:>16}", "wanted", "bound", "off/looked at");
         for metric in report.group(group) {
-            text += &row(metric, colours);
+            text += &row(report, metric, colours);
         }
     }
     let yes = report.probed.iter().filter(|probe| probe.outcome == Found::Yes).count();
@@ -62,11 +62,11 @@ pub(super) fn people(report: &Report, colours: bool) -> String {
     text
 }
 
-fn row(metric: &Measured, colours: bool) -> String {
+fn row(report: &Report, metric: &Measured, colours: bool) -> String {
     let bound = metric.bound.as_ref().map_or_else(|| "none".to_owned(), |text| number::value(text, &metric.unit));
     let looked = format!("{}/{}", number::count(metric.failures), number::count(metric.sample));
     let shown = if metric.counts { "" } else { "shown: " };
-    let title: String = clean(&format!("{shown}{}", metric.title)).chars().take(38).collect();
+    let title: String = clean(&format!("{shown}{}", report.title(metric))).chars().take(38).collect();
     let sign = painted(sign(metric.outcome), metric.outcome, colours);
     let mut text = format!("{sign} {title:<38} {:>10} {bound:>10} {looked:>16}\n", rows::wanted(metric));
     if metric.outcome != Outcome::Pass {
