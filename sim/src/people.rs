@@ -14,7 +14,9 @@ pub use moods::{MEDDLING, Moods, Pressed};
 pub use persona::Persona;
 pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
+pub(crate) use cast::name_of;
 use cast::{EVERYBODY, Habits, habits_of};
+pub(crate) use reading::is_card;
 use reading::task_of_card;
 use slips::Hands;
 
@@ -519,7 +521,7 @@ impl People {
             self.remember(world, now, (who, chat, message, data.clone()), &label, task);
             let pressed = world.telegram.change(|t| t.people(wall).press(user, chat, message, &data));
             let Ok(press) = pressed else { continue };
-            self.given.push(given::pressed(now, user, press.clone(), &data, &label, task));
+            self.given.push(given::pressed(now, user, press.clone(), (chat, &data), &label, task));
             let button = (who, chat, message, data);
             self.unanswered.push((press, button.clone()));
             let before = self.pressed.insert(button, now);

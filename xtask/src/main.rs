@@ -10,6 +10,7 @@ macro_rules! tell {
 }
 
 mod bench;
+mod cargo;
 mod demo;
 mod gate;
 mod kill;
@@ -55,8 +56,9 @@ fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn main() -> ExitCode {
-    let matches = Command::new("cargo xtask")
+/// All tasks.
+fn commands() -> Command {
+    Command::new("cargo xtask")
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -74,7 +76,10 @@ fn main() -> ExitCode {
             "Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along, 6 too little was \
              looked at",
         )
-        .get_matches();
+}
+
+fn main() -> ExitCode {
+    let matches = commands().get_matches();
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),

@@ -44,10 +44,10 @@ fn read(run: &Run, probe: &Probe, config: &Config) -> Vec<Act> {
     let mut by: BTreeMap<(ChatId, i64), i64> = BTreeMap::new();
     for given in run.people.given() {
         if let How::Said { chat, message, .. } = &given.how {
-            by.insert((*chat, i64::from(message.0)), given.by.0);
+            by.insert((*chat, message.0), given.by.0);
         }
     }
-    let probed: BTreeSet<i64> = probe.said.iter().map(|(_, message)| i64::from(message.0)).collect();
+    let probed: BTreeSet<i64> = probe.said.iter().map(|(_, message)| message.0).collect();
     let everybody: Vec<i64> = config.operators.keys().copied().collect();
     let mut acts = Vec::new();
     run.world.telegram.look(|t| {

@@ -44,10 +44,10 @@ fn by_hand(calm_ms: Option<i64>, over_ms: i64, recovered_ms: Option<i64>) -> boo
 }
 
 fn class(fault: &Fault) -> String {
-    match fault {
-        Fault::Telegram { answer, .. } => format!("telegram-{}", telegram_class(answer)),
-        other => other.name().to_owned(),
+    if let Fault::Telegram { answer, .. } = fault {
+        return format!("telegram-{}", telegram_class(answer));
     }
+    fault.name().to_owned()
 }
 
 /// Whether polls are not answered, or not with what was said. A slow answer is one.

@@ -131,6 +131,11 @@ pub fn user_of(name: &str) -> UserId {
     if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
 }
 
+/// How somebody of the cast is called.
+pub(crate) fn name_of(user: UserId) -> Option<&'static str> {
+    EVERYBODY.iter().find(|habits| habits.user == user).map(|habits| habits.name)
+}
+
 /// The chats in which the bot tells them something.
 pub fn chats() -> Vec<ChatId> {
     std::iter::once(GROUP).chain(EVERYBODY.iter().map(|h| ChatId(h.user.0))).collect()

@@ -38,6 +38,8 @@ pub enum How {
     Pressed {
         /// The press.
         press: PressId,
+        /// Where.
+        chat: ChatId,
         /// What the button sends: two presses with the same are of one button.
         data: String,
     },
@@ -63,9 +65,16 @@ pub(crate) fn said(at: i64, by: UserId, chat: ChatId, message: MessageId, text: 
 }
 
 /// A button with this label was pressed.
-pub(crate) fn pressed(at: i64, by: UserId, press: PressId, data: &str, label: &str, task: Option<i64>) -> Given {
-    let verb = verb_of(label);
-    Given { at, by, verb, task, job: None, fails: false, how: How::Pressed { press, data: data.to_owned() } }
+pub(crate) fn pressed(
+    at: i64,
+    by: UserId,
+    press: PressId,
+    (chat, data): (ChatId, &str),
+    label: &str,
+    task: Option<i64>,
+) -> Given {
+    let how = How::Pressed { press, chat, data: data.to_owned() };
+    Given { at, by, verb: verb_of(label), task, job: None, fails: false, how }
 }
 
 /// Which command a button stands for; none for those of which that does not show.

@@ -116,7 +116,7 @@ impl People {
             if let Some((_, chat, message, data, label, task)) = old {
                 let (wall, user) = (world.wall(), self.cast[who].user);
                 let press = world.telegram.change(|t| t.people(wall).forge_press(user, chat, message, &data));
-                self.given.push(given::pressed(now, user, press, &data, &label, task));
+                self.given.push(given::pressed(now, user, press, (chat, &data), &label, task));
             }
         }
         self.hands.remembered.push((who, chat, message, data, label.to_owned(), task));

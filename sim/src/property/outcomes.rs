@@ -3,7 +3,7 @@
 use super::Evidence;
 use super::told::told;
 use crate::botapi::ChatId;
-use crate::people::{MEDDLING, STRANGER, job_of, task_of};
+use crate::people::{MEDDLING, STRANGER, is_card, job_of, task_of};
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::{Actor, TaskId};
 use mainstay::task::{Outcome, State, Step};
@@ -135,8 +135,7 @@ pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
     let mut cards: BTreeMap<(ChatId, i64), String> = BTreeMap::new();
     for (chat, text) in e.said() {
         let plain = text.strip_prefix(MARK).unwrap_or(&text);
-        let is_card = plain.lines().next().is_some_and(|line| line.starts_with('#') && line.contains(" · "));
-        if let Some(task) = task_of(plain).filter(|_| is_card) {
+        if let Some(task) = task_of(plain).filter(|_| is_card(plain)) {
             cards.insert((chat, task), plain.to_owned());
         }
     }

@@ -97,10 +97,8 @@ pub(super) fn faults(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span) -> Vec<P
             let anywhere = rng.u64(0..until);
             let at_work = anywhere / DAY_MS * DAY_MS + rng.u64(WORK_MS);
             let at = if rng.bool() && at_work < until { at_work } else { anywhere };
-            let fault = match draw(rng) {
-                Fault::Telegram { lasts, .. } => telegram(rng, lasts),
-                other => other,
-            };
+            let drawn = draw(rng);
+            let fault = if let Fault::Telegram { lasts, .. } = drawn { telegram(rng, lasts) } else { drawn };
             all.push(Planned { at: Some(Span(at)), when: None, fault });
         }
     }

@@ -5,6 +5,7 @@ use super::checkout::Checkout;
 use super::ended::Ended;
 use super::head::Wanted;
 use super::judge::{self, Derived};
+use super::report::{self, Tell};
 use super::run::How;
 use super::shard::Shard;
 use super::sign::{self, Secret, Signed};
@@ -14,6 +15,7 @@ use super::verify::{Doubt, Verified};
 use super::{Gate, keep, merge, raw, run as runs, verify};
 use crate::Verdict;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -72,6 +74,12 @@ pub(crate) fn command() -> Command {
                 .arg(option("nonce", "TEXT", "What the choice of these depends on; chance when not given")),
         )
         .subcommand(
+            Command::new("show")
+                .about("The scorecard of a bundle, in the terminal; the page is report/index.html in it")
+                .arg(path("bundle", "The bundle"))
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As it stands in derived/metrics.json")),
+        )
+        .subcommand(
             Command::new("keep").about("Copies what git keeps of a bundle to audits/").arg(path("bundle", "The bundle")),
         )
         .subcommand(
@@ -84,6 +92,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
     let done = match matches.subcommand() {
         Some(("merge", matches)) => merged(matches),
         Some(("verify", matches)) => verified(matches),
+        Some(("show", matches)) => shown(matches),
         Some(("keep", matches)) => kept(matches),
         Some(("key", matches)) => key(matches),
         Some(_) | None => gate(matches),
@@ -163,6 +172,15 @@ fn verified(matches: &ArgMatches) -> Result<u8, Ended> {
         crate::say(format_args!("verified: {word}: {}", found.why));
     }
     Ok(code)
+}
+
+/// Prints what stands in a bundle, and believes it: [`verified`] does not. So the exit code says only that it can be read.
+fn shown(matches: &ArgMatches) -> Result<u8, Ended> {
+    let bundle: &PathBuf = matches.get_one("bundle").expect("required");
+    let people = Tell::People { colours: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    let tell = if matches.get_flag("json") || format(matches) == "json" { Tell::Json } else { people };
+    crate::say(report::show(bundle, tell).map_err(Ended::refused)?.trim_end());
+    Ok(0)
 }
 
 fn in_json(found: &Verified, doubt: &Doubt<'_>) -> serde_json::Value {

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How often the display is looked after.
 const TICK: Duration = Duration::from_millis(250);
 
+/// Units that are left, the next one last; and why there will be no more.
+type Queue<'a> = (Vec<&'a (Suite, Unit)>, Option<String>);
+
 /// What units run with.
 pub(crate) struct Execution<'a> {
     /// The checkout.
@@ -40,13 +43,11 @@ pub(crate) fn execute(on: &Execution<'_>, planned: &[(Suite, Unit)]) -> Result<(
     let left: Vec<&(Suite, Unit)> = planned.iter().filter(open).collect();
     let mut progress = Progress::new(planned.len() - left.len(), planned.len());
     let mut prepared: Vec<&str> = Vec::new();
-    for (suite, unit) in &left {
+    for (suite, _) in &left {
         if !prepared.contains(&suite.name) {
             progress.say(&format!("preparing {}", suite.name));
-            let site = on.site(suite, 1);
-            (suite.prepare)(&site).map_err(|error| on.ended(&format!("{}: {error}", suite.name)))?;
+            (suite.prepare)(&on.site(suite)).map_err(|error| on.ended(&format!("{}: {error}", suite.name)))?;
             prepared.push(suite.name);
-            let _ = unit;
         }
     }
     // Those that share the machine run together, and those that want it for themselves one after the other.
@@ -59,9 +60,9 @@ pub(crate) fn execute(on: &Execution<'_>, planned: &[(Suite, Unit)]) -> Result<(
 }
 
 impl<'a> Execution<'a> {
-    fn site<'b>(&'b self, suite: &'b Suite, jobs: usize) -> Site<'b> {
+    fn site<'b>(&'b self, suite: &'b Suite) -> Site<'b> {
         let Execution { root, run, policy, stop, head, jobs: _ } = self;
-        Site { root, run, policy, stop, suite, seeds: head.seeds(), jobs }
+        Site { root, run, policy, stop, suite, seeds: head.seeds() }
     }
 
     /// Why there is no evidence: somebody wanted it to end, or the machine.
@@ -70,12 +71,12 @@ impl<'a> Execution<'a> {
     }
 
     fn together(&self, group: &[&(Suite, Unit)], jobs: usize, progress: &mut Progress) -> Result<(), Ended> {
-        let queue = Mutex::new((group.iter().rev().copied().collect::<Vec<_>>(), None));
+        let queue: Mutex<Queue<'_>> = Mutex::new((group.iter().rev().copied().collect(), None));
         let (send, receive) = channel();
         std::thread::scope(|scope| {
             for _ in 0..jobs.max(1) {
                 let (send, queue) = (send.clone(), &queue);
-                scope.spawn(move || self.work(queue, jobs, &send));
+                scope.spawn(move || self.work(queue, &send));
             }
             drop(send);
             loop {
@@ -96,7 +97,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Takes one unit after the other, until none is left or one fails.
-    fn work(&self, queue: &Mutex<(Vec<&(Suite, Unit)>, Option<String>)>, jobs: usize, send: &Sender<Happened>) {
+    fn work(&self, queue: &Mutex<Queue<'_>>, send: &Sender<Happened>) {
         loop {
             let next = {
                 let Ok(mut queue) = queue.lock() else { return };
@@ -106,7 +107,7 @@ impl<'a> Execution<'a> {
             let name = format!("{}/{}", suite.name, unit.name);
             // Nobody listens any more only when this is over.
             let _ = send.send(Happened::Begun(name.clone()));
-            if let Err(error) = self.one(suite, unit, jobs) {
+            if let Err(error) = self.one(suite, unit) {
                 if let Ok(mut queue) = queue.lock() {
                     queue.1.get_or_insert(format!("{name}: {error}"));
                 }
@@ -116,10 +117,8 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn one(&self, suite: &Suite, unit: &Unit, jobs: usize) -> Result<(), String> {
-        // A unit that shares the machine has one core.
-        let cores = if jobs > 1 { 1 } else { self.jobs };
-        let bytes = evidence(&self.site(suite, cores), self.head, unit)?;
+    fn one(&self, suite: &Suite, unit: &Unit) -> Result<(), String> {
+        let bytes = evidence(&self.site(suite), self.head, unit)?;
         layout::write(&self.run.join(layout::raw(suite.name, &unit.name)), &bytes)
     }
 }

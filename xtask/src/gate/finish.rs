@@ -11,7 +11,6 @@ use super::plan;
 use super::policy::{self, Policy};
 use super::sign::Secret;
 use super::suites::Suite;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes what is known before anything ran.
@@ -41,10 +40,6 @@ pub(crate) fn finish(
     policy: &Policy,
     key: Option<&Secret>,
 ) -> Result<Option<Derived>, Ended> {
-    match std::fs::remove_dir_all(run.join(layout::WORK)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Ended::machine(error)),
-        Ok(()) | Err(_) => {}
-    }
     let planned = plan::of(suites, head, policy);
     let derived = match head.part {
         Some(_) => None,
@@ -54,9 +49,6 @@ pub(crate) fn finish(
     if let Some(derived) = &derived {
         for (path, bytes) in &derived.files {
             put(path, bytes)?;
-        }
-        for (path, bytes) in report(run).map_err(Ended::Infrastructure)? {
-            put(&path, &bytes)?;
         }
     }
     seal(run, key)?;
@@ -71,9 +63,4 @@ pub(crate) fn seal(bundle: &Path, key: Option<&Secret>) -> Result<(), Ended> {
         put(layout::SIGNATURE, key.sign(manifest.as_bytes()).as_bytes())?;
     }
     put(layout::MANIFEST, manifest.as_bytes())
-}
-
-/// The files for people, by path: a pure function of the others.
-pub(crate) fn report(_bundle: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    Ok(BTreeMap::new())
 }

@@ -3,11 +3,14 @@
 
 use super::head::Head;
 use super::layout;
+use super::probes::{self, Found};
 use super::raw;
+use super::report;
+use super::seen::Evidence;
 use super::shape::Shape;
-use super::stub::{Scope, Scorer};
 use super::suites::{Suite, Unit};
-use mainstay_metric::scorecard::{Outcome, Scorecard};
+use mainstay_metric::scorecard::{Outcome, Probed, Scorecard};
+use mainstay_metric::scorer::{Scope, Scorer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +36,7 @@ pub(crate) struct Derived {
     pub(crate) card: Scorecard,
     /// What comes of them.
     pub(crate) verdict: Verdict,
-    /// The files, by path.
+    /// The files, by path: what is derived, and the report.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -45,22 +48,45 @@ pub(crate) fn derive(
     planned: &[(Suite, Unit)],
 ) -> Result<Derived, String> {
     let mut scorer = Scorer::new(Scope::Gate);
-    let mut again = Scorer::new(Scope::Gate);
+    // Beside the lines, what is not made from them.
+    let mut evidence = Evidence::beside(bundle)?;
     for (suite, unit) in planned {
+        let path = layout::raw(suite.name, &unit.name);
         read(bundle, head, suite, unit, &mut |at| {
             scorer.add(&at.line);
-            again.add(&at.line);
+            evidence.line(&path, at.number, at.text, &at.line);
         })?;
+        evidence.file_over();
     }
-    // Probes may look at metrics, so these are computed first without them.
-    let _ = again.finish(&[]);
-    let card = scorer.finish(&[]);
+    let probed = probes::ask(&evidence);
+    let card = scorer.finish(&probed.iter().map(counted).collect::<Vec<_>>());
     let verdict = verdict(head, suites, &card);
-    let files = BTreeMap::from([
+    let mut files = BTreeMap::from([
         (layout::METRICS.to_owned(), layout::json(&card)),
+        (layout::PROBES.to_owned(), layout::json(&probed)),
         (layout::VERDICT.to_owned(), layout::json(&verdict)),
     ]);
+    for (path, bytes) in &files {
+        evidence.small(path, String::from_utf8_lossy(bytes).into_owned());
+    }
+    let report::Rendered { page, summary } = report::of(evidence)?;
+    files.insert(format!("{}/index.html", layout::REPORT), page.into_bytes());
+    files.insert(format!("{}/summary.md", layout::REPORT), summary.into_bytes());
     Ok(Derived { card, verdict, files })
+}
+
+/// A probe's answer, as metrics count it.
+fn counted(probed: &probes::Probed) -> Probed {
+    Probed {
+        id: probed.id.clone(),
+        weight: probed.weight,
+        critical: probed.critical,
+        outcome: match probed.outcome {
+            Found::Yes => Outcome::Pass,
+            Found::No => Outcome::Fail,
+            Found::Unknown => Outcome::Inconclusive,
+        },
+    }
 }
 
 /// Every line of a unit, with its chain and its shape checked.

@@ -31,7 +31,7 @@ pub(crate) fn keep(bundle: &Path, audits: &Path) -> Result<PathBuf, Ended> {
     let to = audits.join(name.file_name().unwrap_or_default());
     for path in layout::files(bundle).map_err(Ended::Infrastructure)? {
         let kept = |part: &&str| path == **part || (part.ends_with('/') && path.starts_with(*part));
-        if KEPT.iter().any(|part| kept(&part)) {
+        if KEPT.iter().any(kept) {
             let bytes = layout::read(bundle, &path).map_err(Ended::Infrastructure)?;
             layout::write(&to.join(&path), &bytes).map_err(Ended::Infrastructure)?;
         }

@@ -28,8 +28,6 @@ pub(crate) const REPORT: &str = "report";
 pub(crate) const MANIFEST: &str = "MANIFEST";
 /// The signature over the manifest.
 pub(crate) const SIGNATURE: &str = "MANIFEST.sig";
-/// Scratch space of a run; no part of a bundle.
-pub(crate) const WORK: &str = "work";
 /// Folders for what suites add besides lines. Nothing is computed from it: it is attested, not recomputed.
 pub(crate) const ATTACHED: [&str; 3] = ["tests", "bench", "drills"];
 

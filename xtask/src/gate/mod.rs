@@ -2,8 +2,8 @@
 //! don't-ship follows.
 //!
 //! Reading order: [`suites`] is what is run, [`plan`] and [`execute`] how, [`raw`] and [`layout`] what is left of it,
-//! [`finish`] makes a bundle of that, [`merge`] one of several parts, and [`verify`] believes none of it. [`cli`] is the
-//! command line.
+//! [`finish`] makes a bundle of that, [`merge`] one of several parts, and [`verify`] believes none of it. [`seen`] is what lines
+//! come to, for [`probes`] and for the [`report`]. [`cli`] is the command line.
 //!
 //! No verdict is made here: it is computed by `mainstay-metric` from the lines of a bundle, by the gate and by a verifier
 //! alike. Nothing here knows the daemon; suites start it, or the simulator, as processes.
@@ -14,6 +14,8 @@ mod cli;
 mod ended;
 mod execute;
 mod finish;
+#[cfg(test)]
+mod fixture;
 mod head;
 mod judge;
 mod keep;
@@ -23,15 +25,17 @@ mod manifest;
 mod merge;
 mod plan;
 mod policy;
+mod probes;
 mod progress;
 mod raw;
+mod report;
 mod run;
 mod seeds;
+mod seen;
 mod shape;
 mod shard;
 mod sign;
 mod site;
-mod stub;
 mod suites;
 #[cfg(test)]
 mod tests;

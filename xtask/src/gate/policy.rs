@@ -1,16 +1,23 @@
 //! What a gate wants, and how much of it: all that decides a verdict besides the evidence.
 //!
-//! It stands in files of the commit: the metrics' part is `mainstay-metric`'s, the suites' part is written here, and a bundle
-//! has all of them as one `policy.toml`. Amounts for `--quick` stand beside those of a full run in the same file, so that both
+//! It stands in files of the commit: metrics (by `mainstay-metric`), suites (here) and probes, and a bundle has all of them as one `policy.toml`. Amounts for `--quick` stand beside those of a full run in the same file, so that both
 //! are judged by the same words and hash.
 
 use super::checkout::Checkout;
+use super::probes;
 use super::suites::Suite;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
+/// What a file says, for these suites.
+pub(crate) type Text = fn(&[Suite]) -> String;
+
 /// The files of a commit that make up its policy, in this order, and what this program says that is in them.
-pub(crate) const FILES: &[(&str, fn(&[Suite]) -> String)] = &[("audits/suites-v1.2.toml", suites_text)];
+pub(crate) const FILES: &[(&str, Text)] = &[
+    ("audits/policy-v1.2.toml", |_| mainstay_metric::policy::policy_text()),
+    ("audits/suites-v1.2.toml", suites_text),
+    ("audits/probes-v1.2.toml", |_| probes::policy_text()),
+];
 
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

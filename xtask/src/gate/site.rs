@@ -1,4 +1,4 @@
-//! Where a unit runs, and what it may use: the checkout, its seeds, scratch space, and processes that end with the gate.
+//! Where a unit runs, and what it may use: the checkout, its seeds, and processes that end with the gate.
 
 use super::policy::Policy;
 use super::seeds::Seeds;
@@ -6,7 +6,7 @@ use super::suites::{Suite, Unit};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +29,6 @@ pub(crate) struct Site<'a> {
     pub(crate) suite: &'a Suite,
     /// Somebody wants it to end.
     pub(crate) stop: &'a Stop,
-    /// How many processes a unit that has the machine to itself may use.
-    pub(crate) jobs: usize,
 }
 
 /// Set by a signal.
@@ -99,17 +97,6 @@ impl Site<'_> {
         self.seeds.seeds(self.suite.name, unit.seeds.clone())
     }
 
-    /// A fresh folder of the unit's own, which is no part of the bundle.
-    pub(crate) fn scratch(&self, unit: &Unit) -> Result<PathBuf, String> {
-        let folder = self.run.join(super::layout::WORK).join(self.suite.name).join(&unit.name);
-        let fresh = match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => std::fs::create_dir_all(&folder),
-        };
-        fresh.map_err(|error| format!("{}: {error}", folder.display()))?;
-        folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))
-    }
-
     /// Puts a file into the bundle, beside the lines: in `tests/`, `bench/` or `drills/`.
     pub(crate) fn attach(&self, path: &str, bytes: &[u8]) -> Result<(), String> {
         if !super::layout::is_attachment(path) {
@@ -159,4 +146,45 @@ fn all(from: &mut impl Read) -> Vec<u8> {
     // What was read before an error is kept; how the process ended tells the rest.
     let _ = from.read_to_end(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::QUICK;
+    use super::super::suites::SUITES;
+    use super::*;
+
+    fn call(script: &str, stop: &Stop, limit: Duration) -> Result<Called, String> {
+        let policy = Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), mutants: Vec::new() };
+        let seeds = Seeds { commit: String::new(), policy: String::new(), from: None };
+        let here = Path::new(".");
+        let site = Site { root: here, run: here, policy: &policy, seeds, suite: &SUITES[0], stop };
+        site.call(Command::new("sh").args(["-c", script]), limit)
+    }
+
+    #[test]
+    fn what_a_process_wrote_and_how_it_ended_is_known() {
+        let called = call("echo a; echo b >&2; exit 3", &Stop::default(), Duration::from_secs(60)).expect("called");
+        assert!(!called.good() && called.ended().contains('3'), "{}", called.ended());
+        assert_eq!((called.stdout, called.stderr), (b"a\n".to_vec(), b"b\n".to_vec()));
+    }
+
+    /// Its children have its output open: were one left, this would wait for a hundred seconds.
+    #[test]
+    fn what_takes_too_long_is_killed_with_its_children() {
+        let began = Instant::now();
+        let called =
+            call("echo a; sleep 100 & sleep 100", &Stop::default(), Duration::from_millis(300)).expect("called");
+        assert!(called.status.is_none() && called.ended().contains("too long"));
+        assert_eq!(called.stdout, b"a\n");
+        assert!(began.elapsed() < Duration::from_secs(50));
+    }
+
+    #[test]
+    fn an_interruption_kills_it_and_leaves_no_evidence() {
+        let stop = Stop::default();
+        stop.set();
+        let Err(error) = call("sleep 100", &stop, Duration::from_secs(60)) else { panic!("interrupted") };
+        assert!(error.contains("interrupted"), "{error}");
+    }
 }

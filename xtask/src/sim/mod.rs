@@ -90,7 +90,7 @@ fn simulate(root: &Path, arguments: impl Iterator<Item = std::ffi::OsString>) ->
 
 /// The simulator of a checkout, built. What is wrong with it cargo has said.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, ()> {
-    let mut cargo = Process::new("cargo");
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["build", "--quiet", "--profile", PROFILE, "--package", "mainstay-sim", "--bin", SIMULATOR]);
     cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
     let built = cargo.status().is_ok_and(|status| status.success());

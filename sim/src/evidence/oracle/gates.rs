@@ -107,7 +107,8 @@ impl Gate {
         (lo, hi): (i64, i64),
         stopping: bool,
     ) -> BTreeSet<Where> {
-        let of_it = e.ledger.iter().filter(|ran| ran.key.task.0 == task && ran.began_ms >= since - FINE_MS);
+        let then = since - FINE_MS..=hi + FINE_MS;
+        let of_it = e.ledger.iter().filter(|ran| ran.key.task.0 == task && then.contains(&ran.began_ms));
         let runs: Vec<&Ran> = of_it.collect();
         let lost = |from: i64| struck.iter().any(|at| (from..=hi).contains(at));
         let Some(last) = runs.last() else {

@@ -82,6 +82,14 @@ impl Lives {
                 lives.tasks.insert(*task, Life { kind, job: n, requester, made_ms, gates, acts });
             }
         }
+        // Which task came of which wish: who asked again for a job is not who asked first.
+        for one in given.iter().filter(|one| matches!(one.verb, Some("newtask" | "rerun"))) {
+            let made = replies.to(one).and_then(|reply| answer::new_task(&reply.text));
+            if let Some(life) = made.and_then(|task| lives.tasks.get_mut(&task)) {
+                (life.made_ms, life.requester) = (one.at, one.by.0);
+                life.gates = BTreeSet::from([Gate::new(&life.kind, one.at)]);
+            }
+        }
         for one in given {
             let reply = replies.to(one);
             let within_ms = within(e, one.at, reply.as_ref().map_or(e.now_ms, |reply| reply.at));
@@ -125,14 +133,12 @@ impl Lives {
         let Some(task) = answer::new_task(&reply.text) else {
             return Some(format!("no task was made: {:?}", reply.text));
         };
-        let Some(life) = self.tasks.get_mut(&task) else {
+        let Some(life) = self.tasks.get(&task) else {
             return Some(format!("task {task} was answered, and nobody's job is known by that number"));
         };
         if let Some(job) = again.filter(|job| *job != life.job) {
             return Some(format!("task {task} is of job {} and not of job {}", life.job + 1, job + 1));
         }
-        (life.made_ms, life.requester) = (given.at, given.by.0);
-        life.gates = BTreeSet::from([Gate::new(&life.kind, given.at)]);
         None
     }
 }

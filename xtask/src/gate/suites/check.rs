@@ -5,7 +5,6 @@ use super::{Suite, Unit, steps};
 use crate::gate::policy::Policy;
 use crate::gate::site::{Called, Site};
 use mainstay_metric::ledger::{Line, Origin, Step};
-use std::process::Command;
 use std::time::Duration;
 
 pub(super) const SUITE: Suite = Suite {
@@ -73,10 +72,11 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
         Some(tool) if !call(site, tool)?.good() => missing(site, check)?,
         Some(_) | None => step(check, &call(site, check.arguments)?),
     };
-    if check.name == "tests" {
-        if let Ok(junit) = std::fs::read(site.root.join(JUNIT)) {
-            site.attach("tests/junit.xml", &junit)?;
-        }
+    // Without nextest there is none.
+    if check.name == "tests"
+        && let Ok(junit) = std::fs::read(site.root.join(JUNIT))
+    {
+        site.attach("tests/junit.xml", &junit)?;
     }
     Ok(steps(&SUITE, check.name, vec![step]))
 }
@@ -99,20 +99,10 @@ fn step(check: &Check, called: &Called) -> Step {
 }
 
 fn call(site: &Site<'_>, arguments: &[&str]) -> Result<Called, String> {
-    let mut command = cargo();
+    let mut command = crate::cargo::cargo();
     command.args(arguments).current_dir(site.root).env("CARGO_TERM_COLOR", "never");
     if arguments[0] == "doc" {
         command.env("RUSTDOCFLAGS", "-D warnings");
     }
     site.call(&mut command, LIMIT)
-}
-
-/// Cargo, without what it has told this program of itself: whatever depends on that would be built anew each time.
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let ours = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|begin| name.starts_with(begin));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
-        command.env_remove(name);
-    }
-    command
 }

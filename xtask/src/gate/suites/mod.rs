@@ -37,8 +37,8 @@ pub(crate) struct Suite {
     pub(crate) prepare: fn(&Site<'_>) -> Result<(), String>,
     /// Its units, in a fixed order: the same policy gives the same.
     pub(crate) units: fn(&Policy) -> Vec<Unit>,
-    /// Runs one of them. Seeds come from [`Site::seeds`], scratch space from [`Site::scratch`], processes are started by
-    /// [`Site::call`] so that an interruption ends them, further files go to [`Site::attach`].
+    /// Runs one of them. Seeds come from [`Site::seeds`], processes are started by [`Site::call`] so that an interruption ends
+    /// them, further files go to [`Site::attach`].
     pub(crate) run: fn(&Site<'_>, &Unit) -> Result<Vec<Line>, String>,
 }
 

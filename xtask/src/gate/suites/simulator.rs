@@ -125,3 +125,84 @@ fn seeds_of(lines: &[Line]) -> Vec<u64> {
 pub(super) fn stem(path: &str) -> &str {
     Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenarios;
+    use super::*;
+    use crate::gate::policy::{Policy, QUICK};
+    use crate::gate::seeds::Seeds;
+    use crate::gate::shape::Shape;
+    use crate::gate::site::Stop;
+    use std::io::Write;
+
+    /// Tells of the first of the seeds; what comes then is the test's.
+    const BEGINS: &str = r#"#!/bin/sh
+first=${6%%,*}
+echo '{"line":"run","suite":"scenarios","origin":"sim","seed":'$first',"scenario":"a","faults":true}'
+end='{"line":"end","at_ms":1,"cut_off":null}'
+"#;
+
+    /// The lines of seeds 1, 2 and 3 by a simulator of our own.
+    fn told(script: &str, kept: bool) -> Result<Vec<Line>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let policy = Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), mutants: Vec::new() };
+        let seeds = Seeds { commit: String::new(), policy: String::new(), from: Some(1) };
+        let suite = &scenarios::SUITE;
+        let stop = Stop::default();
+        let site = Site { root: folder.path(), run: folder.path(), policy: &policy, seeds, suite, stop: &stop };
+        let program = program(&site);
+        std::fs::create_dir_all(program.parent().expect("has one")).expect("made");
+        // Written by another process: a file that one of this process's threads has open for writing while another thread
+        // starts a program can't be executed for a moment.
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+            .arg(&program)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let script = format!("{BEGINS}{script}\n");
+        writer.stdin.take().expect("piped").write_all(script.as_bytes()).expect("written");
+        assert!(writer.wait().expect("waited").success());
+        let unit = Unit { kept, ..Unit::seeded("x", 0..3) };
+        let play = Play { command: "evidence", scenario: "scenarios/a.toml", persona: None };
+        let lines = evidence(&site, &unit, &play)?;
+        let seeds = site.seeds(&unit);
+        let mut shape = Shape::new(suite, &unit, &seeds);
+        lines.iter().try_for_each(|line| shape.see(line)).and_then(|()| shape.finish())?;
+        Ok(lines)
+    }
+
+    fn cut_off(lines: &[Line]) -> Vec<Option<&str>> {
+        let mut ends = Vec::new();
+        for line in lines {
+            if let Line::End(end) = line {
+                ends.push(end.cut_off.as_deref());
+            }
+        }
+        ends
+    }
+
+    #[test]
+    fn seeds_after_those_that_were_told_are_asked_for_again() {
+        let lines = told("echo $end", true).expect("told");
+        assert_eq!(cut_off(&lines), [None, None, None]);
+        assert!(lines.iter().all(|line| !matches!(line, Line::Run(run) if !run.kept)), "stamped as kept");
+    }
+
+    #[test]
+    fn a_simulator_that_dies_leaves_a_run_that_was_cut_off_and_the_others() {
+        let lines = told("[ $first = 2 ] && kill -9 $$; echo $end", false).expect("told");
+        let ends = cut_off(&lines);
+        assert!(
+            ends[0].is_none() && ends[1].is_some_and(|why| why.contains("signal: 9")) && ends[2].is_none(),
+            "{ends:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_simulator_can_not_read_is_no_evidence() {
+        let Err(error) = told("echo such an option there is not >&2; exit 2", false) else { panic!("refused") };
+        assert!(error.contains("such an option"), "{error}");
+    }
+}

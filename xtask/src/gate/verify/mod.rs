@@ -15,7 +15,6 @@ mod replay;
 
 use super::Gate;
 use super::ended::Ended;
-use super::finish;
 use super::head::Head;
 use super::judge;
 use super::sign::{self, Signed};
@@ -151,9 +150,7 @@ fn places(files: &[String], planned: &[(Suite, Unit)]) -> Result<(), String> {
 /// Computes everything again, and compares.
 fn derived(gate: &Gate, bundle: &Path, head: &Head, planned: &[(Suite, Unit)]) -> Result<judge::Derived, Ended> {
     let derived = judge::derive(bundle, head, gate.suites, planned).map_err(Ended::Refused)?;
-    let mut wanted = derived.files.clone();
-    wanted.extend(finish::report(bundle).map_err(Ended::Infrastructure)?);
-    for (path, bytes) in &wanted {
+    for (path, bytes) in &derived.files {
         let there = layout::read(bundle, path).map_err(Ended::Refused)?;
         if there != *bytes {
             let line =
@@ -165,7 +162,7 @@ fn derived(gate: &Gate, bundle: &Path, head: &Head, planned: &[(Suite, Unit)]) -
     let besides = layout::files(bundle)
         .map_err(Ended::Refused)?
         .into_iter()
-        .find(|path| made(path) && !wanted.contains_key(path));
+        .find(|path| made(path) && !derived.files.contains_key(path));
     match besides {
         Some(path) => Err(Ended::Refused(format!("{path}: nothing of the kind comes of the evidence"))),
         None => Ok(derived),

@@ -45,7 +45,6 @@ pub(super) fn replay(
             seeds: head.seeds(),
             suite,
             stop: doubt.stop,
-            jobs: 1,
         };
         let name = format!("{}/{}", suite.name, unit.name);
         eprintln!("gate: again: {name}");

@@ -76,7 +76,7 @@ pub(super) fn build(root: &Path, mutants: &[Mutant]) -> Result<(PathBuf, u64), S
     files.insert("sim/Cargo.toml".into(), format!("{manifest}\n{bin}"));
     let made_of = copy(root, &tree, &files)?;
     let target = target(root);
-    let built = Command::new("cargo")
+    let built = crate::cargo::cargo()
         .args(["build", "--quiet", "--profile", super::super::PROFILE, "--package", "mainstay-sim", "--bin", PROGRAM])
         .arg("--target-dir")
         .arg(std::path::absolute(&target).map_err(|error| error.to_string())?)
