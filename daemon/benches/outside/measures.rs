@@ -305,7 +305,7 @@ pub(crate) fn restart(bench: &Bench) -> Vec<Figure> {
         alone("memory (PSS) with 100,000 and 1,000 after start", "MiB", full_memory, Target::None),
         alone("the same after 600 questions", "MiB", used_memory, Target::CountedAtMost(40.0)),
         alone("wake-ups while idle", "", wakeups, Target::CountedAtMost(0.0)),
-        alone("processor time while idle", "ms/s", cpu, Target::CountedAtMost(1.0)),
+        alone("processor time while idle", "ms/s", cpu, Target::None),
     ]
 }
 
