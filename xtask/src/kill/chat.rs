@@ -71,9 +71,10 @@ fn names(text: &str, job: &str) -> bool {
     text.match_indices(job).any(|(at, _)| !text[at + job.len()..].starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// The task whose card this is: `#7 once · RUNNING`.
+/// The task whose card this is: `#7 once · RUNNING`. One that was sent twice, because nobody knows of the first, says so.
 fn card_of(text: &str) -> Option<i64> {
     let first = text.lines().next()?;
+    let first = first.strip_prefix(REPEAT).unwrap_or(first);
     let (number, rest) = first.strip_prefix('#')?.split_once(' ')?;
     rest.contains(" · ").then_some(())?;
     number.parse().ok()
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(report("✅ #7 once SUCCEEDED after 1 s\nmore"), told(false));
         assert_eq!(report("(possible repeat) ✅ #7 once SUCCEEDED after 1 s"), told(true));
         assert_eq!(report("#7 once · SUCCEEDED"), None);
+        assert_eq!(card_of("(possible repeat) #7 once · REQUESTED"), Some(7));
         assert_eq!(
             (card_of("#7 once · SUCCEEDED\nx"), card_of("✅ #7 once SUCCEEDED"), card_of("#x")),
             (Some(7), None, None)

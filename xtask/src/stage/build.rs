@@ -35,7 +35,8 @@ pub(crate) fn build(profile: Profile) -> Result<Programs, String> {
         command.env_remove(name);
     }
     let mut build = command
-        .args(["build", "--bins", "--package", "mainstay", "--package", "mainstay-sim"])
+        .args(["build", "--package", "mainstay", "--bin", "mainstay"])
+        .args(["--package", "mainstay-sim", "--bin", "mainstay-botapi"])
         .args((profile == Profile::Release).then_some("--release"))
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())

@@ -6,6 +6,7 @@
 //!
 //! A suite decides nothing: whether something holds is computed from its lines, later, by `mainstay-metric`.
 
+mod bench;
 mod check;
 mod crash;
 mod deploy;
@@ -77,8 +78,16 @@ pub(crate) fn pieces(name: &str, from: u64, all: u64, each: u64) -> Vec<Unit> {
 }
 
 /// All suites, in the order in which they run.
-pub(crate) const SUITES: &[Suite] =
-    &[check::SUITE, scenarios::SUITE, soak::SUITE, crash::SUITE, kill::SUITE, mutants::SUITE, deploy::SUITE];
+pub(crate) const SUITES: &[Suite] = &[
+    check::SUITE,
+    scenarios::SUITE,
+    soak::SUITE,
+    crash::SUITE,
+    kill::SUITE,
+    mutants::SUITE,
+    bench::SUITE,
+    deploy::SUITE,
+];
 
 /// A run that is made of steps: what suites without a world give.
 fn steps(suite: &Suite, scenario: &str, steps: Vec<Step>) -> Vec<Line> {

@@ -8,7 +8,9 @@ use crate::gate::run::{How, resume};
 use crate::gate::shard::Shard;
 use crate::gate::sign::Signed;
 use crate::gate::site::Stop;
+use crate::gate::verify::Assurance;
 use crate::gate::{judge, keep, layout};
+use mainstay_metric::ledger::Origin;
 use mainstay_metric::scorecard::Outcome;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -164,6 +166,21 @@ fn attempts_at_a_commit_are_counted_and_looks_are_not() {
         ran.derived.expect("no part").verdict.attempt
     };
     assert_eq!([attempt("1", false), attempt("2", true), attempt("3", false)], [1, 2, 2]);
+}
+
+#[test]
+fn how_far_each_metric_was_checked_is_told() {
+    let small = Small::new();
+    let bundle = small.run("whole", everything()).expect("a bundle").bundle;
+    let of = |replay, id: &str, origin| {
+        let found = small.doubt(&bundle, None, replay).expect("sound");
+        let told = found.assurance.into_iter().find(|(name, from, _)| name == id && *from == origin);
+        told.unwrap_or_else(|| panic!("{id} is told")).2
+    };
+    assert_eq!(of(0, "control-invariants", Origin::Sim), Assurance::Recomputed);
+    assert_eq!(of(1, "control-invariants", Origin::Sim), Assurance::Replayed);
+    assert_eq!(of(100, "uptime", Origin::Sim), Assurance::Recomputed, "no unit has slices");
+    assert_eq!(of(100, "steps", Origin::Lab), Assurance::Attested);
 }
 
 #[test]
