@@ -53,8 +53,8 @@ pub(crate) const PROBES: &[Probe] = &[
     probe(Recovery, "every-cut-holds", 3, CRITICAL, "Does everything hold after every cut of a life, by a kill and by a power loss?", Holds("every-cut-holds")),
     probe(Recovery, "crash-points-lived", 3, CRITICAL, "Did all crash runs come to their end, alike when played twice, and find what was made wrong for them?", By(looks::crash_points)),
     probe(Recovery, "poll-classes", 3, PLAIN, "Did at least six classes of poll faults strike 20 times each?", By(looks::poll_classes)),
-    probe(Recovery, "daemon-killed", 2, PLAIN, "Was the daemon killed at least 59 times in simulated days, with people around?", Struck(Sim, "daemon-killed", 59)),
-    probe(Recovery, "power-lost", 2, PLAIN, "Was the power lost at least 59 times in simulated days, with people around?", Struck(Sim, "power-loss", 59)),
+    probe(Recovery, "daemon-killed", 2, PLAIN, "Was the daemon killed at least 30 times in simulated days, with people around?", Struck(Sim, "daemon-killed", 30)),
+    probe(Recovery, "power-lost", 2, PLAIN, "Was the power lost at least 30 times in simulated days, with people around?", Struck(Sim, "power-loss", 30)),
     probe(Recovery, "mostly-unaided", 2, PLAIN, "Did at most 1 in 20 faults of every class need a hand, or were not got over?", By(looks::unaided)),
 
     probe(Timeouts, "stops-in-time", 3, PLAIN, "Is a wish to stop fulfilled in time?", Holds("a wish to stop is fulfilled in time")),
