@@ -2,7 +2,7 @@
 
 use super::counts::{is_bad, is_duplicate};
 use super::{Place, Planted, Seen, Stage, Tried, Trouble};
-use mainstay_metric::ledger::{Allowed, End, Fault, Line, Origin, Run, Task};
+use mainstay_metric::ledger::{Allowed, Command, End, Execution, Fault, Line, Origin, Run, Task};
 use std::collections::BTreeSet;
 
 /// The run that is being read.
@@ -108,18 +108,14 @@ impl Seen {
         let mut trouble = |what: Trouble, why: &str| self.failures.add(what, &place, &open.name(), why, line);
         match line {
             Line::Command(command) => {
-                if is_bad(command) {
-                    let what = command.wrong.as_deref().unwrap_or("not answered in time");
-                    trouble(Trouble::Command, &format!("{} of {}: {what}", command.verb, command.by));
+                if let Some(why) = command_off(command) {
+                    trouble(Trouble::Command, &why);
                 }
                 self.commands.entry(command.verb.clone()).or_default().add(command);
             }
             Line::Execution(execution) => {
-                if is_duplicate(execution) {
-                    let why = format!("{} starts, {} effects", execution.spawns, execution.effects);
+                if let Some(why) = execution_off(execution) {
                     trouble(Trouble::Duplicate, &why);
-                } else if execution.allowed == Allowed::Nothing {
-                    trouble(Trouble::Duplicate, "nothing allows it");
                 }
                 self.executions.add(execution);
             }
@@ -177,6 +173,18 @@ impl Seen {
             Line::Run(_) | Line::End(_) => {}
         }
     }
+}
+
+fn command_off(command: &Command) -> Option<String> {
+    let what = command.wrong.as_deref().unwrap_or("not answered in time");
+    is_bad(command).then(|| format!("{} of {}: {what}", command.verb, command.by))
+}
+
+fn execution_off(execution: &Execution) -> Option<String> {
+    if is_duplicate(execution) {
+        return Some(format!("{} starts, {} effects", execution.spawns, execution.effects));
+    }
+    (execution.allowed == Allowed::Nothing).then(|| "nothing allows it".to_owned())
 }
 
 fn not_got_over(fault: &Fault) -> Option<&'static str> {
