@@ -2,15 +2,23 @@
 //! and pressed is the truth that the daemon is judged by; what it says is only what they see.
 
 mod cast;
+pub mod given;
 mod moods;
+mod persona;
 mod reading;
+mod slips;
 
 pub use cast::{ANA, GROUP, STRANGER, STRANGER_NAME, UID, chats, config, move_in, names, user_of};
+pub use given::{Given, How};
 pub use moods::{MEDDLING, Moods, Pressed};
+pub use persona::Persona;
 pub use reading::{REPEAT_MARK, job_of, reports_of, said, task_of};
 
-use cast::{EVERYBODY, habits_of};
+pub(crate) use cast::name_of;
+use cast::{EVERYBODY, Habits, habits_of};
+pub(crate) use reading::is_card;
 use reading::task_of_card;
+use slips::Hands;
 
 use crate::botapi::{ChatId, MessageId, PressId, Seen};
 use crate::property::told::told;
@@ -73,6 +81,11 @@ const UNANSWERED_MS: i64 = 10_000;
 /// How often they look at a chat in which nothing is new, ms.
 const GLANCE_MS: i64 = 5_000;
 
+/// The same over days.
+const DAILY_GLANCE_MS: i64 = 60_000;
+/// So far up a chat people look over days: some days of messages are above.
+const LOOKS_AT: usize = 150;
+
 /// The button under a command that was read late.
 const CONFIRM: &str = "Do it now";
 
@@ -103,7 +116,7 @@ pub struct People {
     /// What somebody is about to say in the group about a job.
     says: Vec<(usize, usize, String)>,
     /// When somebody last gave what a task waited for besides approvals.
-    given: BTreeMap<(i64, &'static str), i64>,
+    supplied: BTreeMap<(i64, &'static str), i64>,
     /// Habits do not count: everybody does what is theirs to do, once and at once.
     at_once: bool,
     /// Requests that were refused for now, by the answer that says so, and when they are made again.
@@ -114,6 +127,16 @@ pub struct People {
     has_waited: BTreeSet<usize>,
     /// When everybody last acted.
     acted: i64,
+    /// Everybody, with their habits.
+    cast: [Habits; 3],
+    /// What goes wrong under their hands; nothing unless they are of some kind.
+    hands: Hands,
+    /// They are of one kind, and sleep at night.
+    persona: Option<Persona>,
+    /// They do not go to bed any more.
+    woken: bool,
+    /// Everything that somebody typed or pressed.
+    given: Vec<Given>,
 }
 
 impl People {
@@ -153,13 +176,28 @@ impl People {
             pairs: kinds(|kind| kind.approvals > 1),
             planned: kinds(|kind| kind.requires_plan),
             says: Vec::new(),
-            given: BTreeMap::new(),
+            supplied: BTreeMap::new(),
             at_once: false,
             refused: BTreeMap::new(),
             asked_last: BTreeMap::new(),
             has_waited: BTreeSet::new(),
             acted: 0,
+            cast: EVERYBODY,
+            hands: Hands::default(),
+            persona: None,
+            woken: false,
+            given: Vec::new(),
         }
+    }
+
+    /// The same people, all of one kind, if one is said.
+    pub fn with(mut self, persona: Option<Persona>) -> People {
+        self.persona = persona;
+        if let Some(persona) = persona {
+            self.cast = persona.cast();
+            self.hands.slips = persona.slips();
+        }
+        self
     }
 
     /// The same without their habits: they do what is theirs to do, once and at once. This job is taken back from its end.
@@ -173,7 +211,10 @@ impl People {
 
     /// Nobody is about to do anything, unless something happens.
     pub fn are_idle(&self) -> bool {
-        self.intents.is_empty() && self.says.is_empty() && self.jobs.iter().all(|asked| asked.at.is_some())
+        self.intents.is_empty()
+            && self.says.is_empty()
+            && self.hands_are_idle()
+            && self.jobs.iter().all(|asked| asked.at.is_some())
     }
 
     /// Everybody does what they are about to, by now.
@@ -184,20 +225,37 @@ impl People {
             // A bot can't write to whom it does not know.
             let wall = world.wall();
             for somebody in &EVERYBODY {
-                world.telegram.change(|t| t.people(wall).say(somebody.user, ChatId(somebody.user.0), "/start"));
+                let chat = ChatId(somebody.user.0);
+                let message = world.telegram.change(|t| t.people(wall).say(somebody.user, chat, "/start"));
+                self.given.push(given::said(now, somebody.user, chat, message, "/start"));
             }
+        }
+        // Days are long, and people no quicker than a second.
+        if self.persona.is_some() && (now - self.acted < 1_000 || !self.are_awake(now)) {
+            return;
         }
         self.ask(world, now);
         self.look(world, now);
         self.press(world, now);
         self.stop(world, now);
+        if self.persona.is_some() {
+            self.look_around(world, now);
+        }
         self.acted = now;
+    }
+
+    fn are_awake(&self, now: i64) -> bool {
+        self.woken || persona::awake(now)
+    }
+
+    fn habits(&self, name: &str) -> Habits {
+        self.cast.iter().find(|habits| habits.name == name).copied().unwrap_or(self.cast[0])
     }
 
     fn ask(&mut self, world: &mut World, now: i64) {
         for n in 0..self.jobs.len() {
+            let habits = self.habits(&self.jobs[n].job.by);
             let asked = &mut self.jobs[n];
-            let habits = habits_of(&asked.job.by);
             let first = asked.at.is_none() && asked.job.at.ms() <= now;
             // Impatience: asked again, once, because nothing came back. A client of the command line goes on until it is answered,
             // under the same key.
@@ -227,14 +285,31 @@ impl People {
                 Via::Private => ChatId(habits.user.0),
                 Via::Cli => {
                     let argv = ["newtask", &asked.job.kind, &prompt];
-                    asked.connection = Some(world.desk.ask(UID, &format!("key-{n}"), &argv));
+                    let chars = argv.iter().map(|word| given::chars(word) + 1).sum();
+                    let connection = world.desk.ask(UID, &format!("key-{n}"), &argv);
+                    asked.connection = Some(connection);
+                    self.note_request(n, now, connection, chars);
                     continue;
                 }
             };
             let text = format!("/newtask {} {prompt}", asked.job.kind);
             let message = world.telegram.change(|t| t.people(wall).say(habits.user, chat, &text));
             asked.messages.push((chat, message));
+            let given = given::said(now, habits.user, chat, message, &text);
+            self.given.push(Given { job: Some(n), ..given });
         }
+    }
+
+    /// A request on the command line: the same one as long as nobody has answered it.
+    fn note_request(&mut self, n: usize, now: i64, connection: u64, chars: u32) {
+        let before = self.given.iter_mut().rev().find(|given| given.job == Some(n));
+        if let Some(Given { how: How::Asked { connections, .. }, .. }) = before {
+            connections.push(connection);
+            return;
+        }
+        let how = How::Asked { connections: vec![connection], chars };
+        let (verb, by) = (Some("newtask"), ANA);
+        self.given.push(Given { at: now, by, verb, task: None, job: Some(n), fails: false, how });
     }
 
     /// Everybody looks at the chats they are in, and makes up their mind about new buttons.
@@ -243,18 +318,21 @@ impl People {
         let changes = world.telegram.look(|t| t.changes().end());
         let changed = changes != self.looked_at;
         // Without news there is only impatience, and that does not look every tick.
-        if !changed && now / GLANCE_MS == self.acted / GLANCE_MS {
+        let glance_ms = if self.persona.is_some() { DAILY_GLANCE_MS } else { GLANCE_MS };
+        if !changed && now / glance_ms == self.acted / glance_ms {
             return;
         }
         self.looked_at = changes;
         self.hear_answers(world);
         for chat in chats() {
-            let screen = world.telegram.look(|t| t.screen(chat));
+            let all = self.persona.is_none();
+            let screen = world.telegram.look(|t| if all { t.screen(chat) } else { t.recent(chat, LOOKS_AT) });
             let bots = || screen.messages.iter().filter(|m| m.is_bot);
             let newest: BTreeMap<i64, MessageId> =
                 bots().filter_map(|seen| task_of_card(&seen.text).map(|task| (task, seen.id))).collect();
             for seen in bots() {
                 self.hear_refusal(chat, seen, now);
+                self.read(chat, seen);
                 let Some(n) = self.job_shown(seen) else { continue };
                 self.meddle(world, chat, seen, n);
                 if newest.values().any(|id| *id == seen.id) {
@@ -340,7 +418,7 @@ impl People {
         }
         for button in seen.buttons.iter().flatten() {
             let Some(data) = &button.data else { continue };
-            for (who, habits) in EVERYBODY.iter().enumerate() {
+            for (who, habits) in self.cast.into_iter().enumerate() {
                 let here = chat == GROUP || chat == ChatId(habits.user.0);
                 let pushes = habits.pushes && !self.at_once;
                 let wants = match button.label.as_str() {
@@ -400,9 +478,9 @@ impl People {
             ("waits for a plan", requester, format!("/plan {task} with care")),
             ("waits for a passed review", reviewer, format!("/review {task} pass")),
         ] {
-            let lately = self.given.get(&(task, missing)).is_some_and(|at| now - at < PATIENCE_MS);
+            let lately = self.supplied.get(&(task, missing)).is_some_and(|at| now - at < PATIENCE_MS);
             if seen.text.contains(missing) && !lately {
-                self.given.insert((task, missing), now);
+                self.supplied.insert((task, missing), now);
                 self.says.push((who, n, text));
             }
         }
@@ -415,12 +493,16 @@ impl People {
             let pressed = Pressed { task: text.split(' ').nth(1).and_then(|id| id.parse().ok()), by: user, at: now };
             match text.split(' ').next() {
                 Some("/stop") => self.jobs[n].stopped = Some(pressed),
+                Some("/approve") => self.jobs[n].approved.push(pressed),
+                Some("/reject") => self.jobs[n].rejected.push(pressed),
                 // Read late, it may be what lets the job run.
                 Some("/resume") => self.jobs[n].resumed.push(pressed),
+                Some("/recover") => self.jobs[n].recovered.push(pressed),
                 Some("/plan") => self.jobs[n].planned.push(pressed),
                 Some(_) | None => {}
             }
-            world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
+            let message = world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
+            self.given.push(given::said(now, user, GROUP, message, &text));
         }
         let (due, later): (Vec<_>, Vec<_>) = self.intents.drain(..).partition(|(at, ..)| *at <= now);
         self.intents = later;
@@ -431,8 +513,15 @@ impl People {
             let label = seen.buttons.iter().flatten().find(|b| b.data.as_ref() == Some(&data)).map(|b| b.label.clone());
             // What is not there any more can't be pressed: somebody else was faster.
             let Some(label) = label else { continue };
+            if self.types(world, who, chat, &label, &seen) {
+                self.pressed.insert((who, chat, message, data), now);
+                continue;
+            }
+            let task = task_of(&seen.text);
+            self.remember(world, now, (who, chat, message, data.clone()), &label, task);
             let pressed = world.telegram.change(|t| t.people(wall).press(user, chat, message, &data));
             let Ok(press) = pressed else { continue };
+            self.given.push(given::pressed(now, user, press.clone(), (chat, &data), &label, task));
             let button = (who, chat, message, data);
             self.unanswered.push((press, button.clone()));
             let before = self.pressed.insert(button, now);
@@ -459,7 +548,8 @@ impl People {
                 asked.stopped = Some(Pressed { task: Some(ran.key.task.0), by: user, at: now });
                 let wall = world.wall();
                 let text = format!("/stop {}", ran.key.task);
-                world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
+                let message = world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
+                self.given.push(given::said(now, user, GROUP, message, &text));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A run: set up; faults and work; then nothing goes wrong any more, and everything has to come to rest; then the verdict.
 
+pub mod days;
 mod draw;
 mod verdict;
 
@@ -13,8 +14,9 @@ use crate::disk::Profile;
 use crate::expect::Expected;
 use crate::fault::{Fault, Heal, Struck};
 use crate::moment::Moments;
-use crate::people::{self, People};
-use crate::property::{Broken, Evidence, GIVES_UP, Outages, Part, SPINS, look_at_crash, told};
+use crate::people::{self, People, Persona};
+use crate::probe::{Probe, over_ms};
+use crate::property::{Broken, Counts, Evidence, GIVES_UP, Outages, Part, SPINS, look_and_count, told};
 use crate::rest::Rest;
 use crate::scenario::{Planned, Scenario, Sectors, Span};
 use crate::trace::{Lane, OVER};
@@ -52,7 +54,7 @@ pub fn play(resolved: &Scenario, seed: u64) -> Verdict {
 
 /// The same with a whole trace of it.
 pub fn watch(resolved: &Scenario, seed: u64) -> Verdict {
-    play_with(Watch::new(true), resolved, seed, |_| {}, |_, _, _| {}).0
+    play_with(Watch::new(true), resolved, seed, None, |_| {}, |_, _| {}).0
 }
 
 /// The same in a world that is changed before it begins, with a look at it when it is over.
@@ -62,22 +64,35 @@ pub fn play_and_look<T>(
     change: impl FnOnce(&mut World),
     look: impl FnOnce(&World, &People, &Outages) -> T,
 ) -> (Verdict, T) {
-    play_with(Watch::new(false), resolved, seed, change, look)
+    let looks = |run: &Run, _: Option<&Broken>| look(&run.world, &run.people, &run.outages);
+    play_with(Watch::new(false), resolved, seed, None, change, looks)
+}
+
+/// The same for who tells of it: with people of one kind, if one is said, and all that is known of the run when it is over.
+pub(crate) fn play_and_tell<T>(
+    resolved: &Scenario,
+    seed: u64,
+    persona: Option<Persona>,
+    change: impl FnOnce(&mut World),
+    tell: impl FnOnce(&Run, Option<&Broken>) -> T,
+) -> (Verdict, T) {
+    play_with(Watch::new(false), resolved, seed, persona, change, tell)
 }
 
 fn play_with<T>(
     watch: Watch,
     resolved: &Scenario,
     seed: u64,
+    persona: Option<Persona>,
     change: impl FnOnce(&mut World),
-    look: impl FnOnce(&World, &People, &Outages) -> T,
+    look: impl FnOnce(&Run, Option<&Broken>) -> T,
 ) -> (Verdict, T) {
     let seeds = Seeds::of(seed);
     let mut config = people::config();
     if let Some(keep) = resolved.keep {
         config.record.keep_ms = keep.ms();
     }
-    let people = People::new(seeds.people, resolved.jobs.clone());
+    let people = People::new(seeds.people, resolved.jobs.clone()).with(persona);
     let make = Make {
         seed: seeds.world,
         tick: Duration::from_millis(resolved.tick.0),
@@ -111,6 +126,11 @@ fn play_with<T>(
         amid: seeds.amid,
         armed: None,
         watch,
+        probe: resolved.soak.as_ref().map(|soak| Probe::new(soak.probe)),
+        calm_ms: None,
+        ticks: 0,
+        ends: 0,
+        looked: Counts::new(),
     };
     let broken = match run.live(resolved) {
         Life::Broke(broken) => Some(broken),
@@ -120,13 +140,14 @@ fn play_with<T>(
             run.judge(resolved)
         }
     };
-    let looked = look(&run.world, &run.people, &run.outages);
+    let looked = look(&run, broken.as_ref());
     (run.verdict(seed, broken), looked)
 }
 
-struct Run {
-    world: World,
-    people: People,
+/// A run, while it goes on and when it is over.
+pub(crate) struct Run {
+    pub(crate) world: World,
+    pub(crate) people: People,
     acts: Acts,
     moments: Moments,
     /// Still to strike.
@@ -137,16 +158,26 @@ struct Run {
     outages_over: Option<i64>,
     /// What went wrong only after something that never came about.
     never: Vec<String>,
-    expected: Vec<Expected>,
-    outages: Outages,
+    pub(crate) expected: Vec<Expected>,
+    pub(crate) outages: Outages,
     /// A daemon has been up since the last look at what a dead one left.
     lived: bool,
-    looks: usize,
+    pub(crate) looks: usize,
     /// The seed of whether a death comes amid a write.
     amid: u64,
     /// A death that waits for a write, and until when, ms.
     armed: Option<(Planned, i64)>,
-    watch: Watch,
+    pub(crate) watch: Watch,
+    /// Somebody who watches from outside, where it is soaked.
+    pub(crate) probe: Option<Probe>,
+    /// Since when nothing goes wrong any more, ms.
+    pub(crate) calm_ms: Option<i64>,
+    /// How often time was let pass, and looked at.
+    pub(crate) ticks: u64,
+    /// How often a daemon ended by itself.
+    pub(crate) ends: u64,
+    /// What properties looked at when a daemon had died.
+    pub(crate) looked: Counts,
 }
 
 /// What a life came to.
@@ -184,7 +215,12 @@ impl Run {
                 return Life::Broke(broken);
             }
             // More of the same is not worth its time. What does not hold yet may, after a slow retry: time goes on.
-            if rest.has_come(&self.world, &self.people) && self.acts.are_over() && self.judge(scenario).is_none() {
+            let seen = self.probe.as_ref().is_none_or(Probe::is_satisfied);
+            if seen
+                && rest.has_come(&self.world, &self.people)
+                && self.acts.are_over()
+                && self.judge(scenario).is_none()
+            {
                 return Life::Rests;
             }
         }
@@ -216,7 +252,11 @@ impl Run {
         for what in self.acts.act(&mut self.world, &mut self.people, &self.moments) {
             self.watch.note(now, Lane::Person, what);
         }
+        if let Some(probe) = &mut self.probe {
+            probe.act(&mut self.world, self.calm_ms.is_none());
+        }
         self.lived |= self.world.is_up();
+        self.ticks += 1;
         let ended = self.world.step();
         self.watch.look(&self.world);
         if self.world.clock.spins() {
@@ -224,6 +264,7 @@ impl Run {
             return Some(Broken { property: SPINS, at_ms: now, how });
         }
         let ended = ended?;
+        self.ends += 1;
         let now = self.world.now();
         if let Err(fatal) = &ended
             && !may_end_like_this(fatal.code)
@@ -259,7 +300,7 @@ impl Run {
         let config = people::config();
         let evidence =
             Evidence::simulated(&self.world, &self.people, &self.outages, &config, &store).map_err(broken)?;
-        look_at_crash(&evidence)
+        look_and_count(&evidence, &mut self.looked)
     }
 
     /// What is due strikes.
@@ -313,11 +354,16 @@ impl Run {
             Struck::Lasting(heal, after) => self.healing.push((now + after.ms(), heal)),
         }
         self.watch.strike(now, &planned.fault);
+        if let Some(probe) = &mut self.probe {
+            probe.struck(over_ms(&planned.fault, now));
+        }
         self.outages_over = self.outages_over.max(planned.fault.outage().map(|lasts| now + lasts.ms()));
     }
 
     /// Nothing goes wrong any more.
     fn calm(&mut self) -> Result<(), Broken> {
+        self.calm_ms = Some(self.world.now());
+        self.people.wake();
         let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
         self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
         if let Some((planned, _)) = self.armed.take() {

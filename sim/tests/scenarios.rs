@@ -47,6 +47,10 @@ fn found(folder: &Path, top: &Path) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("the scenarios' folder").flatten() {
         let path = entry.path();
+        // Those take minutes, and are played for evidence: `mainstay-simulate evidence` has a short test of its own.
+        if path.is_dir() && path.file_name().is_some_and(|name| name == "soak") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(self::found(&path, top));
         } else if path.extension().is_some_and(|extension| extension == "toml") {

@@ -9,7 +9,7 @@ use mainstay::real::config_file;
 use mainstay::real::store::inspect;
 use mainstay_sim::botapi::{ChatId, Limits, MessageId, Millis, Seen, Server, UserId, World};
 use mainstay_sim::people::{Asked, GROUP, People, Pressed, job_of, move_in, task_of};
-use mainstay_sim::property::{Evidence, Outages, Part, all_events, judge};
+use mainstay_sim::property::{Evidence, Looked, Outages, Part, all_events, judge};
 use mainstay_sim::scenario::{Job, Span, Via};
 use mainstay_sim::world::machine::Ran;
 use std::collections::BTreeMap;
@@ -237,7 +237,7 @@ impl Real {
             let (nonce, at, code, prompt) = (word().to_owned(), word(), word(), word().to_owned());
             let at = at.parse::<i64>().expect("a time") - i64::try_from(self.epoch_ms).expect("a time");
             if what == "begin" {
-                ledger.push(Ran { key, nonce, prompt, began_ms: at, ended_ms: None, end: None });
+                ledger.push(Ran { key, nonce, prompt, began_ms: at, ended_ms: None, end: None, effects: 0 });
             } else {
                 let ran = ledger.iter_mut().rfind(|ran| ran.nonce == nonce).expect("it began before");
                 (ran.ended_ms, ran.end) = (Some(at), Some(End::Exited(code.parse().expect("a code"))));
@@ -294,6 +294,7 @@ fn killed_all_the_time_a_real_run_holds_what_simulated_ones_hold() {
         config: &config,
         store: &store,
         events: all_events(&store).expect("it can be read"),
+        looked: Looked::default(),
     };
     assert!(evidence.ledger.len() >= real.asked.len() && real.asked.len() >= JOBS_AT_ONCE, "{} jobs", real.asked.len());
     assert_eq!(judge(&evidence), None, "{} kills, {} jobs", real.kills, real.asked.len());

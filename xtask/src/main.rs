@@ -1,5 +1,5 @@
-//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links none of the project's crates, so
-//! that it is built in seconds.
+//! Project tasks, as `cargo xtask <task>`. It starts processes and reads files, and links of the project's crates only the one
+//! that judges evidence, so that it is built in seconds.
 
 /// Prints a line. Whoever looked on may have gone (`| head`): that changes nothing of what is played.
 macro_rules! tell {
@@ -10,7 +10,10 @@ macro_rules! tell {
 }
 
 mod bench;
+mod cargo;
 mod demo;
+mod gate;
+mod kill;
 mod sim;
 mod smoke;
 mod stage;
@@ -53,14 +56,17 @@ fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn main() -> ExitCode {
-    let matches = Command::new("cargo xtask")
+/// All tasks.
+fn commands() -> Command {
+    Command::new("cargo xtask")
         .about("Tasks of this project")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([
             bench::command(),
             demo::command(),
+            gate::command(),
+            kill::command(),
             sim::command(),
             sim::scenario(),
             smoke::command(),
@@ -70,10 +76,15 @@ fn main() -> ExitCode {
             "Exit codes: 0 good, 1 something is off, 2 wrong usage, 5 the machine did not play along, 6 too little was \
              looked at",
         )
-        .get_matches();
+}
+
+fn main() -> ExitCode {
+    let matches = commands().get_matches();
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("gate", matches)) => gate::run(matches).into(),
+        Some(("kill", matches)) => kill::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("smoke", matches)) => smoke::run(matches).into(),

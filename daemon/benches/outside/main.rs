@@ -15,6 +15,7 @@ mod fill;
 mod floors;
 mod least;
 mod measures;
+mod peers;
 mod process;
 mod record;
 mod stats;
@@ -40,6 +41,9 @@ const PARTS: [Part; 9] = [
 ];
 /// The record is measured last, when the large database is warm or not as it may be.
 const RECORD: Part = ("record", measures::record);
+
+/// Others, only when they are asked for by name.
+const PEERS: Part = ("peers", peers::peers);
 
 /// What the measures share.
 pub(crate) struct Bench {
@@ -115,12 +119,20 @@ fn main() {
     if !json {
         println!("{}", stats::HEAD);
     }
-    for (name, measure) in PARTS.into_iter().chain([RECORD]) {
-        if !wanted.is_empty() && !wanted.iter().any(|w| *w == name) {
+    let is_wanted = |name: &str| wanted.iter().any(|w| *w == name);
+    for (name, measure) in PARTS.into_iter().chain([RECORD, PEERS]) {
+        if !is_wanted(name) && (!wanted.is_empty() || name == PEERS.0) {
             continue;
         }
         for figure in measure(&bench) {
             println!("{}", if json { figure.json().to_string() } else { figure.row() });
+        }
+    }
+    for name in if is_wanted(PEERS.0) { peers::missing() } else { Vec::new() } {
+        if json {
+            println!("{}", serde_json::json!({ "left_out": name, "why": "it is not installed" }));
+        } else {
+            eprintln!("{name} is left out: it is not installed");
         }
     }
 }

@@ -167,13 +167,13 @@ pub(crate) fn lives(bench: &Bench) -> Vec<Figure> {
         }
         let what = format!("lives of a no-op task, {width} at once");
         figures.push(rates.figure("3", &what, "/s", Target::RatioAtLeast(0.6)));
-        let target = if width == 32 { Target::AtMost(1.0) } else { Target::None };
+        let target = if width == 32 { Target::CountedAtMost(1.0) } else { Target::None };
         figures.push(commits.figure("3", &format!("commits a life, {width} at once"), "", target));
     }
     figures
 }
 
-fn run_lives(daemon: &Daemon, place: &Place, width: u32, times: u32) -> f64 {
+pub(crate) fn run_lives(daemon: &Daemon, place: &Place, width: u32, times: u32) -> f64 {
     let mut clients: Vec<Client> = (0..width).map(|_| Client::connect(&place.socket())).collect();
     let start = Instant::now();
     for n in 0..times + width {
@@ -257,16 +257,19 @@ fn hear(fifo: &Path) -> std::sync::mpsc::Receiver<Instant> {
 pub(crate) fn restart(bench: &Bench) -> Vec<Figure> {
     let filled = bench.filled(100_000, 1_000);
     let (mut empty, mut full) = (Vec::new(), Pairs::default());
-    let (mut idle_memory, mut full_memory, mut used_memory, mut wakeups) = (vec![], vec![], vec![], vec![]);
+    let (mut idle_memory, mut full_memory, mut used_memory) = (vec![], vec![], vec![]);
+    let (mut wakeups, mut cpu) = (vec![], vec![]);
     for _ in 0..bench.rounds() {
         let place = bench.place("restart");
         let daemon = Daemon::start(&place, Log::File);
         empty.push(daemon.ready_after.as_secs_f64() * 1e3);
         // Let it come to rest first: going to sleep is a switch too.
         std::thread::sleep(Duration::from_millis(300));
-        let before = daemon.wakeups();
-        std::thread::sleep(Duration::from_secs(u64::from(bench.scaled(10))));
+        let (before, used) = (daemon.wakeups(), daemon.cpu_ms());
+        let idle = bench.scaled(10);
+        std::thread::sleep(Duration::from_secs(u64::from(idle)));
         wakeups.push(daemon.wakeups() - before);
+        cpu.push((daemon.cpu_ms() - used) / f64::from(idle));
         idle_memory.push(daemon.number("smaps_rollup", "Pss") / 1024.0);
         drop(daemon);
         std::fs::copy(&filled, place.database()).expect("copy");
@@ -298,10 +301,11 @@ pub(crate) fn restart(bench: &Bench) -> Vec<Figure> {
             "ms",
             Target::AtMost(50.0),
         ),
-        alone("memory (PSS) idle, empty", "MiB", idle_memory, Target::AtMost(12.0)),
+        alone("memory (PSS) idle, empty", "MiB", idle_memory, Target::CountedAtMost(12.0)),
         alone("memory (PSS) with 100,000 and 1,000 after start", "MiB", full_memory, Target::None),
-        alone("the same after 600 questions", "MiB", used_memory, Target::AtMost(40.0)),
-        alone("wake-ups in 10 s idle", "", wakeups, Target::AtMost(0.0)),
+        alone("the same after 600 questions", "MiB", used_memory, Target::CountedAtMost(40.0)),
+        alone("wake-ups while idle", "", wakeups, Target::CountedAtMost(0.0)),
+        alone("processor time while idle", "ms/s", cpu, Target::None),
     ]
 }
 
@@ -419,17 +423,17 @@ pub(crate) fn record(bench: &Bench) -> Vec<Figure> {
         start.elapsed().as_secs_f64() * 1e6 / events as f64
     };
     let verified = (0..bench.rounds()).map(one).collect();
-    let figure = |what: &str, unit, ours, most| Figure {
+    let figure = |what: &str, unit, ours, target| Figure {
         number: "8",
         what: what.to_owned(),
         unit,
         ours,
         floor: Vec::new(),
-        target: Target::AtMost(most),
+        target,
     };
     vec![
-        figure("bytes of events a task's life", "B", vec![bytes], 1_500.0),
-        figure("a million events verified", "s", verified, 2.0),
+        figure("bytes of events a task's life", "B", vec![bytes], Target::CountedAtMost(1_500.0)),
+        figure("a million events verified", "s", verified, Target::AtMost(2.0)),
         crate::record::shown(bench),
         crate::record::removed(bench),
     ]

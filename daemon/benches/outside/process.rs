@@ -117,6 +117,14 @@ impl Daemon {
         line.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
     }
 
+    /// Processor time that it took so far, ms, in the kernel's ticks of 10.
+    pub(crate) fn cpu_ms(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the daemon lives");
+        let (_, after_name) = stat.rsplit_once(") ").expect("a name in brackets");
+        let ticks: f64 = after_name.split(' ').skip(11).take(2).map(|n| n.parse::<f64>().expect("ticks")).sum();
+        ticks * 1e3 / rustix::param::clock_ticks_per_second() as f64
+    }
+
     /// Times that it was woken so far, over all its threads.
     pub(crate) fn wakeups(&self) -> f64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the daemon lives");

@@ -12,6 +12,9 @@ pub(crate) enum Target {
     RatioAtLeast(f64),
     /// Ours at most, in its unit.
     AtMost(f64),
+    /// The same of something that is counted, not timed: the machine and who else uses it have no part in it, so a gate holds it
+    /// against the program.
+    CountedAtMost(f64),
     /// Only told.
     None,
 }
@@ -43,7 +46,7 @@ impl Figure {
     fn judged(&self) -> Option<f64> {
         match self.target {
             Target::RatioAtMost(_) | Target::RatioAtLeast(_) => Some(median(&self.ratios())),
-            Target::AtMost(_) => Some(self.value()),
+            Target::AtMost(_) | Target::CountedAtMost(_) => Some(self.value()),
             Target::None => None,
         }
     }
@@ -51,8 +54,18 @@ impl Figure {
     pub(crate) fn met(&self) -> Option<bool> {
         let judged = self.judged()?;
         match self.target {
-            Target::RatioAtMost(most) | Target::AtMost(most) => Some(judged <= most),
+            Target::RatioAtMost(most) | Target::AtMost(most) | Target::CountedAtMost(most) => Some(judged <= most),
             Target::RatioAtLeast(least) => Some(judged >= least),
+            Target::None => None,
+        }
+    }
+
+    /// What is wanted, in words.
+    fn wanted(&self) -> Option<String> {
+        match self.target {
+            Target::RatioAtMost(most) => Some(format!("≤ {most} ×")),
+            Target::RatioAtLeast(least) => Some(format!("≥ {least} ×")),
+            Target::AtMost(most) | Target::CountedAtMost(most) => Some(format!("≤ {most} {}", self.unit)),
             Target::None => None,
         }
     }
@@ -68,12 +81,7 @@ impl Figure {
             (Some(only), _) => format!("{only:.2}"),
             (None, _) => String::new(),
         };
-        let target = match self.target {
-            Target::RatioAtMost(most) => format!("≤ {most} ×"),
-            Target::RatioAtLeast(least) => format!("≥ {least} ×"),
-            Target::AtMost(most) => format!("≤ {most} {}", self.unit),
-            Target::None => String::new(),
-        };
+        let target = self.wanted().unwrap_or_default();
         let met = self.met().map_or("", |met| if met { "yes" } else { "**no**" });
         let (number, what, unit) = (self.number, &self.what, self.unit);
         format!("| {number} | {what} | {} {unit} | {floor} | {ratio} | {target} | {met} |", show(self.value()))
@@ -82,7 +90,8 @@ impl Figure {
     pub(crate) fn json(&self) -> Value {
         json!({
             "target": self.number, "what": self.what, "unit": self.unit, "ours": self.ours, "floor": self.floor,
-            "ratio": self.ratios(), "judged": self.judged(), "met": self.met(),
+            "ratio": self.ratios(), "judged": self.judged(), "wanted": self.wanted(), "met": self.met(),
+            "counted": matches!(self.target, Target::CountedAtMost(_)),
         })
     }
 }

@@ -83,6 +83,19 @@ pub struct Part {
     pub outcome: Outcome,
 }
 
+/// What a probe of the audit found: yes or no, never a mark that somebody gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Its name.
+    pub id: String,
+    /// Its weight among all.
+    pub weight: u32,
+    /// If it does not hold, nothing else makes the score good.
+    pub critical: bool,
+    /// Held, not, or unknown (which counts as not).
+    pub outcome: Outcome,
+}
+
 /// A line of the gate, or a KPI of the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -52,6 +52,7 @@ pub(crate) fn public() -> Command {
         check(),
         backup(),
         logs(),
+        metrics(),
         policy(),
         verify_log(),
         completions(),
@@ -299,6 +300,24 @@ fn logs() -> Command {
         )
         .arg(Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what comes"))
         .after_help("Example: mainstay logs --task 42 --follow")
+}
+
+fn metrics() -> Command {
+    Command::new("metrics")
+        .about("how production does, by its own record; also while the daemon is down")
+        .arg(
+            Arg::new("window")
+                .long("window")
+                .value_name("TIME")
+                .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
+                .default_value("7d")
+                .help("not older than this, counted in days from now"),
+        )
+        .after_help("Example: mainstay metrics --window 30d")
+        .after_long_help(
+            "The rows, targets and rules are those of the gate. A record is the daemon's own word: what only somebody \
+             outside could have seen stays inconclusive, and each row says so.\n\nExample: mainstay metrics --window 30d",
+        )
 }
 
 fn completions() -> Command {

@@ -91,6 +91,16 @@ impl World {
         }
     }
 
+    /// The same of its newest messages alone: what somebody looks at who has been there before.
+    #[must_use]
+    pub fn recent(&self, chat: ChatId, newest: usize) -> Screen {
+        let messages = self.chats.get(&chat).into_iter().flat_map(|known| known.messages.values().rev());
+        let mut recent: Vec<Seen> =
+            messages.filter(|message| !message.deleted).take(newest).map(|message| self.see(chat, message)).collect();
+        recent.reverse();
+        Screen { messages: recent }
+    }
+
     /// What a chat is called: in a private one, the person. Empty for one that doesn't exist.
     #[must_use]
     pub fn chat_title(&self, chat: ChatId) -> String {

@@ -3,7 +3,7 @@
 use crate::botapi::http::Shared;
 use crate::botapi::{self, Effect, Fault, Methods, Millis, Request, World as Telegram};
 use crate::people::{Asked, GROUP, MEDDLING, People, Pressed, STRANGER, chats};
-use crate::property::{Evidence, Outages, PROPERTIES, all_events, judge, look_at_crash, told};
+use crate::property::{Evidence, Looked, Outages, PROPERTIES, all_events, judge, look_at_crash, told};
 use crate::world::clock::EPOCH_MS;
 use crate::world::machine::{Ran, Tried};
 use crate::world::{TOKEN, World};
@@ -258,5 +258,6 @@ fn is_seen(
         config: &parts.config,
         store: &store,
         events: parts.events,
+        looked: Looked::default(),
     }))
 }

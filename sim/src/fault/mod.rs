@@ -200,6 +200,11 @@ faults! {
     }
 }
 
+/// The names of those that chance draws.
+pub fn drawn() -> Vec<&'static str> {
+    KINDS.iter().filter(|kind| kind.draw.is_some()).map(|kind| kind.name).collect()
+}
+
 /// Where numbering begins after an idle week: lower than any update before it.
 const RENUMBERED: i64 = 1_000_000;
 

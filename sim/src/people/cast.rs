@@ -12,6 +12,7 @@ pub const GROUP: ChatId = ChatId(-1_000_000_000_700);
 pub const ANA: UserId = UserId(11);
 
 /// How somebody behaves.
+#[derive(Clone, Copy)]
 pub(super) struct Habits {
     pub(super) name: &'static str,
     pub(super) user: UserId,
@@ -128,6 +129,11 @@ pub(super) fn habits_of(name: &str) -> &'static Habits {
 /// Who has this name, strangers included.
 pub fn user_of(name: &str) -> UserId {
     if name == STRANGER_NAME { STRANGER } else { habits_of(name).user }
+}
+
+/// How somebody of the cast is called.
+pub(crate) fn name_of(user: UserId) -> Option<&'static str> {
+    EVERYBODY.iter().find(|habits| habits.user == user).map(|habits| habits.name)
 }
 
 /// The chats in which the bot tells them something.

@@ -30,7 +30,16 @@ pub fn reports_of(world: &World, task: i64) -> Vec<String> {
 /// The task whose card this is: answers tell of no state, and reports begin with a mark.
 pub(super) fn task_of_card(text: &str) -> Option<i64> {
     let card = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
-    told(card).filter(|_| card.starts_with('#')).map(|(task, _)| task)
+    told(card).filter(|_| is_card(card)).map(|(task, _)| task)
+}
+
+/// Whether this is a task's card, and not what `/status` or `/list` answers: the one ends with when it was asked for, the
+/// other has states before the first point of a line.
+pub(crate) fn is_card(text: &str) -> bool {
+    let first = text.lines().next().and_then(|line| line.split_once(" · "));
+    let is_answer =
+        text.lines().next_back().is_some_and(|line| line.starts_with("asked ") && line.contains(", trace "));
+    first.is_some_and(|(head, _)| head.starts_with('#') && head.split(' ').count() == 2) && !is_answer
 }
 
 /// The number of the task that a message of the bot is about: `#7`.

@@ -57,6 +57,7 @@ pub(super) fn told_once(e: &Evidence<'_>) -> Result<(), String> {
     let mut open = BTreeSet::new();
     let told: Vec<Told> = e.said().into_iter().flat_map(|(chat, text)| in_message(chat, &text)).collect();
     for one in told {
+        e.looked.one();
         let key = (one.chat, one.anomaly.clone(), one.task);
         let wrong = match (one.is_over, one.is_both) {
             (false, _) => !open.insert(key),
@@ -80,6 +81,7 @@ pub(super) fn stale_in_time(e: &Evidence<'_>) -> Result<(), String> {
     let sent: Vec<(i64, String)> = e.telegram.look(|t| t.log().iter().filter_map(|record| sent(e, record)).collect());
     for ran in &e.ledger {
         let Some(should_end) = should_end(e, ran) else { continue };
+        e.looked.one();
         let until = ran.ended_ms.unwrap_or(e.now_ms);
         let within = TOLD_WITHIN_MS + e.outages.between(&KEEPS_FROM_TELLING, should_end, until);
         if until <= should_end + within {

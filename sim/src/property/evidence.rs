@@ -12,6 +12,7 @@ use mainstay::id::{AttemptKey, TaskId};
 use mainstay::ports::Answer;
 use mainstay::real::store::{LogFilter, Store};
 use mainstay::task::{Outcome, State};
+use std::cell::Cell;
 
 /// A run that has come to rest, or as it stands when a daemon has died. Times are ms since it began, unless they are the record's or Telegram's own.
 pub struct Evidence<'a> {
@@ -43,6 +44,30 @@ pub struct Evidence<'a> {
     pub store: &'a Store,
     /// All events of it, also those that were removed from its beginning.
     pub events: Vec<Recorded>,
+    /// What checks have looked at so far.
+    pub looked: Looked,
+}
+
+/// How many things checks have looked at that could have broken what they check: a check that finds nothing to look at shows
+/// nothing.
+#[derive(Debug, Default)]
+pub struct Looked(Cell<u64>);
+
+impl Looked {
+    /// At one more.
+    pub(super) fn one(&self) {
+        self.many(1);
+    }
+
+    /// At so many more.
+    pub(super) fn many(&self, n: usize) {
+        self.0.set(self.0.get() + n as u64);
+    }
+
+    /// How many it were since this was asked last.
+    pub(crate) fn take(&self) -> u64 {
+        self.0.take()
+    }
 }
 
 impl<'a> Evidence<'a> {
@@ -72,11 +97,12 @@ impl<'a> Evidence<'a> {
             config,
             store,
             events: world.chronicle.with(all_events(store)?),
+            looked: Looked::default(),
         })
     }
 
     /// Where the record says that a task stands.
-    pub(super) fn state(&self, task: i64) -> Result<(State, Option<Outcome>), String> {
+    pub(crate) fn state(&self, task: i64) -> Result<(State, Option<Outcome>), String> {
         let view = self.store.task(TaskId(task)).map_err(|error| error.to_string())?;
         let view = view.ok_or_else(|| format!("task {task} was shown and is not on record"))?;
         Ok((view.task.state, view.task.outcome))

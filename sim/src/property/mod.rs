@@ -14,8 +14,10 @@ pub mod told;
 mod traffic;
 mod tries;
 
-pub use evidence::{Evidence, all_events};
+pub use evidence::{Evidence, Looked, all_events};
+
 pub use outage::{Outages, Part};
+use std::collections::BTreeMap;
 
 /// A property that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,13 +250,30 @@ const WHY: &str = "why explains what is not finished";
 /// # Errors
 /// What does not hold.
 pub fn look_at_crash(evidence: &Evidence<'_>) -> Result<(), Broken> {
-    let broken = |property, how| Broken { property, at_ms: evidence.now_ms, how };
-    told::check(evidence).map_err(|how| broken(told::NAME, how))?;
-    for property in PROPERTIES.iter().filter(|property| property.at_deaths) {
-        (property.check)(evidence).map_err(|how| broken(property.name, how))?;
-    }
-    record::why_explains(evidence).map_err(|how| broken(WHY, how))
+    look_and_count(evidence, &mut BTreeMap::new())
 }
+
+/// The same, and how many things each was asked of is added to `counts`.
+pub(crate) fn look_and_count(evidence: &Evidence<'_>, counts: &mut Counts) -> Result<(), Broken> {
+    let at_deaths = PROPERTIES.iter().filter(|property| property.at_deaths);
+    let checks: Vec<(&'static str, Check)> = std::iter::once((told::NAME, told::check as Check))
+        .chain(at_deaths.map(|property| (property.name, property.check)))
+        .chain([(WHY, record::why_explains as Check)])
+        .collect();
+    for (property, check) in checks {
+        evidence.looked.take();
+        let held = check(evidence);
+        *counts.entry(property).or_default() += evidence.looked.take();
+        held.map_err(|how| Broken { property, at_ms: evidence.now_ms, how })?;
+    }
+    Ok(())
+}
+
+/// How a property does not hold, if it does not.
+type Check = fn(&Evidence<'_>) -> Result<(), String>;
+
+/// Of each property, of how many things it was asked that could have broken it.
+pub(crate) type Counts = BTreeMap<&'static str, u64>;
 
 /// The first property that does not hold.
 pub fn judge(evidence: &Evidence<'_>) -> Option<Broken> {
@@ -262,6 +281,16 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Broken> {
         let how = (property.check)(evidence).err()?;
         Some(Broken { property: property.name, at_ms: evidence.now_ms, how })
     })
+}
+
+/// Every property that is judged at rest, with how many things it was asked of that could have broken it, and how it broke.
+pub(crate) fn judge_all(evidence: &Evidence<'_>) -> Vec<(&'static str, u64, Option<String>)> {
+    let one = |property: &Property| {
+        evidence.looked.take();
+        let how = (property.check)(evidence).err();
+        (property.name, evidence.looked.take(), how)
+    };
+    PROPERTIES.iter().map(one).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::Evidence;
 use super::told::told;
 use crate::botapi::ChatId;
-use crate::people::{MEDDLING, STRANGER, job_of, task_of};
+use crate::people::{MEDDLING, STRANGER, is_card, job_of, task_of};
 use mainstay::event::{Fact, Recorded};
 use mainstay::id::{Actor, TaskId};
 use mainstay::task::{Outcome, State, Step};
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
     for (n, asked) in e.asked.iter().enumerate() {
+        e.looked.one();
         for task in &asked.tasks {
             e.state(*task)?;
         }
@@ -27,6 +28,7 @@ pub(super) fn nothing_lost(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn everything_ends(e: &Evidence<'_>) -> Result<(), String> {
     for (n, asked) in e.asked.iter().enumerate() {
         for task in &asked.tasks {
+            e.looked.one();
             let (state, _) = e.state(*task)?;
             let waits_for_people = match state {
                 State::Requested | State::Approved => true,
@@ -70,6 +72,7 @@ pub(super) fn ends_are_true(e: &Evidence<'_>) -> Result<(), String> {
         }
     }
     for (task, entry) in last {
+        e.looked.one();
         let (state, outcome) = e.state(task)?;
         let says_success = state == State::Succeeded;
         let was_success = entry.end == Some(mainstay::attempt::End::Exited(0));
@@ -109,6 +112,7 @@ pub(super) fn ends_are_reported(e: &Evidence<'_>) -> Result<(), String> {
         };
         let reports: Vec<&str> = said.iter().map(|(_, text)| text.as_str()).filter(|text| is_report(text)).collect();
         for ((_, state), times) in ends.range((task, State::Requested)..=(task, State::Expired)) {
+            e.looked.one();
             let of_it = || reports.iter().filter(|text| told(text) == Some((task, *state)));
             let (told, unmarked) = (of_it().count(), of_it().filter(|text| !text.starts_with(MARK)).count());
             if told < *times {
@@ -131,14 +135,14 @@ pub(super) fn cards_are_right(e: &Evidence<'_>) -> Result<(), String> {
     let mut cards: BTreeMap<(ChatId, i64), String> = BTreeMap::new();
     for (chat, text) in e.said() {
         let plain = text.strip_prefix(MARK).unwrap_or(&text);
-        let is_card = plain.lines().next().is_some_and(|line| line.starts_with('#') && line.contains(" · "));
-        if let Some(task) = task_of(plain).filter(|_| is_card) {
+        if let Some(task) = task_of(plain).filter(|_| is_card(plain)) {
             cards.insert((chat, task), plain.to_owned());
         }
     }
     for asked in e.asked {
         for task in &asked.tasks {
             let (state, _) = e.state(*task)?;
+            e.looked.many(cards.keys().filter(|(_, of)| of == task).count());
             let shows = |text: &str| told(text) == Some((*task, state));
             let wrong = cards.iter().find(|((_, of), text)| of == task && !shows(text));
             if let Some(((ChatId(chat), _), text)) = wrong {
@@ -154,6 +158,9 @@ const MARK: &str = "(possible repeat) ";
 
 pub(super) fn strangers_do_nothing(e: &Evidence<'_>) -> Result<(), String> {
     let screen = e.telegram.look(|t| t.screen(ChatId(STRANGER.0)));
+    // What a stranger said or pressed: each could have had an effect.
+    let meddled = e.asked.iter().filter(|asked| asked.meddled).count();
+    e.looked.many(screen.messages.iter().filter(|m| !m.is_bot).count() + meddled);
     if let Some(message) = screen.messages.iter().find(|m| m.is_bot) {
         return Err(format!("a stranger was told {:?}", message.text));
     }

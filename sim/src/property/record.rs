@@ -12,6 +12,7 @@ use mainstay::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn record_is_whole(e: &Evidence<'_>) -> Result<(), String> {
+    e.looked.many(e.events.len());
     if let Some(seq) = e.store.verify(1).map_err(|error| error.to_string())? {
         return Err(format!("the chain breaks at event {seq}"));
     }
@@ -61,6 +62,7 @@ fn nothing_needed_removed(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn one_owner(e: &Evidence<'_>) -> Result<(), String> {
     let mut epoch = 0;
     for event in &e.events {
+        e.looked.one();
         let booted = matches!(event.fact, Fact::Booted { .. });
         let follows = if booted { event.epoch == epoch + 1 } else { event.epoch == epoch };
         if !follows {
@@ -98,6 +100,7 @@ pub(super) fn moves_have_reasons(e: &Evidence<'_>) -> Result<(), String> {
                 continue;
             }
             let Some(moved) = event.fact.step() else { continue };
+            e.looked.one();
             if state != Some(moved.from()) {
                 return refuse(&format!("it leaves {}, and the task is {state:?}", moved.from()));
             }
@@ -163,6 +166,8 @@ pub(super) fn one_effect(e: &Evidence<'_>) -> Result<(), String> {
     let mut buttons: BTreeSet<&str> = BTreeSet::new();
     let mut messages: BTreeMap<(Option<i64>, Option<i32>), i64> = BTreeMap::new();
     for event in &e.events {
+        let once = matches!(event.fact, Fact::Received { .. } | Fact::ButtonUsed { .. });
+        e.looked.many(usize::from(once));
         #[expect(clippy::wildcard_enum_match_arm, reason = "these two are the ones that happen once")]
         let again = match &event.fact {
             Fact::Received { key, .. } => !keys.insert(key),
@@ -180,8 +185,10 @@ pub(super) fn one_effect(e: &Evidence<'_>) -> Result<(), String> {
         }
     }
     for (n, asked) in e.asked.iter().enumerate() {
-        if asked.tasks.len() > asked.messages.len().max(1) {
-            let (asked_for, became) = (asked.messages.len().max(1), &asked.tasks);
+        // A request on the command line is one, however often its client repeats it.
+        let asked_for = (asked.messages.len() + usize::from(asked.connection.is_some())).max(1);
+        if asked.tasks.len() > asked_for {
+            let became = &asked.tasks;
             return Err(format!("job {} was asked for {asked_for} time(s) and became {became:?}", n + 1));
         }
     }
@@ -192,6 +199,7 @@ pub(super) fn one_effect(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn attempts_on_record(e: &Evidence<'_>) -> Result<(), String> {
     let tasks = by_task(e);
     for ran in &e.ledger {
+        e.looked.one();
         let of_it = || {
             let events = tasks.get(&ran.key.task.0).into_iter().flatten();
             events.filter(|event| event.attempt == Some(ran.key.attempt))
@@ -250,6 +258,7 @@ pub(super) fn traces_complete(e: &Evidence<'_>) -> Result<(), String> {
         if !view.task.state.is_terminal() || undeliverable {
             continue;
         }
+        e.looked.one();
         let story = View { events, ..View::default() };
         let now = Moment { wall_ms: e.epoch_ms + e.now_ms, boot_ms: 0, entropy: 0 };
         let said = mainstay::report::trace(e.config, &story, &view, "", now);
@@ -274,6 +283,7 @@ pub(super) fn why_explains(e: &Evidence<'_>) -> Result<(), String> {
             State::Running => &["running for", "RUNNING", "started", "stopped", "time limit"],
             State::Succeeded | State::Failed | State::Canceled | State::Expired => continue,
         };
+        e.looked.one();
         if !wanted.iter().any(|words| said.contains(words)) || !said.contains(&format!("#{task}")) {
             return Err(format!("task {task} is {}, and of why it says {said:?}", view.task.state));
         }

@@ -27,12 +27,15 @@ fn about(presses: &[Pressed], task: i64) -> impl Iterator<Item = &Pressed> {
 }
 
 pub(super) fn nothing_impossible(e: &Evidence<'_>) -> Result<(), String> {
+    // Each start and each end of a program had its folder made, cleared or archived.
+    e.looked.many(e.tried.len() + e.ledger.len());
     e.wrongs.first().map_or(Ok(()), |what| Err(what.clone()))
 }
 
 pub(super) fn no_attempt_twice(e: &Evidence<'_>) -> Result<(), String> {
     let mut ran = BTreeMap::new();
     for entry in &e.ledger {
+        e.looked.one();
         if let Some(before) = ran.insert(entry.key, entry.began_ms) {
             return Err(format!("attempt {} was started at {before} ms and at {} ms", entry.key, entry.began_ms));
         }
@@ -44,6 +47,7 @@ pub(super) fn no_twins(e: &Evidence<'_>) -> Result<(), String> {
     let mut last: BTreeMap<_, &Ran> = BTreeMap::new();
     for entry in &e.ledger {
         let Some(before) = last.insert(entry.key.task, entry) else { continue };
+        e.looked.one();
         let Some(ended) = before.ended_ms.filter(|ended| *ended <= entry.began_ms) else {
             return Err(format!("attempt {} began while {} was alive", entry.key, before.key));
         };
@@ -74,6 +78,7 @@ pub(super) fn gates_hold(e: &Evidence<'_>) -> Result<(), String> {
             return Err(format!("attempt {} ran for nobody: {:?}", entry.key, entry.prompt));
         };
         let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
+        e.looked.one();
         let task = entry.key.task.0;
         // What was said before a plan was taken up, or before the task was taken back from its end, was about something else.
         let taken_up = |p: &&Pressed| planned.contains(&(task, Actor::User(p.by.0)));
@@ -113,6 +118,7 @@ pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
     let mut lives: BTreeMap<i64, (&Ran, u32)> = BTreeMap::new();
     for entry in &e.ledger {
         let Some((asked, kind)) = job(e, entry) else { continue };
+        e.looked.one();
         let task = entry.key.task.0;
         let last = lives.get(&task).copied().filter(|_| taken_back(e, asked, entry).is_none());
         let n = last.map_or(1, |(_, n)| n + 1);
@@ -140,6 +146,7 @@ pub(super) fn budgets_kept(e: &Evidence<'_>) -> Result<(), String> {
 /// As many at once as there are slots, by what was really alive.
 pub(super) fn slots_kept(e: &Evidence<'_>) -> Result<(), String> {
     for (place, entry) in e.ledger.iter().enumerate() {
+        e.looked.one();
         let alive = e.ledger[..=place].iter().filter(|ran| ran.ended_ms.is_none_or(|at| at > entry.began_ms));
         let group = job(e, entry).map(|(_, kind)| (&kind.group, kind.concurrency));
         let (mut all, mut of_group) = (0, 0);
@@ -161,6 +168,7 @@ pub(super) fn slots_kept(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
     for entry in &e.ledger {
         let (Some((asked, kind)), Some(ended)) = (job(e, entry), entry.ended_ms) else { continue };
+        e.looked.one();
         let stopped = entry.end == Some(End::Signaled(15));
         let wanted = asked.stopped.iter().any(|p| p.task == Some(entry.key.task.0) && p.at <= ended);
         if stopped && !wanted && ended - entry.began_ms < kind.timeout_ms {
@@ -179,6 +187,7 @@ pub(super) fn nothing_killed_unasked(e: &Evidence<'_>) -> Result<(), String> {
 pub(super) fn stop_works(e: &Evidence<'_>) -> Result<(), String> {
     for (asked, wish) in e.asked.iter().filter_map(|asked| Some((asked, asked.stopped?))) {
         let (Some(kind), Some(task)) = (e.config.kinds.get(&asked.job.kind), wish.task) else { continue };
+        e.looked.one();
         let ladder = kind.stop_grace_ms + policy::KILL_ALARM_MS;
         let mut stopped = false;
         for ran in e.ledger.iter().filter(|ran| ran.key.task.0 == task && ran.ended_ms.is_none_or(|at| at > wish.at)) {
@@ -223,5 +232,6 @@ fn at_most(e: &Evidence<'_>, wish: i64, happened: i64, takes: i64) -> i64 {
 }
 
 pub(super) fn nothing_left_running(e: &Evidence<'_>) -> Result<(), String> {
+    e.looked.many(e.ledger.len());
     e.alive.first().map_or(Ok(()), |key| Err(format!("processes of attempt {key} are alive")))
 }

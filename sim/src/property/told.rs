@@ -55,12 +55,14 @@ pub fn check(e: &Evidence<'_>) -> Result<(), String> {
                 answered.entry(wish).or_insert(1);
             }
             let Some((task, state)) = told(&message.text) else { continue };
+            e.looked.one();
             if !is_reached(task, state) {
                 return Err(format!("task {task} was shown as {state}, and the disk does not have it"));
             }
         }
     }
     for ((task, fact), times) in answered {
+        e.looked.one();
         let on_disk = done.get(&(task, fact)).copied().unwrap_or(0);
         if on_disk < times {
             return Err(format!(
@@ -76,7 +78,7 @@ pub fn check(e: &Evidence<'_>) -> Result<(), String> {
 }
 
 /// The task of which an answer says that a wish for it was taken up, and the event that has to be on record for that.
-fn done_to(text: &str) -> Option<(i64, &'static str)> {
+pub(crate) fn done_to(text: &str) -> Option<(i64, &'static str)> {
     const SAID: [(&str, &str); 8] = [
         (" approved: ", "approved"),
         (" rejected: ", "rejected"),

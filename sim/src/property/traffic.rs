@@ -28,6 +28,7 @@ pub(super) fn no_tight_loop(e: &Evidence<'_>) -> Result<(), String> {
             *minutes.entry(minute).or_default() += usize::from(is_poll(record));
         }
     });
+    e.looked.many(windows.len() + minutes.len());
     if let Some((window, n)) = windows.into_iter().find(|(_, n)| *n > MOST) {
         return Err(format!("{n} requests in the ten seconds from {window}0 s"));
     }
@@ -50,6 +51,7 @@ pub(super) fn poll_recovers(e: &Evidence<'_>) -> Result<(), String> {
     polls.push(e.now_ms);
     let gaps = polls.windows(2).map(|pair| (pair[0], pair[1]));
     for (from, until) in gaps {
+        e.looked.one();
         let excused = e.outages.between(&KEEPS_FROM_POLLING, from, until);
         let most = POLL_GAP_MS + excused;
         if until - from > most {
@@ -72,6 +74,7 @@ pub(super) fn flood_waits_obeyed(e: &Evidence<'_>) -> Result<(), String> {
             let place = (is_poll(record), chat);
             let counts = is_poll(record) || chat != 0;
             let waits = refused.get(&place).copied().filter(|_| counts);
+            e.looked.many(usize::from(waits.is_some()));
             if let Some((since, until)) = waits
                 && now < until
                 // A daemon that died before it had put it on record may ask again.

@@ -33,6 +33,7 @@ fn most(e: &Evidence<'_>, name: &str) -> Result<usize, String> {
 /// in that minute.
 fn within(e: &Evidence<'_>, what: &str, times: &[i64], most: usize, burst: usize) -> Result<(), String> {
     let mut first = 0;
+    e.looked.many(times.len());
     for (n, until) in times.iter().enumerate() {
         while times[first] + MINUTE_MS <= *until {
             first += 1;

@@ -1,9 +1,10 @@
 //! What chance makes of a scenario.
 
-use super::Seeds;
+use super::{Seeds, days};
 use crate::fault::Chances;
 use crate::people;
-use crate::scenario::{Job, Planned, Scenario, Sectors, Span, Via};
+use crate::scenario::{Job, Planned, Scenario, Sectors, Soak, Span, Via};
+use std::collections::BTreeMap;
 
 /// What a scenario and a seed come to: a scenario in which nothing is left to chance but how people and the network behave.
 /// Played with the same seed it is the same run, and it stays so when other chances are drawn one day.
@@ -25,6 +26,12 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
         jobs.iter_mut().for_each(|job| draw_another_kind(&mut rng, job));
         resolved.jobs.extend(jobs);
         resolved.jobs.sort_by_key(|job| job.at);
+    }
+    if let Some(soak) = &scenario.soak {
+        resolved.jobs.extend(days::jobs(&mut rng, soak, scenario.lasts));
+        resolved.faults.extend(days::faults(&mut rng, soak, scenario.lasts));
+        // Drawn once; who watches stays.
+        resolved.soak = Some(Soak { jobs: (0, 0), probe: soak.probe, faults: BTreeMap::new() });
     }
     resolved
 }

@@ -77,7 +77,7 @@ impl Run {
         Some(broken(format!("{}: {} expected, {} seen", missed.what, missed.wanted, missed.seen)))
     }
 
-    fn store(&self) -> Result<Store, String> {
+    pub(crate) fn store(&self) -> Result<Store, String> {
         let db = self.world.database().map_err(|error| error.to_string())?;
         Store::open_to_read(db).map_err(|error| error.to_string())
     }

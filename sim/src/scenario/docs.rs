@@ -2,7 +2,7 @@
 
 use super::Span;
 use super::check::{OUTCOMES, example, persons};
-use super::grammar::{DUE, EXPECT, FILE, JOB, Key, PRESSES, SAYS, SWARM, Takes};
+use super::grammar::{DUE, EXPECT, FILE, JOB, Key, PRESSES, SAYS, SOAK, SWARM, Takes};
 use super::schema::about;
 use super::words::{BUTTONS, DOES, Moment, Word, may_stay};
 use crate::fault;
@@ -70,6 +70,12 @@ pub fn text() -> String {
         "`[swarm]`",
         "Each seed draws which kinds of fault there are at all, about a third of them, and how often each.\n",
         &[SWARM],
+    );
+    section(
+        &mut md,
+        "`[soak]`",
+        "Faults strike at any hour but the last quarter of one, so that there is time to recover from each.\n",
+        &[SOAK],
     );
     md
 }
@@ -163,7 +169,7 @@ fn takes(takes: Takes) -> String {
         Takes::Moment => format!("a moment, like `{}`", example(takes)),
         Takes::Does => format!("words, like `{}`", example(takes)),
         Takes::Ends => format!("an end, like `{}`", example(takes)),
-        Takes::Anomalies => format!("amounts, like `{}`", example(takes)),
+        Takes::Anomalies | Takes::Rates => format!("amounts, like `{}`", example(takes)),
         Takes::Events => format!("amounts, like `{}`", example(takes)),
         Takes::Table(_) => "a table".into(),
         Takes::Tables(_) | Takes::Faults => "tables".into(),

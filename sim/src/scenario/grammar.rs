@@ -75,6 +75,8 @@ pub enum Takes {
     Events,
     /// Names of anomalies, with how many of each.
     Anomalies,
+    /// Names of faults that chance draws, with how many of each.
+    Rates,
     /// A table.
     Table(&'static [Key]),
     /// Tables, as many as one likes.
@@ -125,6 +127,11 @@ pub const FILE: &[Key] = &[
     key("presses", &["A button that a person presses, as soon as it is there."], optional(Takes::Tables(PRESSES))),
     key("fault", &["Something that goes wrong."], optional(Takes::Faults)),
     key("swarm", &["Jobs and faults by chance, besides."], optional(Takes::Table(SWARM))),
+    key(
+        "soak",
+        &["Days as people live them, by chance, besides: for evidence, played with a persona."],
+        optional(Takes::Table(SOAK)),
+    ),
 ];
 
 /// `[[job]]`
@@ -201,6 +208,17 @@ pub const EXPECT: &[Key] = &[
 pub const SWARM: &[Key] = &[
     key("jobs", &["Jobs at least and at most."], needed(Takes::Pair(0, 1_000))),
     key("faults", &["Faults at most."], needed(Takes::Number(0, 1_000))),
+];
+
+/// `[soak]`
+pub const SOAK: &[Key] = &[
+    key("jobs", &["Jobs a day at least and at most, all in working hours."], needed(Takes::Pair(0, 1_000))),
+    key(
+        "probe",
+        &["Somebody who is no operator asks for a sign of life this often, on the command line."],
+        or(Takes::Time, "1m"),
+    ),
+    key("faults", &["Faults, and how many of each a hundred days see."], optional(Takes::Rates)),
 ];
 
 /// The names of the keys of a table.

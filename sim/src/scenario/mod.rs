@@ -72,6 +72,9 @@ pub struct Scenario {
     /// Jobs and faults by chance, besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swarm: Option<Swarm>,
+    /// Days as people live them, by chance, besides; watched from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
 }
 
 /// What a disk writes together.
@@ -285,6 +288,25 @@ pub struct Swarm {
     pub jobs: (u32, u32),
     /// Faults at most.
     pub faults: u32,
+}
+
+/// Days by chance: work in working hours, nights, and what goes wrong at a rate that the file says. The rest of it (who the
+/// people are) is a persona, chosen when it is played: [`crate::people::Persona`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Soak {
+    /// Jobs a day, at least and at most.
+    pub jobs: (u32, u32),
+    /// A probe at the machine's command line asks for a sign of life this often.
+    #[serde(default = "minute")]
+    pub probe: Span,
+    /// Faults by name, with how many of each a hundred days see.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, u32>,
+}
+
+fn minute() -> Span {
+    Span(60_000)
 }
 
 fn settles() -> Span {

@@ -81,6 +81,13 @@ fn value(takes: Takes) -> Value {
             let all: Map<String, Value> = ANOMALIES.iter().map(|one| (one.name.to_owned(), amount())).collect();
             json!({ "type": "object", "properties": all, "additionalProperties": false })
         }
+        Takes::Rates => {
+            let all: Map<String, Value> = fault::drawn()
+                .into_iter()
+                .map(|name| (name.to_owned(), json!({ "type": "integer", "minimum": 0 })))
+                .collect();
+            json!({ "type": "object", "properties": all, "additionalProperties": false })
+        }
         Takes::Table(keys) => table(&[keys]),
         Takes::Tables(keys) => json!({ "type": "array", "items": table(&[keys]) }),
         Takes::Faults => json!({ "type": "array", "items": { "oneOf": faults() } }),

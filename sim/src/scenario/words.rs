@@ -20,7 +20,7 @@ pub const fn word(name: &'static str, about: &'static str) -> Word {
 }
 
 /// What a task does, in the notation of its prompt. Times are in ms and have no unit.
-pub const DOES: [Word; 7] = [
+pub const DOES: [Word; 9] = [
     word(
         "fails:N@MS",
         "exits with 75 after so many ms in each of its first N attempts, and does the rest in those after",
@@ -31,6 +31,8 @@ pub const DOES: [Word; 7] = [
     word("stubborn:MS", "dies only so many ms after it was asked to"),
     word("immortal", "can't be killed until faults are over"),
     word("progress:TEXT@MS", "tells of its progress, in one word, after so many ms"),
+    word("lies", "does nothing of what it is for, whatever it exits with"),
+    word("did", "does what it is for also where it then exits with another code than 0"),
 ];
 
 /// Where people talk to the daemon.

@@ -19,7 +19,8 @@ struct Inner {
     points: Points,
     queue: RefCell<VecDeque<ControlInput>>,
     arrived: Notify,
-    answers: RefCell<BTreeMap<u64, Answer>>,
+    /// With when they were given, ms of the simulation.
+    answers: RefCell<BTreeMap<u64, (i64, Answer)>>,
     connections: RefCell<u64>,
     notices: RefCell<Vec<Notice>>,
 }
@@ -63,12 +64,17 @@ impl Desk {
 
     /// What was answered to a request, if anything was.
     pub fn answer(&self, connection: u64) -> Option<Answer> {
+        self.answered(connection).map(|(_, answer)| answer)
+    }
+
+    /// The same with when that was, ms of the simulation.
+    pub fn answered(&self, connection: u64) -> Option<(i64, Answer)> {
         self.0.answers.borrow().get(&connection).cloned()
     }
 
     /// All answers so far, in the order of their requests.
     pub fn answers(&self) -> Vec<Answer> {
-        self.0.answers.borrow().values().cloned().collect()
+        self.0.answers.borrow().values().map(|(_, answer)| answer.clone()).collect()
     }
 
     /// The daemon died: what it had not taken is lost with its socket.
@@ -101,7 +107,8 @@ impl Control for Desk {
 
     fn answer(&self, connection: u64, answer: Answer) {
         if self.0.points.pass(Class::Desk, "before an answer") {
-            self.0.answers.borrow_mut().insert(connection, answer);
+            let now = self.0.points.now();
+            self.0.answers.borrow_mut().insert(connection, (now, answer));
             self.0.points.pass(Class::Desk, "answered");
         }
     }

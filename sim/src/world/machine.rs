@@ -36,6 +36,8 @@ pub struct Ran {
     pub ended_ms: Option<i64>,
     /// How its main process ended, if it came so far.
     pub end: Option<End>,
+    /// How often it did what it is for, by its own book, whatever it says of that.
+    pub effects: u32,
 }
 
 /// A start that the machine was asked for.
@@ -315,6 +317,9 @@ impl Attempt {
         let Some((at, end, cause)) = self.end().filter(|(at, _, _)| *at <= now) else { return false };
         if !std::mem::replace(&mut self.over, true) {
             points.pass(Class::Machine, "program ended");
+            if let Some(ran) = self.ran.filter(|_| cause == EndCause::Itself && self.script.has_effect(&end)) {
+                ledger[ran].effects += 1;
+            }
         }
         if at + RECEIPT_MS > now || points.power_failed_ms().is_some() {
             return false;
@@ -401,6 +406,7 @@ impl Runner for SimRunner {
             began_ms: now,
             ended_ms: None,
             end: None,
+            effects: 0,
         });
         true
     }

@@ -19,6 +19,9 @@ use turmoil::net::{TcpListener, TcpStream};
 /// The host with the Bot API server.
 pub const TELEGRAM: &str = "telegram";
 const PORT: u16 = 8081;
+/// A server forgets a connection of which it hears nothing: the other end of one that a fault left half open will use its port
+/// again, after some days. No request takes minutes.
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// Between the parts of a document's form. A fixed one: the files of a simulation do not contain it.
 const BOUNDARY: &str = "----simulated-form-boundary";
 
@@ -33,10 +36,10 @@ pub async fn serve(shared: Shared, clock: ServerClock, wire: Wire) -> turmoil::R
         let (shared, clock, stream) = (shared.clone(), clock.clone(), wire.watch(End::Telegram, stream));
         // The host's own runtime: its tasks end with the host.
         tokio::task::spawn_local(async move {
-            match serve_connection(stream, &shared, &clock).await {
+            match timeout(FORGOTTEN, serve_connection(stream, &shared, &clock)).await {
                 // Dropping it is how this network resets.
-                Ended::Reset(stream) => drop(stream),
-                Ended::Closed => {}
+                Ok(Ended::Reset(stream)) => drop(stream),
+                Ok(Ended::Closed) | Err(_) => {}
             }
         });
     }

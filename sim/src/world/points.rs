@@ -124,6 +124,11 @@ impl Points {
         points
     }
 
+    /// What time it is, ms of the simulation.
+    pub fn now(&self) -> i64 {
+        self.0.clock.sim_ms()
+    }
+
     /// The next point of this name is the last. Points are counted anew from here, and remembered if `remember`.
     pub fn begin(&self, cut: Option<(Point, Down)>, remember: bool) {
         self.0.counts.set([0; Class::ALL.len()]);

@@ -9,6 +9,10 @@
 //! | `stubborn:MS` | dies so long after it was asked to |
 //! | `immortal` | can't be killed until the world lets go of it |
 //! | `progress:TEXT@MS` | tells of its progress |
+//! | `lies` | does nothing of what it is for, whatever it exits with |
+//! | `did` | does what it is for also where it then exits with another code than 0 |
+//!
+//! What a task is for is its effect: one entry in its own book when it ends by itself, usually only if it exits with 0.
 
 use mainstay::attempt::End;
 
@@ -26,6 +30,19 @@ pub struct Script {
     pub progress: Vec<(i64, String)>,
     stubborn_ms: i64,
     immortal: bool,
+    effect: Effect,
+}
+
+/// When a task does what it is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Effect {
+    /// When it exits with 0.
+    #[default]
+    WithZero,
+    /// Whatever it exits with.
+    Always,
+    /// Never.
+    Never,
 }
 
 impl Script {
@@ -33,8 +50,13 @@ impl Script {
     /// none are the usual ones.
     pub fn read(prompt: &str, attempt: u32) -> Script {
         let mut fails = None;
-        let mut script =
-            Script { end: Some((USUAL_MS, End::Exited(0))), progress: Vec::new(), stubborn_ms: 0, immortal: false };
+        let mut script = Script {
+            end: Some((USUAL_MS, End::Exited(0))),
+            progress: Vec::new(),
+            stubborn_ms: 0,
+            immortal: false,
+            effect: Effect::WithZero,
+        };
         for word in prompt.split_whitespace() {
             let (what, at) = word.split_once('@').unwrap_or((word, ""));
             let at = at.parse().unwrap_or(USUAL_MS);
@@ -46,12 +68,22 @@ impl Script {
                 Some(("progress", line)) => script.progress.push((at, line.to_owned())),
                 _ if what == "hang" => script.end = None,
                 _ if what == "immortal" => script.immortal = true,
+                _ if what == "lies" => script.effect = Effect::Never,
+                _ if what == "did" => script.effect = Effect::Always,
                 _ => {}
             }
         }
         script.end = fails.or(script.end);
         script.progress.sort();
         script
+    }
+
+    /// Whether it has done what it is for when it ends by itself like this.
+    pub fn has_effect(&self, end: &End) -> bool {
+        match (self.effect, end) {
+            (Effect::Always, End::Exited(_)) | (Effect::WithZero, End::Exited(0)) => true,
+            (Effect::Never, _) | (Effect::WithZero | Effect::Always, _) => false,
+        }
     }
 
     /// How long after it was asked it dies, ms.
@@ -90,5 +122,8 @@ mod tests {
         let ends = [1, 2, 3].map(|attempt| Script::read("fails:2@100 exit:0@900", attempt).end);
         let failed = Some((100, End::Exited(75)));
         assert_eq!(ends, [failed.clone(), failed, Some((900, End::Exited(0)))]);
+        let did = |prompt: &str, code: i32| Script::read(prompt, 1).has_effect(&End::Exited(code));
+        assert_eq!([did("x", 0), did("x", 1), did("lies", 0), did("did", 1)], [true, false, false, true]);
+        assert!(!Script::read("did", 1).has_effect(&End::Signaled(9)));
     }
 }

@@ -17,6 +17,7 @@ const SETTING: Setting = Setting {
     name: "demo",
     config: include_str!("mainstay.toml"),
     people: &["1001:ana", "1002:ben"],
+    unlimited: false,
     programs: &[
         ("hello.sh", "echo \"hello, $(cat)\"\n"),
         (
@@ -79,7 +80,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         stage::wait_and_clear(dir, keep);
         return Verdict::Good;
     }
-    let programs = match stage::build() {
+    let programs = match stage::build(stage::Profile::Dev) {
         Ok(programs) => programs,
         Err(error) => return infrastructure(&error),
     };

@@ -1,6 +1,6 @@
 //! `cargo xtask sim` and `cargo xtask scenario`: builds the simulator and passes everything on to it, but for `mutants`, which has to build others.
 
-mod mutants;
+pub(crate) mod mutants;
 
 use crate::Verdict;
 use clap::{Arg, ArgMatches, Command};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 /// The simulator's name among the binaries.
-const SIMULATOR: &str = "mainstay-simulate";
+pub(crate) const SIMULATOR: &str = "mainstay-simulate";
 /// The build profile of simulations.
-const PROFILE: &str = "sim";
+pub(crate) const PROFILE: &str = "sim";
 
 pub(super) fn command() -> Command {
     Command::new("sim")
@@ -89,8 +89,8 @@ fn simulate(root: &Path, arguments: impl Iterator<Item = std::ffi::OsString>) ->
 }
 
 /// The simulator of a checkout, built. What is wrong with it cargo has said.
-fn build(root: &Path) -> Result<PathBuf, ()> {
-    let mut cargo = Process::new("cargo");
+pub(crate) fn build(root: &Path) -> Result<PathBuf, ()> {
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["build", "--quiet", "--profile", PROFILE, "--package", "mainstay-sim", "--bin", SIMULATOR]);
     cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
     let built = cargo.status().is_ok_and(|status| status.success());

@@ -3,6 +3,7 @@
 mod hunt;
 mod list;
 mod plant;
+mod planted;
 mod shrink;
 mod table;
 
@@ -11,6 +12,7 @@ use crate::Verdict;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use hunt::Found;
 use list::{LIST, Mutant};
+pub(crate) use planted::Planted;
 use shrink::{Proof, Shrinker};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};

@@ -64,7 +64,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         Err(error) => command().error(ErrorKind::ValueValidation, error).exit(),
     };
     let start = Instant::now();
-    let place = stage::build().and_then(|programs| {
+    let place = stage::build(stage::Profile::Dev).and_then(|programs| {
         let place = Place::make(SETTING, keep).map_err(|e| format!("failed to make a folder: {e}"))?;
         Ok((programs, place))
     });

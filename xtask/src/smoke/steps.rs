@@ -42,6 +42,7 @@ pub(super) const SETTING: Setting = Setting {
     name: "smoke",
     config: include_str!("mainstay.toml"),
     people: &["1001:ana", "1002:ben", "1003:eve"],
+    unlimited: false,
     programs: &[
         ("now.sh", "date\n"),
         ("long.sh", "seq 3000\n"),

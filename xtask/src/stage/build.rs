@@ -13,8 +13,17 @@ pub(crate) struct Programs {
     pub(crate) botapi: PathBuf,
 }
 
+/// How it is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quickly.
+    Dev,
+    /// As it is shipped.
+    Release,
+}
+
 /// Builds; cargo's progress passes through. Cargo itself says where the programs are, whatever target folder is in use.
-pub(crate) fn build() -> Result<Programs, String> {
+pub(crate) fn build(profile: Profile) -> Result<Programs, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // Cargo describes this program to us in these. Build scripts look at some of them, and everything that depends on those
@@ -26,7 +35,9 @@ pub(crate) fn build() -> Result<Programs, String> {
         command.env_remove(name);
     }
     let mut build = command
-        .args(["build", "--bins", "--package", "mainstay", "--package", "mainstay-sim"])
+        .args(["build", "--package", "mainstay", "--bin", "mainstay"])
+        .args(["--package", "mainstay-sim", "--bin", "mainstay-botapi"])
+        .args((profile == Profile::Release).then_some("--release"))
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

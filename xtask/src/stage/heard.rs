@@ -45,6 +45,12 @@ impl Heard {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).events.len()
     }
 
+    /// What was shown since `from`.
+    pub(crate) fn since(&self, from: usize) -> Vec<Value> {
+        let said = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.events.get(from..).unwrap_or_default().to_vec()
+    }
+
     /// Waits until `look` finds something in what was shown since `from`, or the chat has ended.
     pub(crate) fn wait<T>(&self, from: usize, limit: Duration, look: impl Fn(&[Value]) -> Option<T>) -> Option<T> {
         let (said, grown) = &*self.shared;

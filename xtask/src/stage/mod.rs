@@ -10,10 +10,10 @@ mod place;
 mod sweep;
 mod world;
 
-pub(crate) use build::{Programs, build};
+pub(crate) use build::{Profile, Programs, build};
 pub(crate) use heard::{Heard, bot_text, button, is_new};
 pub(crate) use place::{Place, Setting, TOKEN};
-pub(crate) use sweep::wait_and_clear;
+pub(crate) use sweep::{of_tasks, shims, wait_and_clear};
 pub(crate) use world::{BotApi, Daemon};
 
 use rustix::process::Pid;

@@ -30,6 +30,8 @@ pub(crate) struct Setting {
     pub(crate) programs: &'static [(&'static str, &'static str)],
     /// Everybody, as the Bot API server takes them.
     pub(crate) people: &'static [&'static str],
+    /// The Bot API server takes as many messages as come, where Telegram would ask to wait.
+    pub(crate) unlimited: bool,
 }
 
 /// The folder, and who clears it should we not come to do so.

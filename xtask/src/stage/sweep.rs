@@ -84,6 +84,27 @@ pub(crate) fn find(dir: &Path) -> Vec<(Pid, Part)> {
     others.filter_map(|pid| Some((Pid::from_raw(pid)?, part(pid, dir)?))).collect()
 }
 
+/// Living processes of tasks and their shims, and which of the two.
+pub(crate) fn of_tasks(dir: &Path) -> Vec<(i32, &'static str)> {
+    let name = |part: Part| match part {
+        Part::Task => Some("task"),
+        Part::Shim => Some("shim"),
+        Part::Daemon | Part::Other => None,
+    };
+    find(dir).into_iter().filter_map(|(pid, part)| Some((pid.as_raw_nonzero().get(), name(part)?))).collect()
+}
+
+/// The living shims, each with the folder of its attempt.
+pub(crate) fn shims(dir: &Path) -> Vec<(Pid, PathBuf)> {
+    let of_attempt = |pid: Pid| {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+        let folder = arguments.split(|byte| *byte == 0).nth(2)?;
+        Some((pid, PathBuf::from(String::from_utf8_lossy(folder).into_owned())))
+    };
+    let shims = find(dir).into_iter().filter(|(_, part)| *part == Part::Shim);
+    shims.filter_map(|(pid, _)| of_attempt(pid)).collect()
+}
+
 fn part(pid: i32, dir: &Path) -> Option<Part> {
     let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
     let words = |bytes: Vec<u8>| -> Vec<String> {

@@ -36,6 +36,7 @@ impl BotApi {
         for person in place.setting().people {
             command.args(["--user", person]);
         }
+        command.args(place.setting().unlimited.then_some("--no-limits"));
         if json {
             command.arg("--json").stdout(Stdio::piped());
         }

@@ -2,10 +2,11 @@
 //! it.
 //!
 //! [`arrows`] checks which part may know which, [`words`] what must not be written, [`files`] sizes, dead files and links,
-//! [`limits`] where the daemon's limits stand.
+//! [`limits`] where the daemon's limits stand, [`commands`] whether the commands that documents and workflows name exist.
 //! It reads text and parses no Rust: a rule that needs more is no rule for here.
 
 mod arrows;
+mod commands;
 mod files;
 mod limits;
 mod words;
@@ -80,7 +81,7 @@ pub(crate) fn run(_: &ArgMatches) -> Verdict {
 }
 
 fn check(sources: &[Source]) -> Vec<Finding> {
-    let checks = [arrows::check, words::check, files::check, limits::check];
+    let checks = [arrows::check, words::check, files::check, limits::check, commands::check];
     let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(sources)).collect();
     findings.sort();
     findings
@@ -100,7 +101,7 @@ fn read(top: &Path) -> std::io::Result<Vec<Source>> {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() && !path.is_symlink() && name != "target" && name != ".git" {
                 folders.push(path);
-            } else if [".rs", ".md", ".toml"].iter().any(|end| name.ends_with(end)) {
+            } else if [".rs", ".md", ".toml", ".yml"].iter().any(|end| name.ends_with(end)) {
                 let short = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
                 sources.push(Source { text: std::fs::read_to_string(&path)?, path: short });
             }
@@ -137,6 +138,8 @@ mod tests {
             ("daemon/src/cli/ask.rs", "use rusqlite::Connection;\n", "names rusqlite"),
             ("daemon/src/real/runner.rs", "const Q: &str = \"SELECT 1\";\n", "SQL"),
             ("daemon/src/cleverness.rs", "", "belongs to no layer"),
+            ("daemon/metric/src/stats.rs", "fn f() { Instant::now(); }\n", "names Instant"),
+            ("daemon/metric/Cargo.toml", "[dependencies]\nmainstay.workspace = true\n", "must not know mainstay"),
             ("daemon/Cargo.toml", "[dependencies]\nmainstay-sim.workspace = true\n", "must not know mainstay-sim"),
             ("xtask/Cargo.toml", "[dev-dependencies]\nmainstay.workspace = true\n", "must not know mainstay"),
             ("sim/Cargo.toml", "[dependencies]\nmainstay-tests = { path = \"x\" }\n", "must not know mainstay-tests"),
@@ -153,6 +156,10 @@ mod tests {
                 "a limit",
             ),
             (decide, "fn f() {\n    later(Duration::from_millis(250));\n}\n", "a limit"),
+            ("docs/A.md", "`cargo xtask gate --fast`\n", "no such command"),
+            (".github/workflows/a.yml", "      - run: cargo xtask smok --script\n", "no such command"),
+            (".github/workflows/a.yml", "      - uses: somebody/something@v3\n", "by hash"),
+            (".github/workflows/a.yml", "jobs:\n", "permissions"),
         ] {
             let found = check(&[Source { path: path.into(), text: text.into() }]);
             assert!(found.iter().any(|f| f.text.contains(expected)), "{path} {text:?}: {found:?}");

@@ -4,6 +4,7 @@
 mod control;
 mod coverage;
 mod crash;
+mod evidence;
 mod meta;
 mod one;
 mod pool;
@@ -46,6 +47,8 @@ Examples:
   mainstay-simulate meta --swarm --seeds 20
   mainstay-simulate coverage --seeds 2000
   mainstay-simulate crash --quick
+  mainstay-simulate evidence scenarios/soak/soak-day.toml --suite soak --seeds 1,2,3 --persona attentive
+  mainstay-simulate reruns scenarios/soak/reruns.toml --suite soak --seeds 1,2,3
   mainstay-simulate scenario check scenarios/swarm.toml
 
 Exit codes:
@@ -82,6 +85,10 @@ enum Task {
     Crash(Crashes),
     /// The simulation tried on itself: that it would notice
     Control(control::Controls),
+    /// Seeds of a scenario, told as lines of evidence
+    Evidence(evidence::Evidence),
+    /// The same job again and again under other faults, told as lines of evidence: a job a seed
+    Reruns(evidence::Evidence),
     /// Writes and checks scenarios, and their docs
     Scenario(scenario::Scenarios),
 }
@@ -109,6 +116,8 @@ fn main() -> ExitCode {
         Task::Coverage(coverage) => coverage::run(&coverage),
         Task::Crash(crashes) => crash::crash(&crashes).map_err(Trouble::usage),
         Task::Control(controls) => control::run(&controls).map_err(Trouble::usage),
+        Task::Evidence(args) => evidence::evidence(&args),
+        Task::Reruns(args) => evidence::reruns(&args),
         Task::Scenario(scenarios) => scenario::run(&scenarios).map_err(Trouble::usage),
     };
     done.unwrap_or_else(|Trouble(code, text)| {

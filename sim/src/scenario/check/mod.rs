@@ -28,7 +28,7 @@ pub fn check(text: &str) -> Result<Scenario, Vec<Wrong>> {
         return Err(broken.into_iter().map(of_toml).collect());
     }
     let jobs = file.get_ref().get("job").and_then(|jobs| jobs.get_ref().as_array()).map_or(0, |jobs| jobs.len());
-    let open = file.get_ref().contains_key("swarm");
+    let open = ["swarm", "soak"].iter().any(|name| file.get_ref().contains_key(*name));
     let mut checker = Checker { jobs: if open { usize::MAX } else { jobs }, wrongs: Vec::new() };
     checker.table(file.get_ref(), &file.span(), &[FILE], "a scenario");
     checker.sense(file.get_ref());
@@ -118,6 +118,10 @@ impl Checker {
             },
             Takes::Anomalies => match value.get_ref().as_table() {
                 Some(all) => self.amounts(all, &ANOMALIES.map(|anomaly| anomaly.name), "anomaly"),
+                None => self.misfit(value, name, "a table", &example(takes)),
+            },
+            Takes::Rates => match value.get_ref().as_table() {
+                Some(rates) => self.amounts(rates, &fault::drawn(), "fault that chance draws"),
                 None => self.misfit(value, name, "a table", &example(takes)),
             },
             Takes::Table(keys) => match value.get_ref().as_table() {

@@ -189,6 +189,7 @@ pub(in crate::scenario) fn example(takes: Takes) -> String {
         Takes::Does => "\"exit:0@20000\"".into(),
         Takes::Ends => "\"SUCCEEDED success\"".into(),
         Takes::Anomalies => "{ disk_low = 1 }".into(),
+        Takes::Rates => "{ line-cut = 50 }".into(),
         Takes::Events => "{ replayed = \"at least 1\" }".into(),
         Takes::Table(_) | Takes::Tables(_) | Takes::Faults => "…".into(),
     }

@@ -75,9 +75,8 @@ pub(super) fn build(root: &Path, mutants: &[Mutant]) -> Result<(PathBuf, u64), S
     let bin = format!("[[bin]]\nname = \"{PROGRAM}\"\npath = \"src/bin/mainstay-simulate/main.rs\"\n");
     files.insert("sim/Cargo.toml".into(), format!("{manifest}\n{bin}"));
     let made_of = copy(root, &tree, &files)?;
-    // Its own: cargo takes packages at the same place of two checkouts for the same, and would mix them up.
-    let target = tree.with_file_name("build");
-    let built = Command::new("cargo")
+    let target = target(root);
+    let built = crate::cargo::cargo()
         .args(["build", "--quiet", "--profile", super::super::PROFILE, "--package", "mainstay-sim", "--bin", PROGRAM])
         .arg("--target-dir")
         .arg(std::path::absolute(&target).map_err(|error| error.to_string())?)
@@ -85,10 +84,20 @@ pub(super) fn build(root: &Path, mutants: &[Mutant]) -> Result<(PathBuf, u64), S
         .current_dir(&tree)
         .status();
     if built.is_ok_and(|status| status.success()) {
-        Ok((target.join(super::super::PROFILE).join(PROGRAM), made_of))
+        Ok((program(root), made_of))
     } else {
         Err(format!("the copy with the bugs in {} does not build; cargo says why above", tree.display()))
     }
+}
+
+/// Its own: cargo takes packages at the same place of two checkouts for the same, and would mix them up.
+fn target(root: &Path) -> PathBuf {
+    root.join("target/mutants/build")
+}
+
+/// Where the program is, once it is built.
+pub(super) fn program(root: &Path) -> PathBuf {
+    target(root).join(super::super::PROFILE).join(PROGRAM)
 }
 
 /// A copy of what git tracks, as it is now, but for these files; and a number for all of it. Files that are as they were keep

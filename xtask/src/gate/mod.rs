@@ -1,0 +1,55 @@
+//! `cargo xtask gate`: runs everything that decides about a release, and writes an evidence bundle from which alone ship or
+//! don't-ship follows.
+//!
+//! Reading order: [`suites`] is what is run, [`plan`] and [`execute`] how, [`raw`] and [`layout`] what is left of it,
+//! [`finish`] makes a bundle of that, [`merge`] one of several parts, and [`verify`] believes none of it. [`seen`] is what lines
+//! come to, for [`probes`] and for the [`report`]. [`cli`] is the command line.
+//!
+//! No verdict is made here: it is computed by `mainstay-metric` from the lines of a bundle, by the gate and by a verifier
+//! alike. Nothing here knows the daemon; suites start it, or the simulator, as processes.
+
+mod attempts;
+mod checkout;
+mod cli;
+mod ended;
+mod execute;
+mod finish;
+#[cfg(test)]
+mod fixture;
+mod head;
+mod judge;
+mod keep;
+mod layout;
+mod machine;
+mod manifest;
+mod merge;
+mod plan;
+mod policy;
+mod probes;
+mod progress;
+mod raw;
+mod report;
+mod run;
+mod seeds;
+mod seen;
+mod shape;
+mod shard;
+mod sign;
+mod site;
+mod suites;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use checkout::Checkout;
+use suites::Suite;
+
+pub(super) use cli::{command, run};
+
+/// A repository, and what a gate of it runs.
+pub(crate) struct Gate {
+    /// The repository.
+    pub(crate) checkout: Checkout,
+    /// The suites: those of this project, or those of a test.
+    pub(crate) suites: &'static [Suite],
+}
