@@ -163,7 +163,7 @@ impl Life {
                 fits.entry(yes).or_default().insert(after);
             }
         }
-        let said = reply.map(|reply| answer::said(verb, &reply.text));
+        let said = reply.filter(|reply| !reply.by_card).map(|reply| answer::said(verb, &reply.text));
         let (done, wrong) = match said {
             // It may have been done, or not.
             None => {
@@ -191,7 +191,7 @@ impl Life {
             }
         };
         if done {
-            self.acts.push(Act { verb, at: given.at, done: reply.is_some() });
+            self.acts.push(Act { verb, at: given.at, done: said.is_some() });
         }
         wrong.map(|()| self.unfit(verb, reply))
     }
