@@ -5,7 +5,6 @@ use crate::people::{Given, How, REPEAT_MARK, is_card, name_of, task_of};
 use crate::world::World;
 use crate::world::clock::EPOCH_MS;
 use crate::world::desk::Desk;
-use mainstay::policy;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,6 +15,8 @@ pub(super) struct Reply {
     pub(super) at: i64,
     /// What it says.
     pub(super) text: String,
+    /// It is a card that shows what was wanted: whose doing that was, of several presses, nobody can tell.
+    pub(super) by_card: bool,
 }
 
 /// All answers of a run.
@@ -35,7 +36,7 @@ impl Replies {
         world.telegram.look(|t| {
             for record in t.log().iter() {
                 if let Some(Sent { at, chat, to: Some(to), text, .. }) = Sent::of(record) {
-                    messages.entry((chat, to)).or_default().push(Reply { at, text: text.to_owned() });
+                    messages.entry((chat, to)).or_default().push(Reply { at, text: text.to_owned(), by_card: false });
                 }
             }
         });
@@ -44,13 +45,13 @@ impl Replies {
             for Sent { at, chat, text, .. } in t.log().iter().filter_map(Sent::shown) {
                 let plain = text.strip_prefix(REPEAT_MARK).unwrap_or(text);
                 if let Some(task) = task_of(plain).filter(|_| is_card(plain)) {
-                    cards.entry((chat, task)).or_default().push(Reply { at, text: plain.to_owned() });
+                    cards.entry((chat, task)).or_default().push(Reply { at, text: plain.to_owned(), by_card: true });
                 }
             }
         });
         let toasts = world.telegram.look(crate::botapi::World::toasts);
         let toasts = toasts.into_iter().map(|toast| {
-            let reply = Reply { at: ms(toast.at.0), text: toast.text.unwrap_or_default() };
+            let reply = Reply { at: ms(toast.at.0), text: toast.text.unwrap_or_default(), by_card: false };
             (toast.press.0, reply)
         });
         Replies { messages, cards, toasts: toasts.collect(), desk: world.desk.clone() }
@@ -63,7 +64,7 @@ impl Replies {
             How::Pressed { press, chat, .. } => self.toasts.get(&press.0).cloned().or_else(|| self.shown(given, *chat)),
             How::Asked { connections, .. } => connections.iter().find_map(|connection| {
                 let (at, answer) = self.desk.answered(*connection)?;
-                Some(Reply { at, text: answer.text })
+                Some(Reply { at, text: answer.text, by_card: false })
             }),
         }
     }
@@ -72,12 +73,12 @@ impl Replies {
     /// names who did it is an answer too, in the words of a banner.
     fn shown(&self, given: &Given, chat: ChatId) -> Option<Reply> {
         let (task, name) = (given.task?, name_of(given.by)?);
-        let (on_card, in_words) = match given.verb? {
-            "approve" => ("approved by ", "approved"),
-            "resume" => ("resumed by ", "resumed"),
-            "reject" => ("rejected by ", "rejected"),
-            "stop" => ("stopped by ", "canceled"),
-            "recover" => ("again by ", "is asked for again"),
+        let on_card = match given.verb? {
+            "approve" => "approved by ",
+            "resume" => "resumed by ",
+            "reject" => "rejected by ",
+            "stop" => "stopped by ",
+            "recover" => "again by ",
             _ => return None,
         };
         let names = |text: &str| {
@@ -88,11 +89,8 @@ impl Replies {
         };
         let cards = self.cards.get(&(chat, task))?;
         let before = cards.iter().rfind(|card| card.at <= given.at).is_some_and(|card| names(&card.text));
-        // A press of which the bot does not hear in its life on the server is lost: what shows later is another one's doing.
-        let until = given.at + policy::PRESS_LIFE_MS + policy::CALL_GIVE_UP_MS;
-        let in_time = |card: &&Reply| (given.at + 1..=until).contains(&card.at) && names(&card.text);
-        let card = cards.iter().find(in_time).filter(|_| !before)?;
-        Some(Reply { at: card.at, text: format!("#{task} {in_words}: by its card") })
+        let card = cards.iter().find(|card| card.at > given.at && names(&card.text)).filter(|_| !before)?;
+        Some(card.clone())
     }
 
     /// What was answered first to a message.

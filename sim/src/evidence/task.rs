@@ -26,7 +26,11 @@ fn one(e: &Evidence<'_>, task: i64, life: &Life, lives: &Lives, sent: &gap::Repo
     let runs: Vec<&Ran> = e.ledger.iter().filter(|ran| ran.key.task.0 == task).collect();
     let acts: Vec<&Act> = life.acts.iter().filter(|act| ACTS.contains(&act.verb)).collect();
     let last = |verb: &str| acts.iter().rev().find(|act| act.verb == verb && act.done).map(|act| act.at);
-    let first_resume = acts.iter().find(|act| act.verb == "resume" && act.done).map(|act| act.at);
+    let began = runs.first().map(|ran| ran.began_ms);
+    let resumes = || acts.iter().filter(|act| act.verb == "resume");
+    // Of those that nobody answered, the last before it ran is the one that let it.
+    let unanswered = || resumes().rfind(|act| began.is_some_and(|at| act.at <= at));
+    let first_resume = resumes().find(|act| act.done).or_else(unanswered).map(|act| act.at);
     let approved_ms = acts
         .iter()
         .filter(|act| act.verb == "approve" && act.done && first_resume.is_none_or(|at| act.at <= at))
@@ -50,7 +54,7 @@ fn one(e: &Evidence<'_>, task: i64, life: &Life, lives: &Lives, sent: &gap::Repo
         least_acts: least_acts(life, &acts),
         approved_ms,
         resumed_ms: first_resume,
-        running_ms: runs.first().map(|ran| ran.began_ms),
+        running_ms: began,
     }
 }
 

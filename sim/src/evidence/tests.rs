@@ -14,7 +14,7 @@ use mainstay_metric::ledger::{self as lines, Allowed};
 /// Two hours of work, with much of everything. A tick of a second is coarse, and quick.
 const SHORT: &str = "about = 'x'\nlasts = '10h'\nsettles = '6h'\ntick = '1s'\n[soak]\njobs = [60, 60]\n\
                      [soak.faults]\ntelegram = 600\nline-cut = 200\ndaemon-killed = 300\npower-loss = 200\n";
-const SEED: u64 = 11;
+const SEED: u64 = 14;
 
 fn told() -> Told {
     Told { suite: "soak".into(), name: "short".into(), persona: Some(Persona::ErrorProne), kept: false }
@@ -103,8 +103,6 @@ fn answers_that_are_missing_late_or_not_true_are_no_successes() {
             ("resume", " resumed: ", " can't be resumed: "),
             ("newtask", "#", "no "),
             ("status", "SUCCEEDED", "FAILED"),
-            ("list", "#", "no "),
-            ("ops", " running · ", " "),
         ] {
             assert_eq!(wrong(&Replies::of(&run.world), verb), 0, "{verb}");
             if verb == "approve" && from.starts_with("wants") {
@@ -253,6 +251,7 @@ fn what_breaks_is_a_property_that_names_how() {
 
 #[test]
 fn a_stop_that_does_not_hold_is_a_wrong_answer() {
+    const ENDED: [&str; 2] = [" canceled: ", " rejected: "];
     // By hand: somebody stopped what was approved, was answered, and it ran all the same.
     let outages = Outages::default();
     played(|run| {
@@ -265,7 +264,10 @@ fn a_stop_that_does_not_hold_is_a_wrong_answer() {
             .iter()
             .filter(|given| matches!(given.verb, Some("stop" | "reject")))
             .filter_map(|given| {
-                Some((given.task?, replies.to(given).filter(|reply| reply.text.contains("canceled"))?.at))
+                Some((
+                    given.task?,
+                    replies.to(given).filter(|reply| ENDED.iter().any(|word| reply.text.contains(word)))?.at,
+                ))
             })
             .collect();
         let Some((task, at)) = ended.pop() else { panic!("nobody stopped anything: choose another seed") };

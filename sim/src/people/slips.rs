@@ -42,6 +42,8 @@ pub(super) struct Hands {
     succeeded: BTreeSet<i64>,
     /// Tasks that somebody has asked for again.
     again: BTreeSet<i64>,
+    /// What was said of a number that nobody had seen yet: it may be a task's by the time that it is heard.
+    unplaced: Vec<(&'static str, Pressed)>,
 }
 
 impl People {
@@ -80,22 +82,39 @@ impl People {
         let message = world.telegram.change(|t| t.people(wall).say(user, chat, text));
         let given = given::said(now, user, chat, message, text);
         let pressed = Pressed { task: given.task, by: user, at: now };
-        let about = given.task.and_then(|task| self.jobs.iter_mut().find(|asked| asked.tasks.contains(&task)));
-        if let Some(asked) = about {
-            match given.verb {
-                Some("approve") => asked.approved.push(pressed),
-                Some("reject") => asked.rejected.push(pressed),
-                Some("resume") => asked.resumed.push(pressed),
-                Some("recover") => asked.recovered.push(pressed),
-                Some("plan") => asked.planned.push(pressed),
-                // The first wish is the one that counts.
-                Some("stop") => _ = asked.stopped.get_or_insert(pressed),
-                Some("rerun") => asked.messages.push((chat, message)),
-                Some(_) | None => {}
+        match (given.verb, given.task) {
+            (Some("rerun"), Some(task)) => {
+                let asked = self.jobs.iter_mut().find(|asked| asked.tasks.contains(&task));
+                asked.into_iter().for_each(|asked| asked.messages.push((chat, message)));
             }
+            (Some(verb), Some(_)) => self.hands.unplaced.push((verb, pressed)),
+            (Some(_) | None, _) => {}
         }
+        self.place();
         self.given.push(given);
         message
+    }
+
+    /// Notes what was said where it belongs, as soon as it is known whose task it is about.
+    fn place(&mut self) {
+        for (verb, pressed) in std::mem::take(&mut self.hands.unplaced) {
+            let of = pressed.task;
+            let about = self.jobs.iter_mut().find(|asked| of.is_some_and(|task| asked.tasks.contains(&task)));
+            let Some(asked) = about else {
+                self.hands.unplaced.push((verb, pressed));
+                continue;
+            };
+            match verb {
+                "approve" => asked.approved.push(pressed),
+                "reject" => asked.rejected.push(pressed),
+                "resume" => asked.resumed.push(pressed),
+                "recover" => asked.recovered.push(pressed),
+                "plan" => asked.planned.push(pressed),
+                // The first wish is the one that counts.
+                "stop" => _ = asked.stopped.get_or_insert(pressed),
+                _ => {}
+            }
+        }
     }
 
     /// Remembers a button that was pressed, and now and then presses one that did its work long ago.
@@ -149,6 +168,7 @@ impl People {
 
     /// Patience that is over, and the rounds of the day.
     pub(super) fn look_around(&mut self, world: &mut World, now: i64) {
+        self.place();
         let (over, left): (Vec<Wrong>, Vec<Wrong>) =
             std::mem::take(&mut self.hands.wrong).into_iter().partition(|w| w.patience <= now);
         self.hands.wrong = left;
@@ -167,17 +187,20 @@ impl People {
         let (due, later): (Vec<_>, Vec<_>) = self.hands.rounds.drain(..).partition(|(at, _)| *at <= now);
         self.hands.rounds = later;
         for (_, who) in due {
-            let text = self.round();
+            let text = self.round(who);
             let chat = if self.rng.bool() { GROUP } else { ChatId(self.cast[who].user.0) };
             self.speak(world, who, chat, &text);
         }
     }
 
-    /// What somebody looks at who comes by. Tasks are known from what was shown.
-    fn round(&mut self) -> String {
+    /// What somebody looks at who comes by. Tasks are known from what was shown, and people ask again for their own: then who
+    /// may approve is the same.
+    fn round(&mut self, who: usize) -> String {
         let known: Vec<i64> = self.jobs.iter().flat_map(|asked| asked.tasks.iter().copied()).collect();
         let newest = known.iter().max().copied();
-        let again = self.hands.succeeded.difference(&self.hands.again).last().copied();
+        let name = self.cast[who].name;
+        let own = |task: &&i64| self.jobs.iter().any(|asked| asked.job.by == name && asked.tasks.contains(*task));
+        let again = self.hands.succeeded.difference(&self.hands.again).filter(own).last().copied();
         match (self.rng.u32(..10), newest, again) {
             (0, _, Some(task)) => {
                 self.hands.again.insert(task);

@@ -10,7 +10,7 @@ pub(super) mod gates;
 
 use super::replies::{Replies, Reply};
 use crate::fault::Fault;
-use crate::people::{Given, user_of};
+use crate::people::{Given, How, user_of};
 use crate::property::{Evidence, Part};
 use answer::Said;
 use gates::{Gate, Phase, Where};
@@ -65,6 +65,8 @@ pub(super) struct Lives {
     pub(super) judged: Vec<Judged>,
     /// When the machine's processes were struck: what runs then may end without anybody's knowing how.
     pub(super) struck: Vec<i64>,
+    /// Buttons that somebody has pressed, by what they send: a second press finds them used.
+    pressed: BTreeSet<String>,
 }
 
 impl Lives {
@@ -72,7 +74,7 @@ impl Lives {
     pub(super) fn of(e: &Evidence<'_>, given: &[Given], replies: &Replies, faults: &[(i64, Fault)]) -> Lives {
         let strikes = |fault: &Fault| matches!(fault, Fault::PowerLoss { .. } | Fault::ShimKilled { .. });
         let struck = faults.iter().filter(|(_, fault)| strikes(fault)).map(|(at, _)| *at).collect();
-        let mut lives = Lives { tasks: BTreeMap::new(), judged: Vec::new(), struck };
+        let mut lives = Lives { tasks: BTreeMap::new(), judged: Vec::new(), struck, pressed: BTreeSet::new() };
         for (n, asked) in e.asked.iter().enumerate() {
             for task in &asked.tasks {
                 let Some(kind) = e.config.kinds.get(&asked.job.kind) else { continue };
@@ -95,6 +97,9 @@ impl Lives {
             let within_ms = within(e, one.at, reply.as_ref().map_or(e.now_ms, |reply| reply.at));
             let wrong = lives.judge(e, one, reply.as_ref());
             lives.judged.push(Judged { reply, within_ms, wrong });
+            if let How::Pressed { data, .. } = &one.how {
+                lives.pressed.insert(data.clone());
+            }
         }
         lives
     }
@@ -115,7 +120,8 @@ impl Lives {
                 if answer::reads(verb) {
                     return answer::read_of_task(e, verb, task, life, &self.struck, (lo, hi), &reply?.text);
                 }
-                life.take(e, given, task, &self.struck, reply)
+                let again = matches!(&given.how, How::Pressed { data, .. } if self.pressed.contains(data));
+                life.take(e, (given, again), task, &self.struck, reply)
             }
             (_, None) => {
                 let newest = self.tasks.iter().filter(|(_, life)| life.made_ms + LATE_MS < lo).map(|(task, _)| *task);
@@ -148,7 +154,7 @@ impl Life {
     fn take(
         &mut self,
         e: &Evidence<'_>,
-        given: &Given,
+        (given, again): (&Given, bool),
         task: i64,
         struck: &[i64],
         reply: Option<&Reply>,
@@ -163,7 +169,7 @@ impl Life {
                 fits.entry(yes).or_default().insert(after);
             }
         }
-        let said = reply.map(|reply| answer::said(verb, &reply.text));
+        let said = reply.filter(|reply| !reply.by_card).map(|reply| answer::said(verb, &reply.text));
         let (done, wrong) = match said {
             // It may have been done, or not.
             None => {
@@ -173,7 +179,7 @@ impl Life {
             }
             Some(Said::NotNow) if e.outages.any(&[Part::Disk], lo, hi) => (false, None),
             // Somebody was faster, or the card had moved on: also where the wish itself could have been done.
-            Some(Said::Gone) if self.moved(lo - LATE_MS, hi) || fits.contains_key(&false) => (false, None),
+            Some(Said::Gone) if again || self.moved(lo - LATE_MS, hi) || fits.contains_key(&false) => (false, None),
             Some(Said::NotNow | Said::Gone) => (false, Some(())),
             Some(Said::Done | Said::No) => {
                 let done = said == Some(Said::Done);
@@ -191,7 +197,7 @@ impl Life {
             }
         };
         if done {
-            self.acts.push(Act { verb, at: given.at, done: reply.is_some() });
+            self.acts.push(Act { verb, at: given.at, done: said.is_some() });
         }
         wrong.map(|()| self.unfit(verb, reply))
     }
