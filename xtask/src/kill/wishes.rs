@@ -55,6 +55,25 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Who wants it.
+    fn by(&self) -> &'static str {
+        match self.wish.plan.via {
+            Via::Chat(who) => who,
+            Via::Socket | Via::Process => "command line",
+        }
+    }
+
+    /// The command that is under way, if one is.
+    fn waits_for(&self) -> &'static str {
+        match self.stage {
+            Stage::New | Stage::Asking => "newtask",
+            Stage::Known if !self.wish.plan.kind.is_heavy() => "resume",
+            Stage::Known | Stage::Approving => "approve",
+            Stage::Approved | Stage::Resuming => "resume",
+            Stage::Going | Stage::Stopping | Stage::Rest => "stop",
+        }
+    }
+
     /// What it is and how far it has come, for complaints.
     pub(super) fn shown(&self) -> String {
         let Wish { job, plan, task, .. } = &self.wish;
@@ -281,10 +300,7 @@ impl Wishes {
         let now = lab.now();
         let open = &mut self.open[n];
         let at = open.since.take().unwrap_or(now);
-        let by = match open.wish.plan.via {
-            Via::Chat(who) => who,
-            Via::Socket | Via::Process => "command line",
-        };
+        let by = open.by();
         self.answered(by, verb, at, Some(now), wrong);
     }
 
@@ -305,9 +321,10 @@ impl Wishes {
 
     /// At the end of a run: what was not answered, and everything for the evidence.
     pub(super) fn give(mut self, evidence: &mut Evidence) {
-        let unanswered: Vec<i64> = self.open.iter().filter_map(|open| open.since).collect();
-        for at in unanswered {
-            self.answered("somebody", "unanswered", at, None, Some("never answered".into()));
+        let unanswered: Vec<(&'static str, &'static str, i64)> =
+            self.open.iter().filter_map(|open| Some((open.by(), open.waits_for(), open.since?))).collect();
+        for (by, verb, at) in unanswered {
+            self.answered(by, verb, at, None, Some("never answered".into()));
         }
         for open in &mut self.open {
             if let Some(mut child) = open.process.take() {
