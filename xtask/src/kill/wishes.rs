@@ -283,14 +283,15 @@ impl Wishes {
     }
 
     fn done(&mut self, lab: &Lab<'_>, n: usize, order: Order) {
-        let now = lab.now();
+        // It counts from when it was said, not from when that was answered.
+        let said = self.open[n].since.unwrap_or_else(|| lab.now());
         let Open { wish, stage, .. } = &mut self.open[n];
         // A press was counted when it was made.
         wish.acts += u32::from(!matches!(wish.plan.via, Via::Chat(_)));
         match order {
-            Order::Approve => (*stage, wish.approved) = (Stage::Approved, Some(now)),
-            Order::Resume => (*stage, wish.resumed) = (Stage::Going, Some(now)),
-            Order::Stop => (*stage, wish.stopped) = (Stage::Rest, Some(now)),
+            Order::Approve => (*stage, wish.approved) = (Stage::Approved, Some(said)),
+            Order::Resume => (*stage, wish.resumed) = (Stage::Going, Some(said)),
+            Order::Stop => (*stage, wish.stopped) = (Stage::Rest, Some(said)),
         }
         self.note(lab, n, order.verb(), None);
     }
