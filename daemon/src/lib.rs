@@ -17,6 +17,7 @@ pub mod exit;
 pub mod hex;
 pub mod id;
 pub mod input;
+pub mod measured;
 pub mod offline;
 pub mod outage;
 pub mod perform;

@@ -6,6 +6,7 @@ mod attempts;
 mod basics;
 mod bugs;
 mod comfort;
+mod measured;
 mod people;
 mod property;
 mod restarts;

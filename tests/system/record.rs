@@ -151,3 +151,38 @@ fn a_story_can_be_drawn_whether_the_daemon_runs_or_not_and_no_file_is_overwritte
     assert_eq!(place.run(&["trace", "9", "--perfetto", "none.json"]).status.code(), Some(1));
     assert!(!place.path("none.json").exists());
 }
+
+#[test]
+fn metrics_reads_the_record_whether_the_daemon_runs_or_not_and_fits_a_narrow_terminal() {
+    let mut place = Place::new("", "");
+    place.start();
+    place.line().let_run("work", "for 0 0");
+    place.line().done(&["newtask", "work", "for 0 0"]);
+    place.line().done(&["reject", "2", "never mind"]);
+    until("the first task ended", || (place.line().done(&["status", "1"])["state"] == "SUCCEEDED").then_some(()));
+    let told = |place: &Place, args: &[&str]| {
+        let output = place.run(&[&["metrics"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let samples = |place: &Place, args: &[&str]| -> Vec<u64> {
+        let data: Value = serde_json::from_str(&told(place, &[&["--json"], args].concat())).expect("JSON");
+        let metrics = data["scorecard"]["metrics"].as_array().expect("a list");
+        let sample = |id: &str| metrics.iter().find(|metric| metric["id"] == id).expect("a row")["sample"].as_u64();
+        ["command-success", "human-intervention", "heavy-success", "uptime"]
+            .map(|id| sample(id).expect("a number"))
+            .to_vec()
+    };
+    let running = samples(&place, &[]);
+    assert_eq!(running[1..], [2, 1, 0], "two tasks ended, one of them could succeed, and nobody probed");
+    assert!(running[0] >= 5, "{running:?}");
+    place.terminate();
+    assert_eq!(samples(&place, &[]), running);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(samples(&place, &["--window", "1ms"]), [0, 0, 0, 0]);
+    let text = told(&place, &["--window", "30d"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the record begins only at ") && words.contains("a probe outside it has to"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(place.run(&["metrics", "--window", "soon"]).status.code(), Some(2));
+}

@@ -54,3 +54,8 @@ pub const NAMED: usize = 3;
 
 /// Of each class of incidents this share has to be over in time, by its bound; units of a millionth.
 pub const CLASS_IN_TIME: u64 = 950_000;
+
+/// In production an answer has to be delivered within this time. Half of it is what Telegram itself may take on a bad day.
+pub const ANSWER_WITHIN_MS: i64 = 10_000;
+/// A card is drawn when it is sent, and the record does not keep its text: it counts as so many characters.
+pub const CARD_CHARACTERS: u32 = 400;

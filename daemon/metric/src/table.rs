@@ -121,11 +121,12 @@ pub enum Rule {
     Score,
 }
 
-/// Suites, and whose evidence they make. `deploy` joins them with its drills.
-pub const SUITES: [(&str, Origin); 7] = [
+/// Suites, and whose evidence they make.
+pub const SUITES: [(&str, Origin); 8] = [
     ("bench", Origin::Lab),
     ("check", Origin::Lab),
     ("crash", Origin::Sim),
+    ("deploy", Origin::Lab),
     ("kill", Origin::Lab),
     ("mutants", Origin::Sim),
     ("scenarios", Origin::Sim),
@@ -441,6 +442,14 @@ impl Row {
         match origin {
             Origin::Sim | Origin::Lab => self.least,
             Origin::Production => self.production.least,
+        }
+    }
+
+    /// What evidence of this origin can't tell, in words.
+    pub fn lacks(&self, origin: Origin) -> Option<String> {
+        match origin {
+            Origin::Sim | Origin::Lab => None,
+            Origin::Production => self.production.lacks.map(|lacks| format!("not from the record: {lacks}")),
         }
     }
 

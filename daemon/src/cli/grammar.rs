@@ -36,7 +36,7 @@ pub(crate) fn public() -> Command {
         .max_term_width(100)
         .args(globals())
         .subcommands(rows().map(table_command))
-        .subcommands([run(), check(), backup(), logs(), policy(), verify_log(), completions(), man()])
+        .subcommands([run(), check(), backup(), logs(), metrics(), policy(), verify_log(), completions(), man()])
 }
 
 fn globals() -> [Arg; 4] {
@@ -265,6 +265,24 @@ fn logs() -> Command {
         )
         .arg(Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what comes"))
         .after_help("Example: mainstay logs --task 42 --follow")
+}
+
+fn metrics() -> Command {
+    Command::new("metrics")
+        .about("how production does, by its own record; also while the daemon is down")
+        .arg(
+            Arg::new("window")
+                .long("window")
+                .value_name("TIME")
+                .value_parser(duration_ms as fn(&str) -> Result<i64, String>)
+                .default_value("7d")
+                .help("not older than this, counted in days from now"),
+        )
+        .after_help("Example: mainstay metrics --window 30d")
+        .after_long_help(
+            "The rows, targets and rules are those of the gate. A record is the daemon's own word: what only somebody \
+             outside could have seen stays inconclusive, and each row says so.\n\nExample: mainstay metrics --window 30d",
+        )
 }
 
 fn completions() -> Command {

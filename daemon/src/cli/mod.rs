@@ -15,6 +15,7 @@ mod drain;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
+mod metrics;
 mod perfetto;
 mod policy;
 mod serve;
@@ -114,6 +115,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "backup" => backup::backup(matches, options),
         "check" => check::check(options),
         "logs" => logs::logs(matches, options),
+        "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
         "verify-log" => verify::verify_log(matches, options),
         "completions" => docs::completions(matches),

@@ -5,6 +5,7 @@ use crate::people::{Given, How, REPEAT_MARK, is_card, name_of, task_of};
 use crate::world::World;
 use crate::world::clock::EPOCH_MS;
 use crate::world::desk::Desk;
+use mainstay::policy;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -87,13 +88,30 @@ impl Replies {
         };
         let cards = self.cards.get(&(chat, task))?;
         let before = cards.iter().rfind(|card| card.at <= given.at).is_some_and(|card| names(&card.text));
-        let card = cards.iter().find(|card| card.at > given.at && names(&card.text)).filter(|_| !before)?;
+        // A press of which the bot does not hear in its life on the server is lost: what shows later is another one's doing.
+        let until = given.at + policy::PRESS_LIFE_MS + policy::CALL_GIVE_UP_MS;
+        let in_time = |card: &&Reply| (given.at + 1..=until).contains(&card.at) && names(&card.text);
+        let card = cards.iter().find(in_time).filter(|_| !before)?;
         Some(Reply { at: card.at, text: format!("#{task} {in_words}: by its card") })
     }
 
     /// What was answered first to a message.
     pub(super) fn to_message(&self, chat: ChatId, message: MessageId) -> Option<Reply> {
         self.messages.get(&(chat, message.0))?.first().cloned()
+    }
+}
+
+#[cfg(test)]
+impl Replies {
+    /// Of a world in which nobody answers anything.
+    pub(super) fn nothing(world: &World) -> Replies {
+        let points = &world.points;
+        Replies { messages: BTreeMap::new(), cards: BTreeMap::new(), toasts: BTreeMap::new(), desk: Desk::new(points) }
+    }
+
+    /// Changes every answer in a chat.
+    pub(super) fn forge(&mut self, change: impl Fn(&mut Reply)) {
+        self.messages.values_mut().flatten().chain(self.toasts.values_mut()).for_each(change);
     }
 }
 

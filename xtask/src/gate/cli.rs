@@ -195,7 +195,8 @@ fn in_json(found: &Verified, doubt: &Doubt<'_>) -> serde_json::Value {
         Signed::No => serde_json::Value::Null,
     };
     serde_json::json!({
-        "verdict": found.verdict, "why": found.why, "signed": signed, "replayed": found.replayed,
+        "verdict": found.verdict, "why": found.why, "signed": signed,
+        "replayed": found.replayed.iter().map(|unit| &unit.name).collect::<Vec<_>>(), "units": found.units,
         "nonce": doubt.nonce, "metrics": metrics,
     })
 }
@@ -208,11 +209,12 @@ fn in_words(found: &Verified, doubt: &Doubt<'_>) {
             crate::say("not signed: whoever had these files may have changed them and all that follows from them")
         }
     }
-    for name in &found.replayed {
-        crate::say(format_args!("run again, and the same: {name}"));
+    for unit in &found.replayed {
+        crate::say(format_args!("run again, and the same: {}", unit.name));
     }
     if !found.replayed.is_empty() {
-        crate::say(format_args!("chosen by the manifest and --nonce {}", doubt.nonce));
+        let (n, of) = (found.replayed.len(), found.units);
+        crate::say(format_args!("{n} of {of} units, chosen by the manifest and --nonce {}", doubt.nonce));
     }
     for (id, origin, assurance) in &found.assurance {
         crate::say(format_args!("{:<28} {:<12} {}", id, format!("{origin:?}").to_lowercase(), assurance.word()));

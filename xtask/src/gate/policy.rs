@@ -24,7 +24,7 @@ pub(crate) const FILES: &[(&str, Text)] = &[
 pub(crate) struct Amounts {
     /// Seeds of each scenario file.
     pub(crate) seeds_per_scenario: u64,
-    /// Seeds of the swarm. A seed dispatches some 20 tasks, and 30,000 dispatches under faults are wanted.
+    /// Seeds of the swarm. A seed dispatches some 9 tasks, and 30,000 dispatches under faults are wanted.
     pub(crate) swarm_seeds: u64,
     /// Simulated days of each persona.
     pub(crate) soak_days: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Amounts {
 /// A whole gate: at most 60 minutes on two cores.
 pub(crate) const FULL: Amounts = Amounts {
     seeds_per_scenario: 3,
-    swarm_seeds: 2_400,
+    swarm_seeds: 3_400,
     soak_days: 45,
     soak_weeks: 4,
     rerun_jobs: 120,

@@ -78,6 +78,7 @@ const LAYERS: &[Layer] = &[
             "exit.rs",
             "hex.rs",
             "id.rs",
+            "measured/",
             "outage.rs",
             "plan.rs",
             "policy.rs",

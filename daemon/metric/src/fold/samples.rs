@@ -140,7 +140,22 @@ pub(crate) fn approve_to_running(run: &Run, line: &Line) -> Option<Sample> {
         Some(at) if at - from > within => Some(format!("task {} ran after {}", task.task, seconds(at - from))),
         Some(_) => None,
     };
-    one(wrong, None)
+    let beside = task.running_ms.and_then(|running| beside(run.origin, task, approved, running));
+    Some(Sample { beside, ..one(wrong, None)? })
+}
+
+/// The other part: of a model the whole, of production the system's.
+fn beside(origin: Origin, task: &Task, approved: i64, running: i64) -> Option<(&'static str, bool)> {
+    match origin {
+        Origin::Sim => {
+            Some(("from the approval, with people as modelled", running - approved <= APPROVE_TO_RUNNING_MS))
+        }
+        Origin::Lab => None,
+        Origin::Production => {
+            let from = last_by_people(task, approved)?;
+            Some(("from the last that people had to do, within 5 s", running - from <= RUNNING_WITHIN_MS))
+        }
+    }
 }
 
 /// When people had done all that the task wanted of them; none: they never had.

@@ -15,6 +15,8 @@ pub struct Sample {
     pub ms: u64,
     /// Which part of the row it belongs to.
     pub part: Option<String>,
+    /// Shown beside it under this name, good or bad, and counted in no total.
+    pub beside: Option<(&'static str, bool)>,
     /// Not counted, for this reason of the closed list.
     pub excluded: Option<&'static str>,
     /// What is wrong, for people.
@@ -27,6 +29,7 @@ pub(crate) struct Folding {
     strict: bool,
     /// Of the run that is being read.
     now: BTreeMap<Option<String>, Cluster>,
+    beside: BTreeMap<&'static str, Cluster>,
     done: Counted,
     /// Suites that have samples at all, and runs of a suite that were cut off before their first.
     feeds: BTreeSet<String>,
@@ -39,6 +42,7 @@ impl Folding {
             sample,
             strict,
             now: BTreeMap::new(),
+            beside: BTreeMap::new(),
             done: Counted::default(),
             feeds: BTreeSet::new(),
             silent: Vec::new(),
@@ -54,6 +58,9 @@ impl Folding {
             return;
         }
         let cluster = Cluster { all: sample.all, bad: sample.bad, ms: sample.ms };
+        if let Some((name, good)) = sample.beside {
+            self.beside.entry(name).or_default().add(Cluster { all: 1, bad: u64::from(!good), ms: 0 });
+        }
         self.now.entry(sample.part).or_default().add(cluster);
         if let Some(wrong) = sample.wrong
             && (self.strict || !run.kept)
@@ -64,12 +71,19 @@ impl Folding {
 
     pub(crate) fn close(&mut self, run: &Run, ending: &Ending<'_>) {
         let now = std::mem::take(&mut self.now);
+        let beside = std::mem::take(&mut self.beside);
         let whole = matches!(ending, Ending::Whole(_));
         if whole && !run.kept {
+            for (name, cluster) in beside {
+                self.done.parts.entry(name.to_owned()).or_default().add(cluster);
+            }
             self.done.longest_run = self.done.longest_run.max(now.values().map(|cluster| cluster.all).sum());
         }
         if now.is_empty() && !whole && !run.kept && !self.strict {
             self.silent.push(run.clone());
+        }
+        if !now.is_empty() && !whole && !run.kept && !self.strict {
+            self.done.name(run, "cut off: all that it has counts as failed");
         }
         for (part, cluster) in now {
             self.feeds.insert(run.suite.clone());

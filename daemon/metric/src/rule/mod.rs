@@ -8,7 +8,7 @@ mod share;
 
 use crate::fold::{Cluster, Counted};
 use crate::ledger::Origin;
-use crate::limits::EXCLUDED_PERCENT;
+use crate::limits::{EXCLUDED_PERCENT, NAMED};
 use crate::scorecard::{Outcome, Part, Probed};
 use crate::table::{Least, Parts, Row, Rule};
 
@@ -41,7 +41,7 @@ struct Found {
 pub(crate) fn judge(row: &Row, origin: Origin, counted: &Counted, probes: &[Probed]) -> Judged {
     let least = row.least(origin);
     let found = match row.rule {
-        Rule::Score => return score::judge(row, probes),
+        Rule::Score => return score::judge(row, origin, probes),
         Rule::Bound => share::bound(row, least, counted),
         Rule::Never => each::never(row, least, counted),
         Rule::All => each::all(row, least, counted),
@@ -53,12 +53,13 @@ pub(crate) fn judge(row: &Row, origin: Origin, counted: &Counted, probes: &[Prob
 }
 
 fn put_together(row: &Row, origin: Origin, counted: &Counted, mut found: Found) -> Judged {
-    found.short.extend(counted.open.iter().take(crate::limits::NAMED).cloned());
-    if counted.open.len() > crate::limits::NAMED {
-        found.short.push(format!("and {} more like that", counted.open.len() - crate::limits::NAMED));
-    }
-    if origin == Origin::Production {
-        found.short.extend(row.production.lacks.map(|lacks| format!("not from the record: {lacks}")));
+    match row.lacks(origin) {
+        // However much there is of it.
+        Some(lacks) => found.short = vec![lacks],
+        None => {
+            found.short.extend(counted.open.iter().take(NAMED).cloned());
+            found.short.extend(more(counted.open.len()));
+        }
     }
     let (outcome, mut reasons) = match (&found.refuted[..], &found.short[..], &found.missed[..]) {
         ([], [], []) => (Outcome::Pass, Vec::new()),
@@ -91,6 +92,9 @@ fn put_together(row: &Row, origin: Origin, counted: &Counted, mut found: Found) 
 
 /// In which ways the sample is too small.
 fn short(row: &Row, least: Least, counted: &Counted) -> Vec<String> {
+    if counted.total.all == 0 && counted.excluded.is_empty() {
+        return vec![format!("it takes {} samples", least.sample.max(1))];
+    }
     let mut short = Vec::new();
     let mut at_least = |have: u64, want: u64, of: &str| {
         if have < want {
@@ -103,15 +107,21 @@ fn short(row: &Row, least: Least, counted: &Counted) -> Vec<String> {
     let large = counted.parts.values().filter(|part| part.all >= least.per_part).count();
     at_least(count(large), least.parts, "parts with enough of them");
     if row.parts == Parts::Decide {
-        for (name, part) in counted.parts.iter().filter(|(_, part)| part.all < least.per_part) {
-            short.push(format!("{name}: {} of {}", part.all, least.per_part));
-        }
+        let small: Vec<_> = counted.parts.iter().filter(|(_, part)| part.all < least.per_part).collect();
+        let named = small.iter().take(NAMED).map(|(name, part)| format!("{name}: {} of {}", part.all, least.per_part));
+        short.extend(named);
+        short.extend(more(small.len()));
     }
     let excluded: u64 = counted.excluded.values().sum();
     if excluded * 100 > (excluded + counted.total.all) * EXCLUDED_PERCENT {
         short.push(format!("{excluded} excluded, more than {EXCLUDED_PERCENT} %"));
     }
     short
+}
+
+/// That there are more than are named.
+fn more(all: usize) -> Option<String> {
+    (all > NAMED).then(|| format!("and {} more like that", all - NAMED))
 }
 
 fn count(n: usize) -> u64 {

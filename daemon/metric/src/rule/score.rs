@@ -1,6 +1,7 @@
 //! The audit score: the weight of the probes that hold, of a hundred. Unknown counts as nothing.
 
 use super::Judged;
+use crate::ledger::Origin;
 use crate::limits::{CRITICAL_CAP, NAMED};
 use crate::scorecard::{Comparison, Outcome, Probed};
 use crate::stats::Part;
@@ -16,7 +17,7 @@ fn points(row: &Row, probes: &[Probed], holds: impl Fn(&Probed) -> bool) -> u64 
     if probes.iter().any(|probe| probe.critical && !holds(probe)) { score.min(cap) } else { score }
 }
 
-pub(super) fn judge(row: &Row, probes: &[Probed]) -> Judged {
+pub(super) fn judge(row: &Row, origin: Origin, probes: &[Probed]) -> Judged {
     let of = |outcome| probes.iter().filter(move |probe: &&Probed| probe.outcome == outcome);
     let names = |outcome| of(outcome).map(|probe| probe.id.as_str()).take(NAMED).collect::<Vec<_>>().join(", ");
     let score = points(row, probes, |probe| probe.outcome == Outcome::Pass);
@@ -24,7 +25,7 @@ pub(super) fn judge(row: &Row, probes: &[Probed]) -> Judged {
     let at_best = points(row, probes, |probe| probe.outcome != Outcome::Fail);
     let holds = |score| row.comparison.holds(score, row.target);
     let (outcome, why) = match (probes.is_empty(), holds(score), holds(at_best)) {
-        (true, ..) => (Outcome::Inconclusive, "no probe was made".to_owned()),
+        (true, ..) => (Outcome::Inconclusive, row.lacks(origin).unwrap_or_else(|| "no probe was made".to_owned())),
         (false, true, _) => (Outcome::Pass, format!("{} probes", probes.len())),
         (false, false, true) => (
             Outcome::Inconclusive,

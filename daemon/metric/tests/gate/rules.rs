@@ -184,6 +184,11 @@ fn a_task_that_never_ran_is_late_and_one_that_was_withdrawn_is_not() {
     assert_eq!(of_task(Task { state: "EXPIRED".into(), ..never.clone() }), (1, 1));
     assert_eq!(of_task(Task { state: "CANCELED".into(), ..never.clone() }), (0, 0));
     assert_eq!(of_task(Task { admitted: false, resumed_ms: None, ..never }), (0, 0));
+    // The whole, with people as modelled, stands beside it and decides nothing.
+    let slow = Task { resumed_ms: Some(3_600_000), running_ms: Some(3_601_000), ..task() };
+    let card = score(&[Line::Run(run("soak", Origin::Sim, 1)), Line::Task(slow), Line::Task(task()), end()]);
+    let [part] = &of(&card, "approve-to-resume", Origin::Sim).parts[..] else { panic!("one part") };
+    assert_eq!((part.sample, part.failures), (2, 1));
 }
 
 #[test]

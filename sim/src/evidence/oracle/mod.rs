@@ -167,8 +167,8 @@ impl Life {
         let (done, wrong) = match said {
             // It may have been done, or not.
             None => {
-                let all = fits.values().flatten().cloned().collect();
-                self.gates = all;
+                let all: BTreeSet<Gate> = fits.values().flatten().cloned().collect();
+                self.gates.extend(all);
                 (fits.contains_key(&true), None)
             }
             Some(Said::NotNow) if e.outages.any(&[Part::Disk], lo, hi) => (false, None),

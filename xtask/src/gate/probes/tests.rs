@@ -4,10 +4,10 @@ use super::*;
 use crate::gate::fixture::Fixture;
 use mainstay_metric::ledger::{Allowed, Line, Origin};
 
-/// Spoils a bundle for a probe that no rule spoils; the rules are in [`spoiled`].
+/// Spoils a bundle for a probe that looks in a way of its own; for the others see [`Spoiled`].
 type Spoil = (&'static str, fn(&mut Fixture));
 
-/// One entry a probe that looks in a way of its own.
+/// One entry for each of those.
 const SPOILS: &[Spoil] = &[
     ("all-ends-seen", |f| {
         each(f, |line| {
@@ -258,49 +258,66 @@ fn once(fixture: &mut Fixture, change: impl Fn(&mut Line) -> bool) {
     assert!(done, "the clean bundle has no such line");
 }
 
-/// The clean bundle, spoiled for a probe.
-fn spoiled(clean: &Fixture, probe: &Probe) -> Fixture {
-    let mut fixture = clean.clone();
-    match probe.look {
-        Look::Holds(name) => once(&mut fixture, |line| {
-            let Line::Property(property) = line else { return false };
-            let fits = property.name == name;
-            if fits {
+/// Bundles that are spoiled for all probes that look in the same way: each property is broken, no planted bug is found by
+/// what is asked for, no step holds, hardly anything strikes.
+struct Spoiled {
+    clean: Fixture,
+    holds: Evidence,
+    finds: Evidence,
+    steps: Evidence,
+    struck: Evidence,
+}
+
+impl Spoiled {
+    fn new() -> Spoiled {
+        let clean = Fixture::clean();
+        let spoil = |change: fn(&mut Line)| {
+            let mut fixture = clean.clone();
+            each(&mut fixture, change);
+            fixture.evidence()
+        };
+        let holds = spoil(|line| {
+            if let Line::Property(property) = line {
                 property.broken = Some("spoiled".into());
             }
-            fits
-        }),
-        Look::Finds(name) => each(&mut fixture, |line| {
-            if let Line::Mutant(mutant) = line
-                && mutant.caught_by.as_deref() == Some(name)
-            {
+        });
+        let finds = spoil(|line| {
+            if let Line::Mutant(mutant) = line {
                 mutant.caught_by = Some("another property".into());
             }
-        }),
-        Look::Step(suite, name) => fixture.lines(|run, line| {
-            if let Line::Step(step) = line
-                && run.suite == suite
-                && step.name == name
-            {
+        });
+        let steps = spoil(|line| {
+            if let Line::Step(step) = line {
                 step.held = Some(false);
             }
-            true
-        }),
-        Look::Struck(origin, class, _) => {
-            let mut n = 0;
-            fixture.lines(|run, line| {
-                let fits = matches!(line, Line::Fault(fault) if fault.class == class) && run.origin == origin;
-                n += u64::from(fits);
-                !fits || (class == "disk-full" && n == 1 && origin == Origin::Sim)
-            });
-        }
-        Look::By(_) => {
-            let (_, spoil) =
-                SPOILS.iter().find(|(id, _)| *id == probe.id).unwrap_or_else(|| panic!("nothing spoils {}", probe.id));
-            spoil(&mut fixture);
+        });
+        let mut fixture = clean.clone();
+        let mut kept = std::collections::BTreeMap::new();
+        fixture.lines(|run, line| {
+            let Line::Fault(fault) = line else { return true };
+            let n: &mut u32 = kept.entry((run.origin, fault.class.clone())).or_default();
+            *n += 1;
+            // Once is enough where once is asked for.
+            *n == 1 && fault.class != "disk-full"
+        });
+        Spoiled { holds, finds, steps, struck: fixture.evidence(), clean }
+    }
+
+    fn ask(&self, probe: &Probe) -> Probed {
+        match probe.look {
+            Look::Holds(_) => probe.ask(&self.holds),
+            Look::Finds(_) => probe.ask(&self.finds),
+            Look::Step(..) => probe.ask(&self.steps),
+            Look::Struck(..) => probe.ask(&self.struck),
+            Look::By(_) => {
+                let spoil = SPOILS.iter().find(|(id, _)| *id == probe.id);
+                let (_, spoil) = spoil.unwrap_or_else(|| panic!("nothing spoils {}", probe.id));
+                let mut fixture = self.clean.clone();
+                spoil(&mut fixture);
+                probe.ask(&fixture.evidence())
+            }
         }
     }
-    fixture
 }
 
 #[test]
@@ -313,10 +330,9 @@ fn a_clean_bundle_is_answered_yes_throughout() {
 /// Without this a probe could be a question that nothing answers with no.
 #[test]
 fn every_probe_turns_on_the_bundle_that_is_spoiled_for_it() {
-    let clean = Fixture::clean();
+    let spoiled = Spoiled::new();
     for probe in PROBES {
-        let evidence = spoiled(&clean, probe).evidence();
-        let answer = probe.ask(&evidence);
+        let answer = spoiled.ask(probe);
         assert_ne!(answer.outcome, Found::Yes, "{}: {}", probe.id, answer.seen);
         assert!(!answer.seen.is_empty() && !answer.at.is_empty(), "{} says neither what nor where", probe.id);
     }

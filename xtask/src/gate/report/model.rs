@@ -19,6 +19,8 @@ pub(super) struct Report {
     pub(super) caps: Vec<String>,
     /// What all probes came to; none: they were not asked.
     pub(super) probed: Vec<Probed>,
+    /// What was wanted; empty where it can't be read.
+    policy: toml::Table,
     /// Everything else.
     pub(super) evidence: Evidence,
 }
@@ -47,7 +49,8 @@ impl Report {
         } else {
             Vec::new()
         };
-        Ok(Report { card, verdict, why, caps, probed, evidence })
+        let policy = evidence.files.get("policy.toml").and_then(|text| text.parse().ok()).unwrap_or_default();
+        Ok(Report { card, verdict, why, caps, probed, policy, evidence })
     }
 
     /// A fact of `bundle.json`, or that it is not there.
@@ -58,6 +61,12 @@ impl Report {
     /// The first letters of the commit.
     pub(super) fn commit(&self) -> String {
         self.fact("commit").chars().take(12).collect()
+    }
+
+    /// What a metric counts, and of what, as the bundle's policy says it.
+    pub(super) fn counts(&self, id: &str) -> Option<(String, String)> {
+        let of = |field: &str| Some(self.policy.get("metric")?.get(id)?.get(field)?.as_str()?.to_owned());
+        Some((of("counts")?, of("of")?))
     }
 
     /// The audit score, as the scorecard has it.

@@ -30,6 +30,9 @@ pub(super) fn row(report: &Report, metric: &Measured) -> Markup {
                     @if !metric.counts { " (only shown, decides nothing here)" }
                     ": " (metric.why)
                 }
+                @if let Some((counts, of)) = report.counts(&metric.id) {
+                    p.soft { "Counted: " (counts) ". Of: " (of) "." }
+                }
                 p.soft {
                     code { (metric.id) } " " (origin(metric.origin)) ", "
                     span title=(about) { (how) }

@@ -6,9 +6,11 @@ use crate::gate::head::Wanted;
 use crate::gate::merge::merge;
 use crate::gate::run::{How, resume};
 use crate::gate::shard::Shard;
-use crate::gate::sign::Signed;
+use crate::gate::sign::{Secret, Signed};
 use crate::gate::site::Stop;
+use crate::gate::verify::Assurance;
 use crate::gate::{judge, keep, layout};
+use mainstay_metric::ledger::Origin;
 use mainstay_metric::scorecard::Outcome;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,9 @@ fn parts_that_are_missing_twice_there_or_of_another_run_do_not_merge() {
     refused(&[two[0].clone(), later[1].clone()], "another commit");
     let whole = small.run("whole", everything()).expect("a bundle").bundle;
     refused(&[whole], "is no part");
+    super::small::seal(&later[1], Some(&Secret::of([9; 32])));
+    let by_ours = merge(&small.gate, &later, &small.out.join("signed"), Some(&ours()));
+    assert!(matches!(by_ours, Err(Ended::Refused(what)) if what.contains("MANIFEST.sig")), "signed by another");
     let unit = layout::files(&two[1]).expect("readable").into_iter().find(|p| p.starts_with("raw/")).expect("a unit");
     std::fs::remove_file(two[1].join(&unit)).expect("removed");
     refused(&two, &unit);
@@ -164,6 +169,21 @@ fn attempts_at_a_commit_are_counted_and_looks_are_not() {
         ran.derived.expect("no part").verdict.attempt
     };
     assert_eq!([attempt("1", false), attempt("2", true), attempt("3", false)], [1, 2, 2]);
+}
+
+#[test]
+fn how_far_each_metric_was_checked_is_told() {
+    let small = Small::new();
+    let bundle = small.run("whole", everything()).expect("a bundle").bundle;
+    let of = |replay, id: &str, origin| {
+        let found = small.doubt(&bundle, None, replay).expect("sound");
+        let told = found.assurance.into_iter().find(|(name, from, _)| name == id && *from == origin);
+        told.unwrap_or_else(|| panic!("{id} is told")).2
+    };
+    assert_eq!(of(0, "control-invariants", Origin::Sim), Assurance::Recomputed);
+    assert_eq!(of(1, "control-invariants", Origin::Sim), Assurance::Replayed);
+    assert_eq!(of(100, "uptime", Origin::Sim), Assurance::Recomputed, "no unit has slices");
+    assert_eq!(of(100, "steps", Origin::Lab), Assurance::Attested);
 }
 
 #[test]

@@ -13,6 +13,8 @@
 mod origin;
 mod replay;
 
+pub(crate) use replay::Again;
+
 use super::Gate;
 use super::ended::Ended;
 use super::head::Head;
@@ -22,7 +24,8 @@ use super::site::Stop;
 use super::suites::{Suite, Unit};
 use super::{layout, manifest, plan};
 use mainstay_metric::ledger::Origin;
-use mainstay_metric::scorecard::Outcome;
+use mainstay_metric::scorecard::{Measured, Outcome};
+use mainstay_metric::table::ROWS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -48,7 +51,9 @@ pub(crate) struct Verified {
     /// Who vouches.
     pub(crate) signed: Signed,
     /// Units that were run again and gave the same.
-    pub(crate) replayed: Vec<String>,
+    pub(crate) replayed: Vec<Again>,
+    /// Units that there are.
+    pub(crate) units: usize,
     /// How far each metric was checked.
     pub(crate) assurance: Vec<(String, Origin, Assurance)>,
 }
@@ -101,14 +106,24 @@ pub(crate) fn verify(gate: &Gate, bundle: &Path, doubt: &Doubt<'_>) -> Result<Ve
         .card
         .metrics
         .iter()
-        .map(|metric| (metric.id.clone(), metric.origin, assurance(metric.origin, !replayed.is_empty())))
+        .map(|metric| (metric.id.clone(), metric.origin, assurance(metric, &replayed)))
         .collect();
-    Ok(Verified { verdict: derived.verdict.verdict, why: derived.verdict.why, signed, replayed, assurance })
+    Ok(Verified {
+        verdict: derived.verdict.verdict,
+        why: derived.verdict.why,
+        signed,
+        replayed,
+        units: planned.len(),
+        assurance,
+    })
 }
 
-/// Simulated worlds can be made again; what a real machine or people did can't.
-fn assurance(origin: Origin, replayed: bool) -> Assurance {
-    match (origin, replayed) {
+/// Simulated worlds can be made again; what a real machine or people did can't. A metric whose lines were in none of the units
+/// that were run again was only recomputed.
+fn assurance(metric: &Measured, replayed: &[Again]) -> Assurance {
+    let lines = ROWS.iter().find(|row| row.id == metric.id).map_or(&[][..], |row| row.lines);
+    let again = replayed.iter().any(|unit| lines.iter().any(|kind| unit.kinds.contains(*kind)));
+    match (metric.origin, again) {
         (Origin::Sim, true) => Assurance::Replayed,
         (Origin::Sim, false) => Assurance::Recomputed,
         (Origin::Lab | Origin::Production, _) => Assurance::Attested,

@@ -11,9 +11,19 @@ use crate::gate::raw::digest;
 use crate::gate::site::Site;
 use crate::gate::suites::{Suite, Unit};
 use crate::gate::{layout, raw};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Names of the units that were run again, and gave the same.
+/// A unit that was run again, and gave the same.
+#[derive(Debug)]
+pub(crate) struct Again {
+    /// Suite and unit.
+    pub(crate) name: String,
+    /// The kinds of its lines: what of the bundle was seen to be true.
+    pub(crate) kinds: BTreeSet<String>,
+}
+
+/// The units that were run again, and gave the same.
 pub(super) fn replay(
     gate: &Gate,
     bundle: &Path,
@@ -22,7 +32,7 @@ pub(super) fn replay(
     planned: &[(Suite, Unit)],
     doubt: &Doubt<'_>,
     manifest: &[u8],
-) -> Result<Vec<String>, Ended> {
+) -> Result<Vec<Again>, Ended> {
     if doubt.replay == 0 {
         return Ok(Vec::new());
     }
@@ -57,8 +67,8 @@ pub(super) fn replay(
             prepared.push(suite.name);
         }
         let again = execute::evidence(&site, head, unit).map_err(trouble)?;
-        compare(bundle, suite, unit, &again)?;
-        replayed.push(name);
+        let kinds = compare(bundle, suite, unit, &again)?;
+        replayed.push(Again { name, kinds });
     }
     Ok(replayed)
 }
@@ -77,8 +87,8 @@ fn choose<'a>(planned: &'a [(Suite, Unit)], manifest: &str, nonce: &str, n: usiz
     lots.into_iter().take(n).map(|(_, suite, unit)| (suite, unit)).collect()
 }
 
-/// Line by line; what the files are like when packed does not matter.
-fn compare(bundle: &Path, suite: &Suite, unit: &Unit, again: &[u8]) -> Result<(), Ended> {
+/// Line by line; what the files are like when packed does not matter. The kinds of lines that are there.
+fn compare(bundle: &Path, suite: &Suite, unit: &Unit, again: &[u8]) -> Result<BTreeSet<String>, Ended> {
     let path = layout::raw(suite.name, &unit.name);
     let told = raw::unpack(&layout::read(bundle, &path).map_err(Ended::Refused)?).map_err(Ended::Refused)?;
     let again = raw::unpack(again).map_err(Ended::Infrastructure)?;
@@ -89,7 +99,8 @@ fn compare(bundle: &Path, suite: &Suite, unit: &Unit, again: &[u8]) -> Result<()
         )));
     }
     if told.lines().count() == again.lines().count() {
-        Ok(())
+        let kind = |line: &str| Some(line.strip_prefix("{\"line\":\"")?.split('"').next()?.to_owned());
+        Ok(again.lines().filter_map(kind).collect())
     } else {
         Err(Ended::Refused(format!("{path}: run again, it has {} lines", again.lines().count())))
     }
