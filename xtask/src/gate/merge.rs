@@ -6,7 +6,7 @@ use super::head::Head;
 use super::judge::{self, Derived};
 use super::machine::Machines;
 use super::policy::{self, Policy};
-use super::sign::Secret;
+use super::sign::{self, Secret};
 use super::{Gate, finish, layout, manifest, plan};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) fn merge(
 ) -> Result<(PathBuf, Derived), Ended> {
     let mut heads: BTreeMap<usize, (&PathBuf, Head)> = BTreeMap::new();
     for part in parts {
-        let head = sound(part).map_err(|error| Ended::Refused(format!("{}: {error}", part.display())))?;
+        let head = sound(part, key).map_err(|error| Ended::Refused(format!("{}: {error}", part.display())))?;
         let Some(shard) = head.part else {
             return Err(Ended::Refused(format!("{}: is no part, but a whole bundle", part.display())));
         };
@@ -74,9 +74,14 @@ pub(crate) fn merge(
     Ok((bundle, derived))
 }
 
-/// A part whose files are what its manifest says.
-fn sound(part: &Path) -> Result<Head, String> {
-    let text = String::from_utf8(layout::read(part, layout::MANIFEST)?).map_err(|error| error.to_string())?;
+/// A part whose files are what its manifest says. If it is signed, then by the key that signs the whole: who signs that vouches
+/// for its parts.
+fn sound(part: &Path, key: Option<&Secret>) -> Result<Head, String> {
+    let read = |path: &str| String::from_utf8(layout::read(part, path)?).map_err(|error| format!("{path}: {error}"));
+    let text = read(layout::MANIFEST)?;
+    if part.join(layout::SIGNATURE).exists() {
+        sign::check(text.as_bytes(), Some(&read(layout::SIGNATURE)?), key.map(Secret::public).as_deref())?;
+    }
     manifest::check(part, &manifest::parse(&text)?)?;
     Head::read(part)
 }

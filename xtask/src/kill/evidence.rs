@@ -41,7 +41,7 @@ pub(super) struct Wish {
     pub(super) plan: Plan,
     /// Who wanted it was told its number.
     pub(super) task: Option<i64>,
-    /// When each was answered with yes, ms.
+    /// When each was said, ms, if it was answered with yes.
     pub(super) approved: Option<i64>,
     pub(super) resumed: Option<i64>,
     pub(super) stopped: Option<i64>,

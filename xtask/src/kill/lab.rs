@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for anything: far beyond what a busy machine needs, so that only a fault gets there.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// What workers' clocks show is late or early by this at most.
+const CLOCK_STEP_MS: i64 = 10;
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -216,8 +218,8 @@ pub(super) fn entry(line: &str, uptime: f64) -> Option<Entry> {
     let key = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let pid = words.next()?.parse().ok()?;
     let at: f64 = words.next()?.parse().ok()?;
-    // Workers read a clock of hundredths of a second: what they note may seem to be before the run.
-    let at_ms = ((at - uptime) * 1e3).max(0.0) as i64;
+    // Workers read a clock of hundredths of a second, and so did we: nothing may seem to be before what led to it.
+    let at_ms = ((at - uptime) * 1e3) as i64 + CLOCK_STEP_MS;
     Some(Entry { word, key, pid, at_ms, rest: words.next()?.to_owned() })
 }
 

@@ -43,6 +43,9 @@ Exit codes: 0 all held, 1 something did not, 2 wrong usage, 5 the machine did no
 /// Rounds of one run: as many as a folder is played on before the next one is made.
 pub(crate) const ROUNDS_A_RUN: u64 = 20;
 
+/// The same on a small disk: few, as each takes room for good.
+pub(crate) const ROUNDS_ON_SMALL_DISK: u64 = 4;
+
 /// A run of the suite.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
@@ -159,13 +162,15 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
         Err(error) => return complain(&error),
     };
     let start = Instant::now();
+    let on_small_disk = matches.get_flag("disk");
+    let each = if on_small_disk { ROUNDS_ON_SMALL_DISK } else { ROUNDS_A_RUN };
     let run = |n: u64| Wanted {
         seed: seed + n,
-        rounds: ROUNDS_A_RUN.min(rounds - n * ROUNDS_A_RUN),
-        on_small_disk: matches.get_flag("disk"),
+        rounds: each.min(rounds - n * each),
+        on_small_disk,
         sabotaged: matches.contains_id("sabotage"),
     };
-    let all: Vec<Wanted> = (0..rounds.div_ceil(ROUNDS_A_RUN)).map(run).collect();
+    let all: Vec<Wanted> = (0..rounds.div_ceil(each)).map(run).collect();
     let done = AtomicU64::new(0);
     let note = |class: &str| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;

@@ -13,8 +13,9 @@ use std::process::{Child, Stdio};
 /// An answer takes no longer than this, ms, in the chat or on the socket, while what it needs is in order. (The command line
 /// itself would wait a minute.)
 const ANSWER_WITHIN_MS: i64 = 10_000;
-/// Who sees nothing come of a press presses again after this, ms.
-const PRESSED_AGAIN_AFTER_MS: i64 = 5_000;
+/// Who sees nothing come of a press on the card presses again after this, ms: the card may be late, as a chat gets a message a
+/// second and others come first, and what popped up has said that it was done.
+const PRESSED_AGAIN_AFTER_MS: i64 = 10_000;
 
 /// What the command line says of a daemon that is down.
 const NOT_RUNNING: i64 = 20;
@@ -55,6 +56,25 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Who wants it.
+    fn by(&self) -> &'static str {
+        match self.wish.plan.via {
+            Via::Chat(who) => who,
+            Via::Socket | Via::Process => "command line",
+        }
+    }
+
+    /// The command that is under way, if one is.
+    fn waits_for(&self) -> &'static str {
+        match self.stage {
+            Stage::New | Stage::Asking => "newtask",
+            Stage::Known if !self.wish.plan.kind.is_heavy() => "resume",
+            Stage::Known | Stage::Approving => "approve",
+            Stage::Approved | Stage::Resuming => "resume",
+            Stage::Going | Stage::Stopping | Stage::Rest => "stop",
+        }
+    }
+
     /// What it is and how far it has come, for complaints.
     pub(super) fn shown(&self) -> String {
         let Wish { job, plan, task, .. } = &self.wish;
@@ -264,14 +284,15 @@ impl Wishes {
     }
 
     fn done(&mut self, lab: &Lab<'_>, n: usize, order: Order) {
-        let now = lab.now();
+        // It counts from when it was said, not from when that was answered.
+        let said = self.open[n].since.unwrap_or_else(|| lab.now());
         let Open { wish, stage, .. } = &mut self.open[n];
         // A press was counted when it was made.
         wish.acts += u32::from(!matches!(wish.plan.via, Via::Chat(_)));
         match order {
-            Order::Approve => (*stage, wish.approved) = (Stage::Approved, Some(now)),
-            Order::Resume => (*stage, wish.resumed) = (Stage::Going, Some(now)),
-            Order::Stop => (*stage, wish.stopped) = (Stage::Rest, Some(now)),
+            Order::Approve => (*stage, wish.approved) = (Stage::Approved, Some(said)),
+            Order::Resume => (*stage, wish.resumed) = (Stage::Going, Some(said)),
+            Order::Stop => (*stage, wish.stopped) = (Stage::Rest, Some(said)),
         }
         self.note(lab, n, order.verb(), None);
     }
@@ -281,10 +302,7 @@ impl Wishes {
         let now = lab.now();
         let open = &mut self.open[n];
         let at = open.since.take().unwrap_or(now);
-        let by = match open.wish.plan.via {
-            Via::Chat(who) => who,
-            Via::Socket | Via::Process => "command line",
-        };
+        let by = open.by();
         self.answered(by, verb, at, Some(now), wrong);
     }
 
@@ -305,9 +323,10 @@ impl Wishes {
 
     /// At the end of a run: what was not answered, and everything for the evidence.
     pub(super) fn give(mut self, evidence: &mut Evidence) {
-        let unanswered: Vec<i64> = self.open.iter().filter_map(|open| open.since).collect();
-        for at in unanswered {
-            self.answered("somebody", "unanswered", at, None, Some("never answered".into()));
+        let unanswered: Vec<(&'static str, &'static str, i64)> =
+            self.open.iter().filter_map(|open| Some((open.by(), open.waits_for(), open.since?))).collect();
+        for (by, verb, at) in unanswered {
+            self.answered(by, verb, at, None, Some("never answered".into()));
         }
         for open in &mut self.open {
             if let Some(mut child) = open.process.take() {

@@ -4,7 +4,7 @@
 use super::{Suite, Unit, pieces};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
-use crate::kill::{ROUNDS_A_RUN, Wanted, run_together};
+use crate::kill::{ROUNDS_A_RUN, ROUNDS_ON_SMALL_DISK, Wanted, run_together};
 use crate::stage::{self, Profile, Programs};
 use mainstay_metric::ledger::{Line, Origin};
 use std::path::Path;
@@ -22,8 +22,7 @@ pub(super) const SUITE: Suite = Suite {
 
 /// Runs of a unit, at the same time.
 const TOGETHER: u64 = 5;
-/// Rounds on a disk that is filled up: few, as each takes room for good; and for how many other rounds there is a run of them.
-const ON_SMALL_DISK: u64 = 4;
+/// For so many rounds there is one run on a small disk.
 const OF: u64 = 125;
 /// Seeds of runs on a small disk begin here.
 const SMALL_DISK: u64 = 1_000_000;
@@ -53,7 +52,7 @@ fn units(policy: &Policy) -> Vec<Unit> {
 
 fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
     let on_small_disk = unit.name.starts_with("small-disk");
-    let rounds = if on_small_disk { ON_SMALL_DISK } else { ROUNDS_A_RUN.min(site.policy.amounts.kill_rounds) };
+    let rounds = if on_small_disk { ROUNDS_ON_SMALL_DISK } else { ROUNDS_A_RUN.min(site.policy.amounts.kill_rounds) };
     let seeds = site.seeds(unit);
     let wanted: Vec<Wanted> =
         seeds.into_iter().map(|seed| Wanted { seed, rounds, on_small_disk, sabotaged: false }).collect();
@@ -81,7 +80,7 @@ mod tests {
         let full = units(&policy(false));
         assert!(count(&full, "blows") >= 100, "seeds");
         // 59 of a class without a failure show 95 %.
-        assert!(count(&full, "small-disk") * ON_SMALL_DISK >= 59);
+        assert!(count(&full, "small-disk") * ROUNDS_ON_SMALL_DISK >= 59);
         assert!(count(&full, "blows") * ROUNDS_A_RUN / 7 >= 59);
         let quick = units(&policy(true));
         assert!(count(&quick, "blows") > 0 && count(&quick, "small-disk") > 0);

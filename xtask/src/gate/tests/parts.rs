@@ -6,7 +6,7 @@ use crate::gate::head::Wanted;
 use crate::gate::merge::merge;
 use crate::gate::run::{How, resume};
 use crate::gate::shard::Shard;
-use crate::gate::sign::Signed;
+use crate::gate::sign::{Secret, Signed};
 use crate::gate::site::Stop;
 use crate::gate::verify::Assurance;
 use crate::gate::{judge, keep, layout};
@@ -72,6 +72,9 @@ fn parts_that_are_missing_twice_there_or_of_another_run_do_not_merge() {
     refused(&[two[0].clone(), later[1].clone()], "another commit");
     let whole = small.run("whole", everything()).expect("a bundle").bundle;
     refused(&[whole], "is no part");
+    super::small::seal(&later[1], Some(&Secret::of([9; 32])));
+    let by_ours = merge(&small.gate, &later, &small.out.join("signed"), Some(&ours()));
+    assert!(matches!(by_ours, Err(Ended::Refused(what)) if what.contains("MANIFEST.sig")), "signed by another");
     let unit = layout::files(&two[1]).expect("readable").into_iter().find(|p| p.starts_with("raw/")).expect("a unit");
     std::fs::remove_file(two[1].join(&unit)).expect("removed");
     refused(&two, &unit);
