@@ -137,17 +137,27 @@ fn could_succeed(e: &Evidence<'_>, life: &Life, lives: &Lives, runs: &[&Ran]) ->
 }
 
 /// So many acts what people wanted takes at least: the way that the kind's policy has, a plan that somebody changed with the
-/// approvals that it voids, and one more for who ends it. To take something back from its end is no part of any way.
+/// approvals and reviews that it voided, and one more for who ends it. To take something back from its end is no part of any way.
 fn least_acts(life: &Life, acts: &[&Act]) -> u32 {
     let kind = &life.kind;
     let way = kind.approvals + 1 + u32::from(kind.requires_plan) + u32::from(kind.requires_review);
-    let number =
-        |verb: &str| u32::try_from(acts.iter().filter(|act| act.verb == verb && act.done).count()).unwrap_or(0);
-    let replans = number("plan").saturating_sub(u32::from(kind.requires_plan));
-    let way = way + replans * (1 + kind.approvals + u32::from(kind.requires_review));
+    let way = way + spent_on_plans(acts, kind.requires_plan);
     let end = acts.iter().position(|act| ["stop", "reject"].contains(&act.verb) && act.done);
     match end {
         Some(before) => way.min(u32::try_from(before).unwrap_or(u32::MAX)) + 1,
         None => way,
     }
+}
+
+/// Plans beyond the one that is wanted, each with what had been said to the plan before it.
+fn spent_on_plans(acts: &[&Act], one_is_wanted: bool) -> u32 {
+    let (mut plans, mut given, mut voided) = (0, 0, 0);
+    for act in acts.iter().filter(|act| act.done) {
+        match act.verb {
+            "plan" => (plans, voided, given) = (plans + 1, voided + given, 0),
+            "approve" | "review" => given += 1,
+            _ => {}
+        }
+    }
+    u32::saturating_sub(plans, u32::from(one_is_wanted)) + voided
 }

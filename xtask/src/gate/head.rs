@@ -150,8 +150,8 @@ pub(crate) fn seeds_file(head: &Head, planned: &[(Suite, Unit)]) -> Vec<u8> {
     }
     let seeds = head.seeds();
     let mut suites: BTreeMap<&str, BTreeMap<&str, Vec<u64>>> = BTreeMap::new();
-    for (suite, unit) in planned.iter().filter(|(_, unit)| !unit.seeds.is_empty()) {
-        let own = seeds.seeds(suite.name, unit.seeds.clone());
+    for (suite, unit) in planned.iter().filter(|(_, unit)| !unit.seeds.is_empty() || !unit.own.is_empty()) {
+        let own = seeds.of(suite.name, unit);
         suites.entry(suite.name).or_default().insert(&unit.name, own);
     }
     layout::json(&File {

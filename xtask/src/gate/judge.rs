@@ -98,7 +98,7 @@ pub(crate) fn read(
     see: &mut dyn FnMut(&raw::At<'_>),
 ) -> Result<(), String> {
     let path = layout::raw(suite.name, &unit.name);
-    let seeds = head.seeds().seeds(suite.name, unit.seeds.clone());
+    let seeds = head.seeds().of(suite.name, unit);
     let mut shape = Shape::new(suite, unit, &seeds);
     let genesis = head.genesis(suite, unit);
     let read = raw::each(&bundle.join(&path), Some(&genesis), &mut |at| {

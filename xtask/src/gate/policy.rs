@@ -7,6 +7,7 @@ use super::checkout::Checkout;
 use super::probes;
 use super::suites::Suite;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What a file says, for these suites.
@@ -81,8 +82,20 @@ pub(crate) struct Policy {
     pub(crate) amounts: Amounts,
     /// Scenario files of the commit, sorted.
     pub(crate) scenarios: Vec<String>,
+    /// Those of them that are kept because they failed once, with the seeds that they name.
+    pub(crate) kept: BTreeMap<String, u64>,
     /// Names of the commit's planted bugs, in the order of their list.
     pub(crate) mutants: Vec<String>,
+}
+
+/// Where scenarios are that are kept because they failed once.
+pub(crate) const REGRESSIONS: &str = "scenarios/regressions/";
+/// The seed of a scenario that names none, as the simulator has it.
+const SEED: u64 = 0;
+
+#[derive(Deserialize)]
+struct Seeded {
+    seed: Option<u64>,
 }
 
 /// The list of planted bugs.
@@ -103,6 +116,12 @@ impl Policy {
     pub(crate) fn of(checkout: &Checkout, commit: &str, quick: bool) -> Result<Policy, String> {
         let mut scenarios = checkout.files(commit, "scenarios")?;
         scenarios.retain(|path| path.ends_with(".toml"));
+        let mut kept = BTreeMap::new();
+        for path in scenarios.iter().filter(|path| path.starts_with(REGRESSIONS)) {
+            let text = checkout.file(commit, path)?.unwrap_or_default();
+            let file: Seeded = toml::from_str(&text).map_err(|error| format!("{path} of {commit}: {error}"))?;
+            kept.insert(path.clone(), file.seed.unwrap_or(SEED));
+        }
         let mutants = match checkout.file(commit, MUTANTS)? {
             None => Vec::new(),
             Some(text) => {
@@ -110,7 +129,7 @@ impl Policy {
                 list.mutant.into_iter().map(|mutant| mutant.name).collect()
             }
         };
-        Ok(Policy { quick, amounts: if quick { QUICK } else { FULL }, scenarios, mutants })
+        Ok(Policy { quick, amounts: if quick { QUICK } else { FULL }, scenarios, kept, mutants })
     }
 }
 

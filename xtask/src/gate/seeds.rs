@@ -2,6 +2,7 @@
 //!
 //! Not covered: whoever makes commits until one has seeds that suit. The ledger of attempts shows only those that were tried.
 
+use super::suites::Unit;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
@@ -31,8 +32,13 @@ impl Seeds {
         first >> 1
     }
 
+    /// Those of a unit, in their order.
+    pub(crate) fn of(&self, suite: &str, unit: &Unit) -> Vec<u64> {
+        if unit.own.is_empty() { self.seeds(suite, unit.seeds.clone()) } else { unit.own.clone() }
+    }
+
     /// Several.
-    pub(crate) fn seeds(&self, suite: &str, indices: Range<u64>) -> Vec<u64> {
+    fn seeds(&self, suite: &str, indices: Range<u64>) -> Vec<u64> {
         indices.map(|index| self.seed(suite, index)).collect()
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Shape<'a> {
             let (is, should) = if run.kept { ("kept", "counted") } else { ("counted", "kept") };
             return Err(format!("a run that is {is} and should be {should}"));
         }
-        if self.unit.seeds.is_empty() {
+        if self.unit.seeds.is_empty() && self.unit.own.is_empty() {
             return if run.seed == 0 { Ok(()) } else { Err(format!("seed {} in a unit without seeds", run.seed)) };
         }
         // A seed may have several runs, one after the other.

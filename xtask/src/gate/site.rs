@@ -94,7 +94,7 @@ impl Called {
 impl Site<'_> {
     /// The unit's seeds.
     pub(crate) fn seeds(&self, unit: &Unit) -> Vec<u64> {
-        self.seeds.seeds(self.suite.name, unit.seeds.clone())
+        self.seeds.of(self.suite.name, unit)
     }
 
     /// Puts a file into the bundle, beside the lines: in `tests/`, `bench/` or `drills/`.
@@ -153,9 +153,11 @@ mod tests {
     use super::super::policy::QUICK;
     use super::super::suites::SUITES;
     use super::*;
+    use std::collections::BTreeMap;
 
     fn call(script: &str, stop: &Stop, limit: Duration) -> Result<Called, String> {
-        let policy = Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), mutants: Vec::new() };
+        let policy =
+            Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), kept: BTreeMap::new(), mutants: Vec::new() };
         let seeds = Seeds { commit: String::new(), policy: String::new(), from: None };
         let here = Path::new(".");
         let site = Site { root: here, run: here, policy: &policy, seeds, suite: &SUITES[0], stop };

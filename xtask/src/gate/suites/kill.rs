@@ -64,6 +64,7 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
 mod tests {
     use super::*;
     use crate::gate::policy::{FULL, QUICK};
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_full_gate_strikes_often_enough_for_every_class() {
@@ -71,6 +72,7 @@ mod tests {
             quick,
             amounts: if quick { QUICK } else { FULL },
             scenarios: Vec::new(),
+            kept: BTreeMap::new(),
             mutants: Vec::new(),
         };
         let count = |units: &[Unit], word: &str| {

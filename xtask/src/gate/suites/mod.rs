@@ -51,6 +51,8 @@ pub(crate) struct Unit {
     /// Which of the suite's seeds are its own, by index: its runs have these, in this order, and no others. Empty: its runs
     /// have the seed 0.
     pub(crate) seeds: Range<u64>,
+    /// Seeds that stand in the commit, instead: a kept regression is played with the one with which it failed.
+    pub(crate) own: Vec<u64>,
     /// Its runs are kept regressions: they have to hold, and count in no ratio.
     pub(crate) kept: bool,
 }
@@ -58,12 +60,12 @@ pub(crate) struct Unit {
 impl Unit {
     /// A unit without seeds.
     pub(crate) fn new(name: impl Into<String>) -> Unit {
-        Unit { name: name.into(), seeds: 0..0, kept: false }
+        Unit { name: name.into(), seeds: 0..0, own: Vec::new(), kept: false }
     }
 
     /// A unit with these seeds of its suite.
     pub(crate) fn seeded(name: impl Into<String>, seeds: Range<u64>) -> Unit {
-        Unit { name: name.into(), seeds, kept: false }
+        Unit { name: name.into(), seeds, own: Vec::new(), kept: false }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::simulator::{self, Play};
 use super::{Suite, Unit, pieces};
-use crate::gate::policy::Policy;
+use crate::gate::policy::{Policy, REGRESSIONS};
 use crate::gate::site::Site;
 use mainstay_metric::ledger::{Line, Origin};
 
@@ -19,7 +19,6 @@ pub(super) const SUITE: Suite = Suite {
 };
 
 const SWARM: &str = "scenarios/swarm.toml";
-const REGRESSIONS: &str = "scenarios/regressions/";
 /// Seeds of the swarm in one unit: some seconds.
 const PIECE: u64 = 40;
 /// A month takes a minute and a half: one seed of it, and none in a look.
@@ -31,10 +30,12 @@ fn units(policy: &Policy) -> Vec<Unit> {
     let each = policy.amounts.seeds_per_scenario;
     let file = |(n, path): (u64, &String)| {
         let seeds = if LONG.contains(&path.as_str()) { 1 } else { each };
-        let kept = path.starts_with(REGRESSIONS);
-        let name =
-            if kept { format!("regression-{}", simulator::stem(path)) } else { simulator::stem(path).to_owned() };
-        Unit { kept, ..Unit::seeded(name, n * each..n * each + seeds) }
+        match policy.kept.get(path) {
+            Some(seed) => {
+                Unit { kept: true, own: vec![*seed], ..Unit::new(format!("regression-{}", simulator::stem(path))) }
+            }
+            None => Unit::seeded(simulator::stem(path), n * each..n * each + seeds),
+        }
     };
     let stories = policy.scenarios.iter().filter(|path| is_story(path));
     let files = (0..).zip(stories.filter(|path| !policy.quick || !LONG.contains(&path.as_str())));
@@ -69,21 +70,27 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
 mod tests {
     use super::*;
     use crate::gate::policy::{FULL, QUICK};
+    use std::collections::BTreeMap;
 
     #[test]
     fn each_story_has_a_unit_with_seeds_of_its_own_and_regressions_are_kept() {
         let scenarios = ["a", "regressions/a", "soak/day", "swarm", "thirty-quiet-days"];
         let scenarios: Vec<String> = scenarios.iter().map(|name| format!("scenarios/{name}.toml")).collect();
         for (quick, amounts) in [(false, FULL), (true, QUICK)] {
-            let all = units(&Policy { quick, amounts, scenarios: scenarios.clone(), mutants: Vec::new() });
+            let kept = BTreeMap::from([("scenarios/regressions/a.toml".to_owned(), 816)]);
+            let all = units(&Policy { quick, amounts, scenarios: scenarios.clone(), kept, mutants: Vec::new() });
             let of = |name: &str| all.iter().find(|unit| unit.name == name);
-            assert!(of("a").is_some_and(|unit| !unit.kept) && of("regression-a").is_some_and(|unit| unit.kept));
+            assert!(
+                of("a").is_some_and(|unit| !unit.kept)
+                    && of("regression-a").is_some_and(|unit| unit.kept && unit.own == [816])
+            );
             assert_eq!(of("thirty-quiet-days").map(|unit| unit.seeds.end - unit.seeds.start), (!quick).then_some(1));
             assert!(of("day").is_none());
             let swarm: u64 =
                 all.iter().filter(|u| u.name.starts_with("swarm")).map(|u| u.seeds.end - u.seeds.start).sum();
             assert_eq!(swarm, amounts.swarm_seeds);
-            for pair in all.windows(2) {
+            let counted: Vec<&Unit> = all.iter().filter(|unit| !unit.kept).collect();
+            for pair in counted.windows(2) {
                 assert!(pair[0].seeds.end <= pair[1].seeds.start, "{pair:?}");
             }
         }

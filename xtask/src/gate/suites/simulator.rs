@@ -134,6 +134,7 @@ mod tests {
     use crate::gate::seeds::Seeds;
     use crate::gate::shape::Shape;
     use crate::gate::site::Stop;
+    use std::collections::BTreeMap;
     use std::io::Write;
 
     /// Tells of the first of the seeds; what comes then is the test's.
@@ -146,7 +147,8 @@ end='{"line":"end","at_ms":1,"cut_off":null}'
     /// The lines of seeds 1, 2 and 3 by a simulator of our own.
     fn told(script: &str, kept: bool) -> Result<Vec<Line>, String> {
         let folder = tempfile::tempdir().expect("a folder");
-        let policy = Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), mutants: Vec::new() };
+        let policy =
+            Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), kept: BTreeMap::new(), mutants: Vec::new() };
         let seeds = Seeds { commit: String::new(), policy: String::new(), from: Some(1) };
         let suite = &scenarios::SUITE;
         let stop = Stop::default();

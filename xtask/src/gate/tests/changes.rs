@@ -5,6 +5,7 @@ use crate::gate::head::Head;
 use crate::gate::policy::{FULL, Policy};
 use crate::gate::{judge, layout, plan, raw};
 use mainstay_metric::ledger::Line;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) fn put(bundle: &Path, path: &str, bytes: &[u8]) {
@@ -64,7 +65,8 @@ pub(super) fn invented(lines: &mut Vec<Line>) {
 /// Writes anew what is derived, as who has the program can.
 pub(super) fn derived(bundle: &Path) {
     let head = Head::read(bundle).expect("a head");
-    let policy = Policy { quick: false, amounts: FULL, scenarios: Vec::new(), mutants: Vec::new() };
+    let policy =
+        Policy { quick: false, amounts: FULL, scenarios: Vec::new(), kept: BTreeMap::new(), mutants: Vec::new() };
     let planned = plan::of(SUITES, &head, &policy);
     for (path, bytes) in judge::derive(bundle, &head, SUITES, &planned).expect("derived").files {
         put(bundle, &path, &bytes);
