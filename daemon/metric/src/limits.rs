@@ -39,6 +39,9 @@ pub const MIND_MS: u64 = 1_350;
 pub const HAND_MS: u64 = 400;
 /// To press a key, average non-secretary typist, 0.28 s. A finger on a button is taken for the same.
 pub const KEY_MS: u64 = 280;
+/// So many planted bugs have to be tried, of some hundred that there are.
+pub const MUTANTS_LEAST: u64 = 90;
+
 /// Characters read in a minute: 238 words of silent reading (Brysbaert 2019, a mean over 190 studies) of five characters,
 /// the space among them. Short words make for slow reading, so this errs against us.
 pub const READ_PER_MINUTE: u64 = 238 * 5;

@@ -67,7 +67,7 @@ pub(crate) const QUICK: Amounts = Amounts {
     soak_weeks: 0,
     rerun_jobs: 6,
     crash_points: 60,
-    mutant_seeds: 60,
+    mutant_seeds: 200,
     mutants_one_in: 20,
     kill_rounds: 24,
     bench_minutes: 1,

@@ -41,7 +41,7 @@ pub const ROWS: [Row; 15] = [
         unit: Unit::Share,
         target: SHARE,
         comparison: Comparison::AtLeast,
-        least: least(90, 1),
+        least: least(limits::MUTANTS_LEAST, 1),
         production: lacks("nobody plants bugs in production"),
         parts: Parts::Shown,
         rule: Rule::All,

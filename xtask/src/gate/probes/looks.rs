@@ -1,7 +1,7 @@
 //! The questions that no two probes share, one function each. Every figure in them is asked for in the row of its probe.
 
 use super::Found;
-use super::shape::Answer;
+use super::shape::{self, Answer};
 use crate::gate::seen::{Asked, Evidence, Failures, Looked, Stage, Strikes, Tried, Trouble};
 use mainstay_metric::ledger::Origin;
 use mainstay_metric::limits::POLL_CLASS_LEAST;
@@ -199,7 +199,7 @@ pub(super) fn mutants(evidence: &Evidence) -> Answer {
 
 pub(super) fn mutants_enough(evidence: &Evidence) -> Answer {
     let planted = evidence.seen.mutants.len();
-    enough(planted >= 90, planted.to_string(), "raw/mutants/")
+    enough(!shape::few(evidence), planted.to_string(), "raw/mutants/")
 }
 
 pub(super) fn classes(evidence: &Evidence) -> Answer {

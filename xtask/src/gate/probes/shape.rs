@@ -3,7 +3,7 @@
 use super::{Found, Probed};
 use crate::gate::seen::Evidence;
 use mainstay_metric::ledger::Origin;
-use mainstay_metric::limits::LOOKED_LEAST;
+use mainstay_metric::limits::{LOOKED_LEAST, MUTANTS_LEAST};
 
 /// A question.
 pub(crate) struct Probe {
@@ -152,11 +152,20 @@ fn holds(evidence: &Evidence, property: &str) -> Answer {
     }
 }
 
+/// Fewer bugs were planted than decide anything.
+pub(super) fn few(evidence: &Evidence) -> bool {
+    u64::try_from(evidence.seen.mutants.len()).is_ok_and(|planted| planted < MUTANTS_LEAST)
+}
+
 fn finds(evidence: &Evidence, property: &str) -> Answer {
     let of = |planted: &&crate::gate::seen::Planted| planted.mutant.caught_by.as_deref() == Some(property);
     match evidence.seen.mutants.values().find(of) {
         Some(planted) => Answer::is(true, format!("it found {}", planted.mutant.name), &planted.place),
-        None if evidence.seen.mutants.is_empty() => Answer::unknown("no bug was planted", "raw/mutants/"),
+        // Another one may be the one that it finds.
+        None if few(evidence) => Answer::unknown(
+            format!("of {} planted bugs none was found by it", evidence.seen.mutants.len()),
+            "raw/mutants/",
+        ),
         None => Answer::is(false, "no planted bug was found by it", "raw/mutants/"),
     }
 }
