@@ -10,6 +10,7 @@ pub use effects::{Effects, WANTED};
 pub use forge::unseen;
 
 use crate::people;
+use crate::property::{PROPERTIES, told};
 use crate::run::{Verdict, play_and_look, resolve};
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -29,6 +30,11 @@ pub const UNSYNCED: &str = "a database that does not sync its commits is found o
 pub const LOOKED: &str = "what a crash left is looked at";
 /// Forged evidence.
 pub const FORGED: &str = "every property sees what is forged for it";
+
+/// The properties of which [`FORGED`] tells.
+pub fn forgeable() -> impl Iterator<Item = &'static str> {
+    PROPERTIES.iter().map(|property| property.name).chain([told::NAME])
+}
 
 /// What a control came to: its name, and what is wrong with the simulation, if anything.
 pub type Outcome = (&'static str, Option<String>);

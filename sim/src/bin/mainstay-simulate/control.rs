@@ -24,7 +24,8 @@ pub(crate) fn run(controls: &Controls) -> Result<ExitCode, String> {
         wrong += u32::from(how.is_some());
         if controls.json {
             let broken = how.as_ref().map(|_| control);
-            println!("{}", serde_json::json!({ "control": control, "broken": broken, "how": how }));
+            let of: Vec<&str> = if control == control::FORGED { control::forgeable().collect() } else { Vec::new() };
+            println!("{}", serde_json::json!({ "control": control, "broken": broken, "how": how, "of": of }));
         } else {
             match how {
                 None => println!("ok      {control}"),
