@@ -63,6 +63,19 @@ pub struct Asked {
     pub pushed: bool,
 }
 
+impl Asked {
+    /// Notes what a press means.
+    fn note(&mut self, label: &str, pressed: Pressed) {
+        match label {
+            "✅ Approve" => self.approved.push(pressed),
+            "❌ Reject" => self.rejected.push(pressed),
+            "▶ Resume" => self.resumed.push(pressed),
+            "↩ Recover" => self.recovered.push(pressed),
+            _ => {}
+        }
+    }
+}
+
 /// Somebody's button: who, where, on which message, what it sends.
 type Button = (usize, ChatId, MessageId, String);
 
@@ -527,14 +540,7 @@ impl People {
             let before = self.pressed.insert(button, now);
             self.double_taps += u64::from(before.is_some_and(|at| now - at < 1_000));
             let Some(n) = self.job_shown(&seen) else { continue };
-            let (asked, pressed) = (&mut self.jobs[n], Pressed { task: task_of(&seen.text), by: user, at: now });
-            match label.as_str() {
-                "✅ Approve" => asked.approved.push(pressed),
-                "❌ Reject" => asked.rejected.push(pressed),
-                "▶ Resume" => asked.resumed.push(pressed),
-                "↩ Recover" => asked.recovered.push(pressed),
-                _ => {}
-            }
+            self.jobs[n].note(&label, Pressed { task: task_of(&seen.text), by: user, at: now });
         }
     }
 

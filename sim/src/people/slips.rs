@@ -136,6 +136,9 @@ impl People {
                 let (wall, user) = (world.wall(), self.cast[who].user);
                 let press = world.telegram.change(|t| t.people(wall).forge_press(user, chat, message, &data));
                 self.given.push(given::pressed(now, user, press, (chat, &data), &label, task));
+                // Its first press may have been lost, and then this one is what they want, as late as it comes.
+                let asked = self.jobs.iter_mut().find(|asked| task.is_some_and(|task| asked.tasks.contains(&task)));
+                asked.into_iter().for_each(|asked| asked.note(&label, Pressed { task, by: user, at: now }));
             }
         }
         self.hands.remembered.push((who, chat, message, data, label.to_owned(), task));
