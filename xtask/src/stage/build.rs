@@ -1,9 +1,9 @@
-//! Builds the two programs, and finds out where cargo put them.
+//! Builds the programs, and finds out where cargo put them.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What is started.
 pub(crate) struct Programs {
@@ -24,18 +24,9 @@ pub(crate) enum Profile {
 
 /// Builds; cargo's progress passes through. Cargo itself says where the programs are, whatever target folder is in use.
 pub(crate) fn build(profile: Profile) -> Result<Programs, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    // Cargo describes this program to us in these. Build scripts look at some of them, and everything that depends on those
-    // would be built anew each time that cargo itself and this program take turns.
-    let described = std::env::vars_os().map(|(name, _)| name);
-    for name in described
-        .filter(|name| name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")))
-    {
-        command.env_remove(name);
-    }
-    let mut build = command
-        .args(["build", "--package", "mainstay", "--bin", "mainstay"])
+    let mut build = crate::cargo::cargo()
+        // With the shim that is installed beside it: an old one there would be taken for its own.
+        .args(["build", "--package", "mainstay", "--bin", "mainstay", "--bin", "mainstay-shim"])
         .args(["--package", "mainstay-sim", "--bin", "mainstay-botapi"])
         .args((profile == Profile::Release).then_some("--release"))
         .arg("--message-format=json-render-diagnostics")
