@@ -20,6 +20,8 @@ impl Moments {
     /// When something happened, if it did, ms of the simulation.
     pub fn happened(&self, moment: Moment, world: &World, people: &People) -> Option<i64> {
         let asked = people.jobs.get(moment.job().checked_sub(1)?)?;
+        // Nothing of a job happens before.
+        asked.at?;
         let mut ledger = world.machine.ledger();
         ledger.retain(|ran| job_of(&ran.prompt) == Some(moment.job()));
         match moment {

@@ -365,7 +365,11 @@ impl Run {
         self.calm_ms = Some(self.world.now());
         self.people.wake();
         let never = |planned: Planned| planned.when.map(|when| format!("{when} never: no {}", planned.fault.name()));
-        self.never = std::mem::take(&mut self.faults).into_iter().filter_map(never).collect();
+        let left = std::mem::take(&mut self.faults);
+        // What chance planned for a day need not come about.
+        if self.probe.is_none() {
+            self.never = left.into_iter().filter_map(never).collect();
+        }
         if let Some((planned, _)) = self.armed.take() {
             self.world.disk.cut_at(None);
             self.bring_about(&planned);

@@ -6,7 +6,7 @@
 
 use crate::fault::{Fault, KINDS, To};
 use crate::people;
-use crate::scenario::{Job, Planned, Soak, Span, Via};
+use crate::scenario::{Job, Moment, Planned, Soak, Span, Via};
 
 /// A day, ms.
 pub const DAY_MS: u64 = 24 * 3_600_000;
@@ -87,8 +87,8 @@ pub fn worker(rng: &mut fastrand::Rng, kind: &str) -> String {
     }
 }
 
-/// What goes wrong in so long.
-pub(super) fn faults(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span) -> Vec<Planned> {
+/// What goes wrong in so long, among so many jobs.
+pub(super) fn faults(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span, jobs: usize) -> Vec<Planned> {
     let mut all = Vec::new();
     let until = lasts.0.saturating_sub(SPARED_MS).max(1);
     for (name, a_hundred_days) in &soak.faults {
@@ -99,11 +99,23 @@ pub(super) fn faults(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span) -> Vec<P
             let at = if rng.bool() && at_work < until { at_work } else { anywhere };
             let drawn = draw(rng);
             let fault = if let Fault::Telegram { lasts, .. } = drawn { telegram(rng, lasts) } else { drawn };
-            all.push(Planned { at: Some(Span(at)), when: None, fault });
+            // At most times nothing runs that could lose its shim.
+            let needs_a_program = matches!(fault, Fault::ShimKilled { .. }) && jobs > 0;
+            all.push(if needs_a_program { while_it_runs(rng, fault, jobs) } else { at_time(at, fault) });
         }
     }
     all.sort_by_key(|planned| planned.at);
     all
+}
+
+fn at_time(at: u64, fault: Fault) -> Planned {
+    Planned { at: Some(Span(at)), when: None, fault }
+}
+
+/// In the first second of one of the jobs, whichever; if it ever runs.
+fn while_it_runs(rng: &mut fastrand::Rng, fault: Fault, jobs: usize) -> Planned {
+    let when = Moment::Runs(rng.usize(1..=jobs));
+    Planned { at: Some(Span(rng.u64(..1_000))), when: Some(when), fault }
 }
 
 /// A rate as a number: what is over a whole is one more, by chance.

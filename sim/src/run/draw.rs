@@ -29,7 +29,7 @@ pub fn resolve(scenario: &Scenario, seed: u64) -> Scenario {
     }
     if let Some(soak) = &scenario.soak {
         resolved.jobs.extend(days::jobs(&mut rng, soak, scenario.lasts));
-        resolved.faults.extend(days::faults(&mut rng, soak, scenario.lasts));
+        resolved.faults.extend(days::faults(&mut rng, soak, scenario.lasts, resolved.jobs.len()));
         // Drawn once; who watches stays.
         resolved.soak = Some(Soak { jobs: (0, 0), probe: soak.probe, faults: BTreeMap::new() });
     }
