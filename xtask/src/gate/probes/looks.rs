@@ -4,7 +4,7 @@ use super::Found;
 use super::shape::{self, Answer};
 use crate::gate::seen::{Asked, Evidence, Failures, Looked, Stage, Strikes, Tried, Trouble};
 use mainstay_metric::ledger::Origin;
-use mainstay_metric::limits::POLL_CLASS_LEAST;
+use mainstay_metric::limits::{POLL_CLASS_LEAST, SLICES_OF_A_DAY};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -14,9 +14,6 @@ const CLASS_LEAST: u64 = 20;
 const VERB_LEAST: u64 = 100;
 const RUNS: &str = "raw/";
 const BUNDLE: &str = "bundle.json";
-/// Minutes of a day and of a week.
-const DAY: u64 = 24 * 60;
-const WEEK: u64 = 7 * DAY;
 
 /// No line of this kind of trouble; the first is the proof that there is one.
 fn none_of(failures: &Failures, trouble: Trouble, seen: String) -> Answer {
@@ -165,12 +162,12 @@ pub(super) fn no_gaps(evidence: &Evidence) -> Answer {
 
 pub(super) fn days(evidence: &Evidence) -> Answer {
     let minutes: u64 = evidence.seen.probing.values().map(|probing| probing.all).sum();
-    enough(minutes / DAY >= 200, format!("{} days", minutes / DAY), "raw/soak/")
+    let days = minutes / SLICES_OF_A_DAY;
+    enough(days >= 200, format!("{days} days"), "raw/soak/")
 }
 
 pub(super) fn weeks(evidence: &Evidence) -> Answer {
-    let long = evidence.seen.probing.values().filter(|probing| probing.all / probing.runs.max(1) >= WEEK);
-    let weeks: u64 = long.map(|probing| probing.runs).sum();
+    let weeks: u64 = evidence.seen.probing.values().map(|probing| probing.weeks).sum();
     enough(weeks >= 10, format!("{weeks} weeks"), "raw/soak/")
 }
 

@@ -7,6 +7,7 @@ use super::page::section;
 use crate::gate::probes::Found;
 use crate::gate::seen::{Looked, Strikes};
 use mainstay_metric::ledger::Origin;
+use mainstay_metric::limits::SLICES_OF_A_DAY;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
@@ -95,7 +96,7 @@ pub(super) fn days(report: &Report) -> Markup {
                     tr {
                         td { (scenario) }
                         td.n { (number::count(probing.runs)) }
-                        td.n { (number::count(probing.all / 1_440)) }
+                        td.n { (number::count(probing.all / SLICES_OF_A_DAY)) }
                         td.n { (number::count(probing.bad)) }
                         td.n { (number::count(probing.worst)) " min" }
                     }

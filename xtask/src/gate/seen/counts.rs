@@ -2,6 +2,7 @@
 
 use super::Place;
 use mainstay_metric::ledger::{Allowed, Command, Execution, Fault, Limited, Origin, Property, Rerun, Slices, Task};
+use mainstay_metric::limits::SLICES_OF_A_DAY;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A suite.
@@ -293,6 +294,8 @@ impl Ends {
 pub(crate) struct Probing {
     /// Runs that were probed.
     pub(crate) runs: u64,
+    /// Those of them that lasted a week or longer.
+    pub(crate) weeks: u64,
     /// All slices.
     pub(crate) all: u64,
     /// Those without a right answer in time.
@@ -305,6 +308,7 @@ impl Probing {
     pub(super) fn add(&mut self, slices: &Slices) {
         let bad = u64::try_from(slices.bad.len()).unwrap_or(u64::MAX);
         self.runs += 1;
+        self.weeks += u64::from(u64::from(slices.all) >= 7 * SLICES_OF_A_DAY);
         self.all += u64::from(slices.all);
         self.bad += bad;
         self.worst = self.worst.max(bad);
