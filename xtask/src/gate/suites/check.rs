@@ -28,38 +28,48 @@ struct Check {
     /// Also in a look.
     quick: bool,
     arguments: &'static [&'static str],
-    /// Without the tool that answers to these arguments it can't be tried.
-    tool: Option<&'static [&'static str]>,
+    /// Where these fail, it can't be tried: a tool is not installed, or crates can't be had.
+    needs: &'static [&'static [&'static str]],
 }
 
 const CHECKS: [Check; 7] = [
-    Check { name: "format", quick: true, arguments: &["fmt", "--all", "--check"], tool: None },
-    Check { name: "tidy", quick: true, arguments: &["xtask", "tidy"], tool: None },
+    Check { name: "format", quick: true, arguments: &["fmt", "--all", "--check"], needs: &[] },
+    Check { name: "tidy", quick: true, arguments: &["xtask", "tidy"], needs: &[] },
     Check {
         name: "lints",
         quick: true,
         arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
-        tool: None,
+        needs: &[],
     },
     Check {
         name: "documentation",
         quick: false,
         arguments: &["doc", "--workspace", "--no-deps", "--locked"],
-        tool: None,
+        needs: &[],
     },
     Check {
         name: "dependencies",
         quick: false,
         arguments: &["deny", "--offline", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
-        tool: Some(&["deny", "--version"]),
+        needs: &[&["deny", "--version"], &["fetch", "--locked"]],
     },
     Check {
         name: "tests",
         quick: false,
-        arguments: &["nextest", "run", "--workspace", "--locked", "--profile", "gate"],
-        tool: Some(&["nextest", "--version"]),
+        // As the simulator is built: with every assertion, and quicker than a build for developers.
+        arguments: &[
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--profile",
+            "gate",
+            "--cargo-profile",
+            crate::sim::PROFILE,
+        ],
+        needs: &[&["nextest", "--version"]],
     },
-    Check { name: "documented-examples", quick: false, arguments: &["test", "--workspace", "--doc"], tool: None },
+    Check { name: "documented-examples", quick: false, arguments: &["test", "--workspace", "--doc"], needs: &[] },
 ];
 
 fn units(policy: &Policy) -> Vec<Unit> {
@@ -68,26 +78,40 @@ fn units(policy: &Policy) -> Vec<Unit> {
 
 fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
     let check = CHECKS.iter().find(|check| check.name == unit.name).ok_or("a unit of another suite")?;
-    let step = match check.tool {
-        Some(tool) if !call(site, tool)?.good() => missing(site, check)?,
-        Some(_) | None => step(check, &call(site, check.arguments)?),
+    let junit = site.root.join(JUNIT);
+    if check.name == "tests" && junit.exists() {
+        // Another run's.
+        std::fs::remove_file(&junit).map_err(|error| format!("{JUNIT}: {error}"))?;
+    }
+    let mut missing = None;
+    for need in check.needs {
+        missing = missing.or(unmet(site, need)?);
+    }
+    let step = match missing {
+        None => step(check, &call(site, check.arguments)?),
+        Some(why) => without(site, check, why)?,
     };
     // Without nextest there is none.
     if check.name == "tests"
-        && let Ok(junit) = std::fs::read(site.root.join(JUNIT))
+        && let Ok(junit) = std::fs::read(&junit)
     {
         site.attach("tests/junit.xml", &junit)?;
     }
     Ok(steps(&SUITE, check.name, vec![step]))
 }
 
+/// Why a need is not met, if so. Policies on dependencies look at crates of all platforms, more than a build fetches.
+fn unmet(site: &Site<'_>, need: &[&str]) -> Result<Option<String>, String> {
+    let called = call(site, need)?;
+    Ok((!called.good()).then(|| format!("cargo {} {}: {}", need.join(" "), called.ended(), called.last_words())))
+}
+
 /// Tests run without nextest as well, with no report in XML; for others there is no substitute.
-fn missing(site: &Site<'_>, check: &Check) -> Result<Step, String> {
+fn without(site: &Site<'_>, check: &Check, why: String) -> Result<Step, String> {
     if check.name == "tests" {
         return Ok(step(check, &call(site, &["test", "--workspace", "--locked", "--all-targets"])?));
     }
-    let seen = format!("cargo {} is not installed", check.arguments[0]);
-    Ok(Step { name: check.name.to_owned(), held: None, seen })
+    Ok(Step { name: check.name.to_owned(), held: None, seen: why })
 }
 
 fn step(check: &Check, called: &Called) -> Step {
