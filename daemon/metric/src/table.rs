@@ -138,6 +138,8 @@ pub const SUITES: [(&str, Origin); 8] = [
 
 /// The row of steps: what no file tells (a suite that is missing, lines of no run) is told there.
 pub const STEPS: &str = "steps";
+/// The row of properties, each of which is a part of it.
+pub const INVARIANTS: &str = "control-invariants";
 
 impl Row {
     /// What evidence of this origin decides in a gate.

@@ -2,6 +2,7 @@
 
 use super::shim::{ARGUMENT, VERSION, VERSION_ARGUMENT};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
@@ -27,17 +28,25 @@ impl ShimCommand {
         ShimCommand { program: program.into(), _held: None }
     }
 
-    /// The small program if it is there and of this version, else this program.
+    /// The small program if it is there and of this version, else this program. One that is there and is not taken is
+    /// warned of: somebody installed half of a release. A daemon asks once, when it starts.
     pub fn installed() -> Self {
         let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(SMALL)));
         match beside.map(|path| (hold(&path), path)) {
-            Some((Ok(held), _)) => held,
-            Some((Err(why), path)) => {
-                tracing::debug!(path = %path.display(), why, "mainstay is its own shim");
-                ShimCommand::of(ITSELF)
+            Some((Ok(held), _)) => return held,
+            Some((Err(NotTaken::Missing), path)) => {
+                tracing::debug!(path = %path.display(), "there is no small shim: mainstay is its own");
             }
-            None => ShimCommand::of(ITSELF),
+            Some((Err(NotTaken::Unfit(why)), path)) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    why,
+                    "mainstay is its own shim: install both programs of one release"
+                );
+            }
+            None => {}
         }
+        ShimCommand::of(ITSELF)
     }
 
     /// Ready for the attempt's folder.
@@ -48,18 +57,31 @@ impl ShimCommand {
     }
 }
 
+/// Why the small program is not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum NotTaken {
+    /// It is not installed.
+    Missing,
+    /// It is there, and can't be opened or run, or is of another version.
+    Unfit(String),
+}
+
 /// Opens the file and asks it for its version: that of the very file that will be started.
-fn hold(path: &Path) -> Result<ShimCommand, String> {
-    let held = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|e| e.to_string())?;
+fn hold(path: &Path) -> Result<ShimCommand, NotTaken> {
+    let held = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(held) => held,
+        Err(Errno::NOENT) => return Err(NotTaken::Missing),
+        Err(error) => return Err(NotTaken::Unfit(error.to_string())),
+    };
     let held = File::from(held);
     let program = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
     let asked =
         Command::new(&program).arg(VERSION_ARGUMENT).env_clear().stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let said = asked.map_err(|e| e.to_string())?.stdout;
+    let said = asked.map_err(|error| NotTaken::Unfit(error.to_string()))?.stdout;
     if said == VERSION.as_bytes() {
         Ok(ShimCommand { program, _held: Some(held) })
     } else {
-        Err(format!("it says {:?} where this is {VERSION:?}", String::from_utf8_lossy(&said)))
+        Err(NotTaken::Unfit(format!("it says {:?} where this is {VERSION:?}", String::from_utf8_lossy(&said))))
     }
 }
 
@@ -71,10 +93,10 @@ mod tests {
     fn a_program_that_says_another_version_or_nothing_is_not_taken() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join(SMALL);
-        assert!(hold(&path).is_err(), "there is none");
+        assert_eq!(hold(&path).err(), Some(NotTaken::Missing));
         for (program, says) in [("/bin/echo", VERSION_ARGUMENT), ("/bin/true", "")] {
             std::fs::copy(program, &path).expect("copy");
-            let error = hold(&path).expect_err("another version");
+            let Err(NotTaken::Unfit(error)) = hold(&path) else { panic!("{program} is taken") };
             assert!(error.contains(VERSION) && error.contains(says), "{error}");
         }
     }

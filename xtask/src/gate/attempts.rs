@@ -20,11 +20,14 @@ pub(crate) struct Attempt {
     commit: String,
     dirty: bool,
     quick: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planted: Option<String>,
     suites: Vec<String>,
     part: Option<Shard>,
 }
 
-/// Counts this attempt, notes it, and gives its number. Looks are noted and not counted: they can't pass.
+/// Counts this attempt, notes it, and gives its number. Looks, and runs with a planted bug, are noted and not
+/// counted: they can't pass.
 pub(crate) fn begin(checkout: &Checkout, head: &Head, run: &str) -> Result<u32, String> {
     let path = checkout.common()?.join(LEDGER);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -38,6 +41,7 @@ pub(crate) fn begin(checkout: &Checkout, head: &Head, run: &str) -> Result<u32, 
         commit: head.commit.clone(),
         dirty: head.dirty,
         quick: head.quick,
+        planted: head.planted.clone(),
         suites: head.suites.clone(),
         part: head.part,
     };
@@ -51,7 +55,8 @@ pub(crate) fn begin(checkout: &Checkout, head: &Head, run: &str) -> Result<u32, 
 /// of runs in as many parts as this one, the same part does.
 fn before(known: &[Attempt], this: &Attempt) -> u32 {
     let mut counts: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
-    for attempt in known.iter().filter(|known| known.commit == this.commit && !known.quick) {
+    let counts_for = |known: &&Attempt| known.commit == this.commit && !known.quick && known.planted.is_none();
+    for attempt in known.iter().filter(counts_for) {
         let part = attempt.part.unwrap_or(Shard { number: 1, of: 1 });
         *counts.entry(part.of).or_default().entry(part.number).or_default() += 1;
     }
@@ -69,7 +74,8 @@ mod tests {
 
     fn attempt(commit: &str, part: Option<&str>, quick: bool) -> Attempt {
         let part = part.map(|part| part.parse().expect("a part"));
-        Attempt { run: "r".into(), commit: commit.into(), dirty: false, quick, suites: Vec::new(), part }
+        let (run, commit) = ("r".into(), commit.into());
+        Attempt { run, commit, dirty: false, quick, planted: None, suites: Vec::new(), part }
     }
 
     #[test]
@@ -78,6 +84,7 @@ mod tests {
         let mut known = Vec::new();
         assert_eq!(before(&known, &none), 0);
         known.extend([attempt("a", None, false), attempt("a", None, true), attempt("b", None, false)]);
+        known.push(Attempt { planted: Some("x".into()), ..attempt("a", None, false) });
         assert_eq!(before(&known, &none), 1);
         for part in ["1/2", "2/2"] {
             let this = attempt("a", Some(part), false);

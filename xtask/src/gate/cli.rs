@@ -23,6 +23,8 @@ Examples:
   cargo xtask gate --quick                     a look: minutes, and never PASS
   cargo xtask gate                             everything
   cargo xtask gate --suite soak,crash          some suites; the others are missing, so never PASS
+  cargo xtask gate --quick --planted sync-normal
+                                               with a bug planted in what simulations play: FAIL, or the gate is blind
   cargo xtask gate --shard 2/7                 a part; Slurm arrays and Kubernetes indexed jobs need no --shard
   cargo xtask gate merge PART...               one bundle of all parts
   cargo xtask gate --resume target/gate/RUN    goes on with what was interrupted
@@ -58,6 +60,7 @@ pub(crate) fn command() -> Command {
         .arg(option("resume", "RUN", "Goes on with an interrupted run").value_parser(value_parser!(PathBuf)))
         .arg(option("jobs", "N", "Units at once; as many as there are cores when not given").value_parser(value_parser!(usize)))
         .arg(option("seeds-from", "N", "Seeds N, N+1, ...; the verdict can't be PASS then").value_parser(value_parser!(u64)))
+        .arg(option("planted", "BUG", "Simulations play with this bug of sim/mutants.toml planted: the verdict has to be FAIL, and can't be PASS"))
         .args([key.clone(), out.clone(), format])
         .subcommand(
             Command::new("merge")
@@ -141,6 +144,7 @@ fn wanted(matches: &ArgMatches) -> Result<Wanted, Ended> {
         quick: matches.get_flag("quick"),
         suites: names.filter(|name| named.is_empty() || named.contains(&name)).collect(),
         seeds_from: matches.get_one::<u64>("seeds-from").copied(),
+        planted: matches.get_one::<String>("planted").cloned(),
         part,
     })
 }

@@ -62,7 +62,7 @@ pub(crate) fn execute(on: &Execution<'_>, planned: &[(Suite, Unit)]) -> Result<(
 impl<'a> Execution<'a> {
     fn site<'b>(&'b self, suite: &'b Suite) -> Site<'b> {
         let Execution { root, run, policy, stop, head, jobs: _ } = self;
-        Site { root, run, policy, stop, suite, seeds: head.seeds() }
+        Site { root, run, policy, stop, suite, seeds: head.seeds(), build: head.build() }
     }
 
     /// Why there is no evidence: somebody wanted it to end, or the machine.
@@ -126,8 +126,6 @@ impl<'a> Execution<'a> {
 /// A unit's evidence, as its file has it.
 pub(crate) fn evidence(site: &Site<'_>, head: &Head, unit: &Unit) -> Result<Vec<u8>, String> {
     let lines = (site.suite.run)(site, unit)?;
-    let seeds = site.seeds(unit);
-    let mut shape = Shape::new(site.suite, unit, &seeds);
-    lines.iter().try_for_each(|line| shape.see(line)).and_then(|()| shape.finish())?;
+    Shape::whole(site.suite, unit, &site.seeds(unit), &lines)?;
     raw::pack(&head.genesis(site.suite, unit), &lines)
 }

@@ -6,6 +6,7 @@ use super::layout;
 use super::raw::digest;
 use super::seeds::Seeds;
 use super::shard::Shard;
+use super::site::Build;
 use super::suites::{Suite, Unit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub(crate) struct Head {
     pub(crate) suites: Vec<String>,
     /// Seeds that somebody chose begin here.
     pub(crate) seeds_from: Option<u64>,
+    /// The bug of `sim/mutants.toml` that was planted in what simulations play.
+    pub(crate) planted: Option<String>,
     /// How often this commit was tried, this time included, as far as the repository's ledger knows.
     pub(crate) attempt: u32,
     /// This is a part of a run: `2/7`.
@@ -63,6 +66,7 @@ impl Head {
             quick: what.quick,
             suites: what.suites,
             seeds_from: what.seeds_from,
+            planted: what.planted,
             attempt: 0,
             part: what.part,
         })
@@ -92,6 +96,7 @@ impl Head {
             ("quick", self.quick == other.quick),
             ("suites", self.suites == other.suites),
             ("seeds_from", self.seeds_from == other.seeds_from),
+            ("planted", self.planted == other.planted),
         ];
         same.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
@@ -101,11 +106,17 @@ impl Head {
         Seeds { commit: self.commit.clone(), policy: self.policy.clone(), from: self.seeds_from }
     }
 
+    /// What its simulations play.
+    pub(crate) fn build(&self) -> Build<'_> {
+        self.planted.as_deref().map_or(Build::Commit, Build::Planted)
+    }
+
     /// What the chain of a unit's evidence begins with.
     pub(crate) fn genesis(&self, suite: &Suite, unit: &Unit) -> String {
-        let Head { commit, dirty, policy, config, toolchain, quick, seeds_from, .. } = self;
+        let Head { commit, dirty, policy, config, toolchain, quick, seeds_from, planted, .. } = self;
         let text = format!(
-            "mainstay-gate-raw-v1\n{commit}\n{dirty}\n{policy}\n{config}\n{toolchain}\n{quick}\n{seeds_from:?}\n{}\n{}\n",
+            "mainstay-gate-raw-v1\n{commit}\n{dirty}\n{policy}\n{config}\n{toolchain}\n{quick}\n{seeds_from:?}\n\
+             {planted:?}\n{}\n{}\n",
             suite.name, unit.name
         );
         digest(text.as_bytes())
@@ -121,6 +132,8 @@ pub(crate) struct Wanted {
     pub(crate) suites: Vec<String>,
     /// Chosen seeds.
     pub(crate) seeds_from: Option<u64>,
+    /// A planted bug.
+    pub(crate) planted: Option<String>,
     /// Only a part.
     pub(crate) part: Option<Shard>,
 }

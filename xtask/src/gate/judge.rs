@@ -130,6 +130,9 @@ fn caps(head: &Head, suites: &[Suite]) -> Vec<String> {
     if let Some(from) = head.seeds_from {
         caps.push(format!("seeds were chosen (--seeds-from {from})"));
     }
+    if let Some(bug) = &head.planted {
+        caps.push(format!("a bug was planted (--planted {bug})"));
+    }
     let missing: Vec<&str> =
         suites.iter().map(|suite| suite.name).filter(|name| head.suites.iter().all(|chosen| chosen != name)).collect();
     if !missing.is_empty() {

@@ -99,7 +99,7 @@ struct Seeded {
 }
 
 /// The list of planted bugs.
-const MUTANTS: &str = "sim/mutants.toml";
+pub(crate) const MUTANTS: &str = "sim/mutants.toml";
 
 #[derive(Deserialize)]
 struct Mutants {

@@ -46,8 +46,14 @@ pub(crate) fn begin(gate: &Gate, wanted: Wanted, how: &How<'_>) -> Result<Ran, E
     }
     let part = head.part.map(|part| format!("-part-{}-of-{}", part.number, part.of)).unwrap_or_default();
     let name = format!("{}-{}{part}", utc(SystemTime::now()), &head.commit[..12]);
-    head.attempt = attempts::begin(&gate.checkout, &head, &name).map_err(Ended::Infrastructure)?;
     let policy = Policy::of(&gate.checkout, &head.commit, head.quick).map_err(Ended::Infrastructure)?;
+    if let Some(unknown) = head.planted.as_ref().filter(|bug| !policy.mutants.contains(bug)) {
+        return Err(Ended::Usage(format!(
+            "--planted {unknown}: there is no such bug in {} of this commit: name one of those that it lists",
+            policy::MUTANTS
+        )));
+    }
+    head.attempt = attempts::begin(&gate.checkout, &head, &name).map_err(Ended::Infrastructure)?;
     let run = how.out.join(&name);
     finish::begin(gate, &run, &head, &policy)?;
     go_on(gate, &run, &head, &policy, how)
@@ -59,8 +65,13 @@ pub(crate) fn resume(gate: &Gate, run: &Path, how: &How<'_>) -> Result<Ran, Ende
     if run.join(layout::MANIFEST).exists() {
         return Err(Ended::Usage(format!("{}: is finished already", run.display())));
     }
-    let wanted =
-        Wanted { quick: head.quick, suites: head.suites.clone(), seeds_from: head.seeds_from, part: head.part };
+    let wanted = Wanted {
+        quick: head.quick,
+        suites: head.suites.clone(),
+        seeds_from: head.seeds_from,
+        planted: head.planted.clone(),
+        part: head.part,
+    };
     let text = policy::text(gate.suites);
     let here = Head::here(&gate.checkout, text.as_bytes(), wanted).map_err(Ended::Infrastructure)?;
     if let Some(what) = head.differs(&here) {

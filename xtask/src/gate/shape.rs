@@ -22,6 +22,13 @@ impl<'a> Shape<'a> {
         Shape { suite, unit, left: seeds, last: None, open: false }
     }
 
+    /// Whether these lines are all that the unit should have.
+    pub(crate) fn whole(suite: &Suite, unit: &Unit, seeds: &[u64], lines: &[Line]) -> Result<(), String> {
+        let mut shape = Shape::new(suite, unit, seeds);
+        lines.iter().try_for_each(|line| shape.see(line))?;
+        shape.finish()
+    }
+
     /// The next line.
     pub(crate) fn see(&mut self, line: &Line) -> Result<(), String> {
         match line {
@@ -118,9 +125,7 @@ mod tests {
     fn see(seeds: &[u64], lines: &[Line]) -> Result<(), String> {
         let suite = SUITES.iter().find(|suite| suite.name == "scenarios").expect("there");
         let unit = Unit::seeded("x", 0..u64::try_from(seeds.len()).expect("few"));
-        let mut shape = Shape::new(suite, &unit, seeds);
-        lines.iter().try_for_each(|line| shape.see(line))?;
-        shape.finish()
+        Shape::whole(suite, &unit, seeds, lines)
     }
 
     #[test]

@@ -27,8 +27,21 @@ pub(crate) struct Site<'a> {
     pub(crate) seeds: Seeds,
     /// The suite.
     pub(crate) suite: &'a Suite,
+    /// What is played in simulations.
+    pub(crate) build: Build<'a>,
     /// Somebody wants it to end.
     pub(crate) stop: &'a Stop,
+}
+
+/// A build of the simulator, and so of the product in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build<'a> {
+    /// What the commit has.
+    Commit,
+    /// The copy that has all bugs of `sim/mutants.toml`, with none of them planted.
+    Copy,
+    /// The copy, with this one planted.
+    Planted(&'a str),
 }
 
 /// Set by a signal.
@@ -160,7 +173,8 @@ mod tests {
             Policy { quick: true, amounts: QUICK, scenarios: Vec::new(), kept: BTreeMap::new(), mutants: Vec::new() };
         let seeds = Seeds { commit: String::new(), policy: String::new(), from: None };
         let here = Path::new(".");
-        let site = Site { root: here, run: here, policy: &policy, seeds, suite: &SUITES[0], stop };
+        let site =
+            Site { root: here, run: here, policy: &policy, seeds, suite: &SUITES[0], build: Build::Commit, stop };
         site.call(Command::new("sh").args(["-c", script]), limit)
     }
 

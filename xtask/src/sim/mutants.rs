@@ -12,7 +12,7 @@ use crate::Verdict;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use hunt::Found;
 use list::{LIST, Mutant};
-pub(crate) use planted::Planted;
+pub(crate) use planted::{Hunted, Planted};
 use shrink::{Proof, Shrinker};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -193,7 +193,7 @@ impl Hunters<'_> {
         if std::io::stderr().is_terminal() {
             eprint!("{} ...\r", mutant.name);
         }
-        let found = hunt::hunt(self.program, self.root, mutant, self.seeds)?;
+        let (found, _) = hunt::hunt(self.program, self.root, mutant, self.seeds)?;
         self.note(mutant, &found)?;
         self.tell(mutant, &found);
         Ok(found)

@@ -1,7 +1,7 @@
 //! The rows. What each is made of is said where the fields are declared; why a number is what it is, in the gate's design and
 //! in [`crate::limits`].
 
-use super::{Least, Parts, Production, Role, Row, Rule, STEPS, knows, lacks, least};
+use super::{INVARIANTS, Least, Parts, Production, Role, Row, Rule, STEPS, knows, lacks, least};
 use crate::decimal::Unit;
 use crate::fold::{Fold, samples};
 use crate::limits;
@@ -84,7 +84,7 @@ pub const ROWS: [Row; 15] = [
         fold: Fold::Share(samples::execution),
     },
     Row {
-        id: "control-invariants",
+        id: INVARIANTS,
         title: "Control invariants hold",
         group: Group::Gate,
         counts: "times that a property was broken",

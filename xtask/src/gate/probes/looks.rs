@@ -3,6 +3,7 @@
 use super::Found;
 use super::shape::{self, Answer};
 use crate::gate::seen::{Asked, Evidence, Failures, Looked, Stage, Strikes, Tried, Trouble};
+use crate::gate::suites::fails;
 use mainstay_metric::ledger::Origin;
 use mainstay_metric::limits::{POLL_CLASS_LEAST, SLICES_OF_A_DAY};
 use serde_json::Value;
@@ -197,6 +198,17 @@ pub(super) fn mutants(evidence: &Evidence) -> Answer {
 pub(super) fn mutants_enough(evidence: &Evidence) -> Answer {
     let planted = evidence.seen.mutants.len();
     enough(!shape::few(evidence), planted.to_string(), "raw/mutants/")
+}
+
+pub(super) fn gates_fail(evidence: &Evidence) -> Answer {
+    let held = evidence.seen.steps_of("mutants").filter(|tried| tried.step.held == Some(true));
+    let shown: BTreeSet<&str> = held.map(|tried| tried.step.name.as_str()).collect();
+    let planted = &evidence.seen.mutants;
+    match planted.iter().find(|(bug, _)| !shown.contains(fails::name(bug).as_str())) {
+        Some((bug, planted)) => Answer::is(false, format!("of {bug} it is not shown"), &planted.place),
+        None if planted.is_empty() => Answer::unknown("no bug was planted", "raw/mutants/"),
+        None => Answer::is(true, format!("{} of {}", planted.len(), planted.len()), "raw/mutants/"),
+    }
 }
 
 pub(super) fn classes(evidence: &Evidence) -> Answer {

@@ -81,6 +81,7 @@ pub(crate) const PROBES: &[Probe] = &[
 
     probe(Chaos, "bugs-all-found", 5, CRITICAL, "Was every planted bug found?", By(looks::mutants)),
     probe(Chaos, "bugs-enough", 2, PLAIN, "Were at least 90 bugs planted?", By(looks::mutants_enough)),
+    probe(Chaos, "bugs-fail-a-gate", 5, CRITICAL, "Does a gate of each planted bug fail, by what found the bug?", By(looks::gates_fail)),
     probe(Chaos, "classes-struck", 3, PLAIN, "Did at least twelve classes of faults strike 20 times each in the simulation?", By(looks::classes)),
     probe(Chaos, "faults-meet-stages", 3, PLAIN, "Did faults of 9 in 10 classes strike while a task was approved, and while one ran?", By(looks::coverage)),
     probe(Chaos, "scenarios-played", 2, PLAIN, "Were at least 80 scenarios played?", By(looks::scenarios)),

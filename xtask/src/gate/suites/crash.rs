@@ -8,7 +8,6 @@ use crate::gate::site::Site;
 use mainstay_metric::ledger::{End, Line, Origin, Property, Run, Step};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
 pub(super) const SUITE: Suite = Suite {
@@ -74,9 +73,8 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
 
 /// Whether what is made wrong is found: the proof that [`HOLDS`] can fail.
 fn found(site: &Site<'_>, control: &str) -> Result<Line, String> {
-    let mut command = Command::new(simulator::program(site));
-    let called =
-        site.call(command.args(["crash", "--jobs", "1", "--control", control]).current_dir(site.root), HANGS)?;
+    let mut command = simulator::simulator(site);
+    let called = site.call(command.args(["crash", "--jobs", "1", "--control", control]), HANGS)?;
     let seen = match called.good() {
         true => format!("{control}: found"),
         false => format!("{control}: not found, or not alike twice ({})", called.ended()),
@@ -92,8 +90,8 @@ fn share(site: &Site<'_>, unit: &Unit) -> Result<(Vec<Line>, Option<String>), St
         .and_then(|rest| rest.split_once("-of-"))
         .and_then(|(number, of)| Some((number.parse::<u64>().ok()?, of.parse::<u64>().ok()?)))
         .ok_or("a unit of another suite")?;
-    let mut command = Command::new(simulator::program(site));
-    command.args(["crash", "--lines", "--shard", &format!("{number}/{of}")]).current_dir(site.root);
+    let mut command = simulator::simulator(site);
+    command.args(["crash", "--lines", "--shard", &format!("{number}/{of}")]);
     if site.policy.amounts.crash_points > 0 {
         command.args(["--sample", &site.policy.amounts.crash_points.to_string()]);
     }

@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod crash;
 mod deploy;
+pub(crate) mod fails;
 mod kill;
 mod mutants;
 mod scenarios;

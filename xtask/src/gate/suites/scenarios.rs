@@ -4,6 +4,7 @@
 use super::simulator::{self, Play};
 use super::{Suite, Unit, pieces};
 use crate::gate::policy::{Policy, REGRESSIONS};
+use crate::gate::shape::Shape;
 use crate::gate::site::Site;
 use mainstay_metric::ledger::{Line, Origin};
 
@@ -64,6 +65,17 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
             .ok_or_else(|| format!("no scenario {name}"))?
     };
     simulator::evidence(site, unit, &Play { command: "evidence", scenario, persona: None })
+}
+
+/// The lines that this suite would have of one seed of a file, with their shape looked at as a gate does.
+pub(super) fn lines_of(site: &Site<'_>, scenario: &str, seed: u64) -> Result<Vec<Line>, String> {
+    let site = Site { suite: &SUITE, seeds: site.seeds.clone(), ..*site };
+    let unit =
+        Unit { own: vec![seed], kept: scenario.starts_with(REGRESSIONS), ..Unit::new(simulator::stem(scenario)) };
+    let lines = simulator::evidence(&site, &unit, &Play { command: "evidence", scenario, persona: None })?;
+    Shape::whole(&SUITE, &unit, &site.seeds(&unit), &lines)
+        .map_err(|error| format!("{scenario} seed {seed}: {error}"))?;
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! after run. A broken property is a line; what has no end is closed here, as cut off.
 
 use super::Unit;
-use crate::gate::site::{Called, Site};
+use crate::gate::site::{Build, Called, Site};
+use crate::sim::mutants::Planted;
 use mainstay_metric::ledger::{End, Line, Run};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,12 +26,23 @@ pub(super) struct Play<'a> {
 
 /// Builds the simulator.
 pub(super) fn prepare(site: &Site<'_>) -> Result<(), String> {
-    crate::sim::build(site.root).map(drop).map_err(|()| "the simulator does not build: cargo says why above".to_owned())
+    match site.build {
+        Build::Commit => crate::sim::build(site.root)
+            .map(drop)
+            .map_err(|()| "the simulator does not build: cargo says why above".to_owned()),
+        Build::Copy | Build::Planted(_) => Planted::build(site.root),
+    }
 }
 
-/// Where it is once it is built.
-pub(super) fn program(site: &Site<'_>) -> PathBuf {
-    site.root.join("target").join(crate::sim::PROFILE).join(crate::sim::SIMULATOR)
+/// It, to be called in the checkout once it is built.
+pub(super) fn simulator(site: &Site<'_>) -> Command {
+    let mut command = match site.build {
+        Build::Commit => Command::new(site.root.join("target").join(crate::sim::PROFILE).join(crate::sim::SIMULATOR)),
+        Build::Copy => Planted::command(site.root, None),
+        Build::Planted(bug) => Planted::command(site.root, Some(bug)),
+    };
+    command.current_dir(site.root);
+    command
 }
 
 /// The lines of the unit's seeds.
@@ -38,13 +50,13 @@ pub(super) fn evidence(site: &Site<'_>, unit: &Unit, play: &Play<'_>) -> Result<
     let mut lines = Vec::new();
     let mut left = site.seeds(unit);
     while let Some(first) = left.first().copied() {
-        let mut command = Command::new(program(site));
+        let mut command = simulator(site);
         let seeds: Vec<String> = left.iter().map(u64::to_string).collect();
         command.args([play.command, play.scenario, "--suite", site.suite.name, "--seeds", &seeds.join(",")]);
         if let Some(persona) = play.persona {
             command.args(["--persona", persona]);
         }
-        let called = site.call(command.current_dir(site.root), HANGS)?;
+        let called = site.call(&mut command, HANGS)?;
         let mut told = parse(&called, play)?;
         let head = Run {
             suite: site.suite.name.to_owned(),
@@ -152,14 +164,16 @@ end='{"line":"end","at_ms":1,"cut_off":null}'
         let seeds = Seeds { commit: String::new(), policy: String::new(), from: Some(1) };
         let suite = &scenarios::SUITE;
         let stop = Stop::default();
-        let site = Site { root: folder.path(), run: folder.path(), policy: &policy, seeds, suite, stop: &stop };
-        let program = program(&site);
+        let here = folder.path();
+        let site = Site { root: here, run: here, policy: &policy, seeds, suite, build: Build::Commit, stop: &stop };
+        let command = simulator(&site);
+        let program = Path::new(command.get_program());
         std::fs::create_dir_all(program.parent().expect("has one")).expect("made");
         // Written by another process: a file that one of this process's threads has open for writing while another thread
         // starts a program can't be executed for a moment.
         let mut writer = Command::new("sh")
             .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
-            .arg(&program)
+            .arg(program)
             .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("sh");
@@ -169,9 +183,7 @@ end='{"line":"end","at_ms":1,"cut_off":null}'
         let unit = Unit { kept, ..Unit::seeded("x", 0..3) };
         let play = Play { command: "evidence", scenario: "scenarios/a.toml", persona: None };
         let lines = evidence(&site, &unit, &play)?;
-        let seeds = site.seeds(&unit);
-        let mut shape = Shape::new(suite, &unit, &seeds);
-        lines.iter().try_for_each(|line| shape.see(line)).and_then(|()| shape.finish())?;
+        Shape::whole(suite, &unit, &site.seeds(&unit), &lines)?;
         Ok(lines)
     }
 

@@ -90,6 +90,7 @@ fn a_clean_bundle_is_never_refused_whatever_its_size() {
         (only(&["look"]), 1),
         (Wanted { quick: true, ..everything() }, 1),
         (Wanted { seeds_from: Some(5), ..everything() }, 1),
+        (Wanted { planted: Some("a-bug".into()), ..everything() }, 1),
         (Wanted { quick: true, seeds_from: Some(5), ..only(&["look"]) }, 3),
     ]
     .into_iter()
@@ -104,6 +105,16 @@ fn a_clean_bundle_is_never_refused_whatever_its_size() {
             assert_eq!(found.verdict, verdict.verdict);
             assert_eq!(matches!(found.signed, Signed::Vouched(_)), key.is_some());
         }
+    }
+}
+
+#[test]
+fn only_a_bug_that_the_commit_lists_can_be_planted() {
+    let small = Small::new();
+    match small.run("unknown", Wanted { planted: Some("another".into()), ..everything() }) {
+        Err(Ended::Usage(why)) => assert!(why.contains("another") && why.contains("sim/mutants.toml"), "{why}"),
+        Err(other) => panic!("not a question of usage: {other}"),
+        Ok(_) => panic!("nothing was planted, and it ran"),
     }
 }
 

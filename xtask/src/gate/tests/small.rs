@@ -91,6 +91,7 @@ impl Small {
             put(path, &text(SUITES));
         }
         put("scenarios/a.toml", "about = \"a\"\n");
+        put("sim/mutants.toml", "[[mutant]]\nname = \"a-bug\"\n");
         put("Cargo.lock", "");
         let small = Small {
             _folder: folder,

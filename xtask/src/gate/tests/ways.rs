@@ -247,6 +247,12 @@ pub(super) const WAYS: &[Way] = &[
         act: |b| head(b, |head| head.committed.push('0')),
     },
     Way { name: "dirty flag", seen: Seen::Always, place: "raw/", act: |b| head(b, |head| head.dirty = !head.dirty) },
+    Way {
+        name: "a planted bug that was none",
+        seen: Seen::Always,
+        place: "raw/",
+        act: |b| head(b, |head| head.planted = Some("a-bug".into())),
+    },
     Way { name: "quick flag", seen: Seen::Always, place: "", act: |b| head(b, |head| head.quick = !head.quick) },
     Way {
         name: "other toolchain",

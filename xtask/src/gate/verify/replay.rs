@@ -54,6 +54,7 @@ pub(super) fn replay(
             policy,
             seeds: head.seeds(),
             suite,
+            build: head.build(),
             stop: doubt.stop,
         };
         let name = format!("{}/{}", suite.name, unit.name);

@@ -26,8 +26,8 @@ pub(super) struct Found {
     pub(super) shrunk: Option<Shrunk>,
 }
 
-/// Runs seeds of the mutant's scenario, or the controls, until something breaks.
-pub(super) fn hunt(program: &Path, root: &Path, mutant: &Mutant, seeds: u64) -> Result<Found, String> {
+/// Runs seeds of the mutant's scenario, or the controls, until something breaks; and the lines that were printed until then.
+pub(super) fn hunt(program: &Path, root: &Path, mutant: &Mutant, seeds: u64) -> Result<(Found, Vec<String>), String> {
     let began = std::time::Instant::now();
     let mut simulator = Command::new(program);
     if mutant.is_of_the_simulator() {
@@ -35,28 +35,30 @@ pub(super) fn hunt(program: &Path, root: &Path, mutant: &Mutant, seeds: u64) -> 
     } else {
         simulator.args(["sweep", "--json", "--seeds", &seeds.to_string(), &mutant.scenario]);
     }
-    let first = first_broken(simulator.env(VARIABLE, &mutant.name).current_dir(root))?;
-    Ok(Found {
+    let (first, printed) = first_broken(simulator.env(VARIABLE, &mutant.name).current_dir(root))?;
+    let found = Found {
         mutant: mutant.name.clone(),
         seeds: first.as_ref().and_then(|one| one["seed"].as_u64()).map(|seed| seed + 1),
         by: first.as_ref().and_then(|one| one["broken"].as_str()).map(str::to_owned),
         how: first.as_ref().and_then(|one| one["how"].as_str()).unwrap_or_default().to_owned(),
         seconds: began.elapsed().as_secs_f64(),
         shrunk: None,
-    })
+    };
+    Ok((found, printed))
 }
 
-/// The first line of output that tells of something broken; what comes after is not waited for.
-fn first_broken(simulator: &mut Command) -> Result<Option<serde_json::Value>, String> {
+/// The first line of output that tells of something broken, and all lines up to it; what comes after is not waited for.
+fn first_broken(simulator: &mut Command) -> Result<(Option<serde_json::Value>, Vec<String>), String> {
     let mut child = simulator
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", simulator.get_program().display()))?;
     let stdout = child.stdout.take().ok_or("a child without output")?;
-    let mut first = None;
+    let (mut first, mut printed) = (None, Vec::new());
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let one: serde_json::Value = serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))?;
+        printed.push(line);
         if !one["broken"].is_null() {
             first = Some(one);
             break;
@@ -70,7 +72,7 @@ fn first_broken(simulator: &mut Command) -> Result<Option<serde_json::Value>, St
     if first.is_none() && !status.success() {
         return Err(format!("the simulator ended with {status} and named no property"));
     }
-    Ok(first)
+    Ok((first, printed))
 }
 
 /// Whether the program without a bug does what the simulator does: else planting itself changes something, and nothing that
