@@ -14,6 +14,8 @@ mod cargo;
 mod demo;
 mod gate;
 mod kill;
+mod release;
+mod sbom;
 mod sim;
 mod smoke;
 mod stage;
@@ -67,6 +69,7 @@ fn commands() -> Command {
             demo::command(),
             gate::command(),
             kill::command(),
+            release::command(),
             sim::command(),
             sim::scenario(),
             smoke::command(),
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Some(("demo", matches)) => demo::run(matches).into(),
         Some(("gate", matches)) => gate::run(matches).into(),
         Some(("kill", matches)) => kill::run(matches).into(),
+        Some(("release", matches)) => release::run(matches).into(),
         Some(("scenario", matches)) => sim::run_scenario(matches).into(),
         Some(("sim", matches)) => sim::run(matches).into(),
         Some(("smoke", matches)) => smoke::run(matches).into(),

@@ -19,7 +19,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Syntax> {
 
 /// All of it.
 pub(crate) fn command() -> Command {
-    public().subcommand(commands_md())
+    public().subcommands([commands_md(), facts()])
 }
 
 /// As much of it as this line needs: a client lives for a millisecond, of which building and dropping all the other commands
@@ -336,6 +336,20 @@ fn man() -> Command {
 
 fn commands_md() -> Command {
     Command::new("commands-md").hide(true).about("docs/COMMANDS.md, on standard output")
+}
+
+fn facts() -> Command {
+    Command::new("facts")
+        .hide(true)
+        .about("what a release says of this program, on standard output")
+        .arg(
+            Arg::new("default-config")
+                .value_name("FILE")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("the configuration that the release brings along"),
+        )
+        .after_help("Example: mainstay facts deploy/mainstay.toml")
 }
 
 /// The words that the daemon gets, checked as far as that is possible without it.

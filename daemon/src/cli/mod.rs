@@ -12,6 +12,7 @@ mod client;
 pub mod docs;
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod drain;
+mod facts;
 mod grammar;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
@@ -118,6 +119,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
         "verify-log" => verify::verify_log(matches, options),
+        "facts" => facts::facts(matches),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),
         "commands-md" => {

@@ -46,6 +46,14 @@ impl Checkout {
         Ok(files)
     }
 
+    /// The files that git tracks here and now below a path, sorted.
+    pub(crate) fn tracked(&self, under: &str) -> Result<Vec<String>, String> {
+        let listed = self.ask(&["ls-files", "-z", "--", under])?;
+        let mut files: Vec<String> = listed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        files.sort();
+        Ok(files)
+    }
+
     /// A file of a commit; none: the commit has no such file.
     pub(crate) fn file(&self, commit: &str, path: &str) -> Result<Option<String>, String> {
         if self.files(commit, path)?.iter().all(|file| file != path) {
@@ -72,6 +80,21 @@ impl Checkout {
         Ok(self.ask(&["show", "--no-patch", "--format=%cI", commit])?.trim().to_owned())
     }
 
+    /// The same in seconds since 1970.
+    pub(crate) fn committed_s(&self, commit: &str) -> Result<u64, String> {
+        is_commit(commit)?;
+        let text = self.ask(&["show", "--no-patch", "--format=%ct", commit])?;
+        text.trim().parse().map_err(|error| format!("commit {commit}: its time {}: {error}", text.trim()))
+    }
+
+    /// The same as RFC 3339 in UTC.
+    pub(crate) fn committed_utc(&self, commit: &str) -> Result<String, String> {
+        is_commit(commit)?;
+        // `local` is what TZ says, which is UTC: see `ask`.
+        let format = ["show", "--no-patch", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", commit];
+        Ok(self.ask(&format)?.trim().to_owned())
+    }
+
     /// Where what belongs to the repository and not to a commit is kept: the same for all its worktrees.
     pub(crate) fn common(&self) -> Result<PathBuf, String> {
         Ok(self.root.join(self.ask(&["rev-parse", "--git-common-dir"])?.trim()))
@@ -82,6 +105,7 @@ impl Checkout {
         let output = Command::new("git")
             .args(arguments)
             .current_dir(&self.root)
+            .env("TZ", "UTC")
             .output()
             .map_err(|error| format!("{}: {error}", shown()))?;
         if !output.status.success() {

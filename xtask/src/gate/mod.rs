@@ -9,17 +9,17 @@
 //! alike. Nothing here knows the daemon; suites start it, or the simulator, as processes.
 
 mod attempts;
-mod checkout;
+pub(crate) mod checkout;
 mod cli;
-mod ended;
+pub(crate) mod ended;
 mod execute;
 mod finish;
 #[cfg(test)]
 mod fixture;
-mod head;
-mod judge;
+pub(crate) mod head;
+pub(crate) mod judge;
 mod keep;
-mod layout;
+pub(crate) mod layout;
 mod machine;
 mod manifest;
 mod merge;
@@ -27,19 +27,19 @@ mod plan;
 mod policy;
 mod probes;
 mod progress;
-mod raw;
+pub(crate) mod raw;
 mod report;
 mod run;
 mod seeds;
 mod seen;
 mod shape;
 mod shard;
-mod sign;
-mod site;
-mod suites;
+pub(crate) mod sign;
+pub(crate) mod site;
+pub(crate) mod suites;
 #[cfg(test)]
 mod tests;
-mod verify;
+pub(crate) mod verify;
 
 use checkout::Checkout;
 use suites::Suite;

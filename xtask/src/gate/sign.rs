@@ -34,8 +34,12 @@ impl Secret {
 
     /// `MANIFEST.sig` for a manifest. The same manifest gives the same signature.
     pub(crate) fn sign(&self, manifest: &[u8]) -> String {
-        let signature = self.0.sk.sign(message(manifest), None);
-        format!("ed25519 {} {}\n", self.public(), hex(&*signature))
+        format!("ed25519 {} {}\n", self.public(), self.over(&message(manifest)))
+    }
+
+    /// A signature over a message, in hex. Whoever asks sees to it that it is none over something else.
+    pub(crate) fn over(&self, message: &[u8]) -> String {
+        hex(&*self.0.sk.sign(message, None))
     }
 }
 
@@ -64,15 +68,21 @@ pub(crate) fn check(manifest: &[u8], signature: Option<&str>, trusted: Option<&s
         return Err(format!("{file}: no signature of the kind that is known"));
     };
     let broken = || format!("{file}: not a signature over this manifest by the key that it names");
-    let bytes = unhex(public).ok_or_else(broken)?;
-    let key = PublicKey::from_slice(&bytes).map_err(|_| broken())?;
-    let signature = Signature::from_slice(&unhex(signed).ok_or_else(broken)?).map_err(|_| broken())?;
-    key.verify(message(manifest), &signature).map_err(|_| broken())?;
+    if !holds(&message(manifest), public, signed) {
+        return Err(broken());
+    }
     match trusted {
         None => Ok(Signed::By(public.to_owned())),
         Some(trusted) if trusted == public => Ok(Signed::Vouched(public.to_owned())),
         Some(trusted) => Err(format!("{file}: signed by {public}, and the key that was given is {trusted}")),
     }
+}
+
+/// Whether this is a signature over a message by a key, both in hex.
+pub(crate) fn holds(message: &[u8], public: &str, signature: &str) -> bool {
+    let key = unhex(public).and_then(|bytes| PublicKey::from_slice(&bytes).ok());
+    let signature = unhex(signature).and_then(|bytes| Signature::from_slice(&bytes).ok());
+    key.zip(signature).is_some_and(|(key, signature)| key.verify(message, &signature).is_ok())
 }
 
 /// A public key from outside: 64 hex digits, or the path of a file that has them.

@@ -37,11 +37,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/3.sql"),
     include_str!("../../../migrations/4.sql"),
 ];
+/// The schema that this program writes: how many steps lead to it.
+pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
 /// event, a new value in an old field, a field left out that it can't do without.
-const MIN_READER: i64 = 4;
-const MIN_WRITER: i64 = 4;
+pub const MIN_READER: i64 = 4;
+/// The same for who writes to it.
+pub const MIN_WRITER: i64 = 4;
 
 /// Classes of storage trouble, by what must happen next.
 #[derive(Debug, thiserror::Error)]
@@ -549,7 +552,7 @@ fn empty_log(db: &Connection) -> std::result::Result<(), LogKept> {
 
 /// A newer database says in its `meta` who may still read or write it; one that does not say so is for its equals.
 fn check_version(db: &Connection, needs: &str) -> Result<()> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = SCHEMA;
     let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     let least = || {
         let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [needs], |r| r.get::<_, String>(0));
