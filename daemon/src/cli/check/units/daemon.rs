@@ -237,7 +237,7 @@ fn look_at_watchdog(unit: &Unit, findings: &mut Findings) {
     } else if within < policy::WATCHDOG_MIN {
         let text = format!(
             "{at}: WatchdogSec={} is too short: on a slow disk the daemon is silent for up to {least} s, and would be killed for it",
-            within.as_secs()
+            entry.map_or("", |entry| &*entry.value)
         );
         findings.add(Code::UnitWatchdog, text);
     }
