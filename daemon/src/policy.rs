@@ -278,12 +278,29 @@ pub const PREDECESSOR_END_PAUSE: Duration = Duration::from_millis(5);
 /// The shortest `WatchdogSec` that is kept whatever the disk does: the database may be opened this many times between two
 /// signs of life.
 pub const WATCHDOG_MIN: Duration = Duration::from_secs(20);
+/// The shortest `TimeoutStopSec`: messages under way are waited for first, then a slow disk. Who is killed before leaves messages
+/// that have to be marked as possible repeats.
+pub const STOP_WITHIN_MIN: Duration = Duration::from_secs(10);
 /// In a turn that fails: to see what is there, to try, to see what came of it, and to answer questions meanwhile.
 pub const OPENS_A_TURN_MAX: u64 = 4;
 /// An answer takes a commit; one that takes this long will not come.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// The status page of a running daemon answers within this; `check` does not wait longer for whatever listens there.
+/// A running daemon answers `ops`, and its status page a browser, within this; `check` does not wait longer for either.
 pub const CLIENT_PAGE_WITHIN: Duration = Duration::from_secs(2);
+/// `check` waits no longer for another program that it asks: `systemd-analyze` needs less than a second.
+pub const CHECK_TOOL_WITHIN: Duration = Duration::from_secs(20);
+/// Between two looks at that program.
+pub const CHECK_TOOL_PAUSE: Duration = Duration::from_millis(5);
+/// The newest events that `check` replays on its copy: more than a month of a busy machine, and some seconds of work.
+pub const CHECK_REPLAYED_MAX: i64 = 20_000;
+/// The clock may be behind the record by so much: it was stepped back by its time service, or the events are of a machine whose
+/// clock was a little ahead.
+pub const CHECK_CLOCK_SLACK_MS: i64 = 5 * 60_000;
+/// What a check that was killed left in the folder for copies is removed by the next one that finds it older than this: by then
+/// the check that made it has ended, wherever it ran.
+pub const CHECK_LEFT_BEHIND_MS: i64 = 3_600_000;
+/// Symbolic links that are followed from a unit to its program: what the kernel allows.
+pub const CHECK_LINKS_MAX: usize = 40;
 /// Pauses before the same request is sent again: a daemon that restarts is back within these seconds.
 pub const CLIENT_RESEND_PAUSES_MS: [u64; 14] =
     [20, 50, 100, 200, 300, 500, 500, 500, 1_000, 1_000, 1_000, 1_500, 1_500, 2_000];
@@ -384,6 +401,7 @@ const _: () = {
         "a shim that does its work is not taken for one that failed to"
     );
     assert!(KILL_RESCAN_MS < KILL_ALARM_MS, "it is looked at again before it is an alarm");
+    assert!(SHUTDOWN_SENDING_MS < ms(STOP_WITHIN_MIN), "who is stopped has time to end");
     assert!(STOP_GRACE_MS <= STOP_GRACE_MAX_MS);
     assert!(
         PRESS_LIFE_MS < APPROVAL_TTL_MS && APPROVAL_TTL_MS <= BUTTON_TTL_MS,

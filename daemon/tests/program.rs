@@ -231,7 +231,7 @@ fn check_lists_all_that_is_wrong_and_changes_nothing() {
 
     std::fs::write(place.path("token"), CANARY).expect("write");
     std::fs::create_dir(place.path("none")).expect("mkdir");
-    let output = place.run(&["check"]);
+    let output = place.run(&["check", "--offline"]);
     assert_eq!(output.status.code(), Some(0), "{}", out(&output));
     assert!(out(&output).contains("will be made at the first start"), "{}", out(&output));
     assert!(!place.path("none/state").exists());

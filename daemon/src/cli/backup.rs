@@ -72,7 +72,7 @@ fn folder(matches: &ArgMatches, state_dir: &Path) -> Result<PathBuf, Fatal> {
     Ok(to)
 }
 
-fn shows_progress(options: &Options) -> bool {
+pub(super) fn shows_progress(options: &Options) -> bool {
     !options.quiet && std::io::stderr().is_terminal()
 }
 
@@ -169,14 +169,18 @@ impl Place<'_> {
     }
 
     fn progress(&self, text: impl Fn() -> String + Send + 'static) -> Progress {
-        let mut line = Line { last_ms: boot_ms(), said: false };
-        let shows = self.shows;
-        Box::new(move || {
-            if shows {
-                line.say(&text);
-            }
-        })
+        progress(self.shows, text)
     }
+}
+
+/// Tells how far it is, again and again, where that is wanted.
+pub(super) fn progress(shows: bool, text: impl Fn() -> String + Send + 'static) -> Progress {
+    let mut line = Line { last_ms: boot_ms(), said: false };
+    Box::new(move || {
+        if shows {
+            line.say(&text);
+        }
+    })
 }
 
 /// A line on the terminal that says how far it is, once it takes long, and is gone with the work.

@@ -217,7 +217,27 @@ fn run() -> Command {
 fn check() -> Command {
     Command::new("check")
         .about("is the machine ready to run the daemon? changes nothing")
+        .arg(
+            Arg::new("units")
+                .long("units")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("folder with mainstay.service [default: /etc/systemd/system, where it is there]"),
+        )
+        .arg(
+            Arg::new("scratch")
+                .long("scratch")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("folder for the copy of the database, removed at the end [default: $TMPDIR, /var/tmp]"),
+        )
+        .arg(Arg::new("offline").long("offline").action(ArgAction::SetTrue).help("Telegram is not asked"))
         .after_help("Example: mainstay check --config /etc/mainstay/mainstay.toml")
+        .after_long_help(
+            "Before an upgrade, the new program is asked: it opens a copy of the database as its start would. As root it judges for \
+             the user of the unit. Exits with the code of the first error.\n\n\
+             Example: mainstay check --config /etc/mainstay/mainstay.toml",
+        )
 }
 
 fn backup() -> Command {

@@ -114,7 +114,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
     match name {
         "run" => serve::run(matches, options),
         "backup" => backup::backup(matches, options),
-        "check" => check::check(options),
+        "check" => check::check(matches, options),
         "logs" => logs::logs(matches, options),
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),

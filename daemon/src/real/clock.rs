@@ -82,6 +82,17 @@ pub(crate) fn wall_ms() -> i64 {
     read_ms(ClockId::Realtime)
 }
 
+/// Whether somebody (a time service) keeps the machine's clock right, as the kernel was told; none where it does not say.
+#[expect(unsafe_code, reason = "rustix has no adjtimex")]
+pub(crate) fn is_synchronised() -> Option<bool> {
+    // SAFETY: a zeroed timex is a valid one, and with no mode in it nothing is changed; the call fills it.
+    let (state, status) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex.status)
+    };
+    (state >= 0).then_some(status & libc::STA_UNSYNC == 0)
+}
+
 /// Milliseconds since this boot.
 pub(crate) fn boot_ms() -> i64 {
     read_ms(ClockId::Boottime)

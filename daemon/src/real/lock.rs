@@ -115,6 +115,33 @@ pub fn inspect(state_dir: &Path) -> Result<Option<Metadata>, Fatal> {
     Ok(Some(metadata))
 }
 
+/// Who holds the state directory, as far as that can be seen.
+pub struct Holder {
+    /// As it wrote into the lock's file.
+    pub pid: Option<u32>,
+    /// The name of that process's program; none when there is no such process.
+    pub program: Option<String>,
+}
+
+/// Who holds the state directory now, if anybody does. Takes nothing, but for the instant of looking.
+///
+/// # Errors
+/// The lock's file can't be read.
+pub fn holder(state_dir: &Path) -> std::io::Result<Option<Holder>> {
+    let mut file = match File::open(state_dir.join(LOCK_NAME)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => {}
+        free => return free.map(|()| None).map_err(Into::into),
+    }
+    let pid = pid_in(&mut file).parse().ok();
+    let program = pid.and_then(|pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+    Ok(Some(Holder { pid, program: program.map(|name| name.trim().to_owned()) }))
+}
+
 fn pid_in(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.rewind();

@@ -99,7 +99,11 @@ pub fn find(file: Option<&Path>) -> Result<Found, Fatal> {
     Ok(Found { token, warning })
 }
 
-fn from_file(path: &Path) -> Result<Token, Fatal> {
+/// Reads it from a file that holds the token and nothing else.
+///
+/// # Errors
+/// [`ExitCode::TokenUnreadable`]: it can't be read, or holds no token.
+pub fn from_file(path: &Path) -> Result<Token, Fatal> {
     let unreadable = |text: String| Fatal::new(ExitCode::TokenUnreadable, text);
     let read = std::fs::File::open(path).and_then(|file| {
         let mut text = String::new();

@@ -19,6 +19,8 @@ pub enum Method {
     GetMyCommands,
     /// `getUpdates`
     GetUpdates,
+    /// `getWebhookInfo`
+    GetWebhookInfo,
     /// `leaveChat`
     LeaveChat,
     /// `sendDocument`
@@ -31,7 +33,7 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AnswerCallbackQuery,
         Self::DeleteMessage,
         Self::DeleteWebhook,
@@ -40,6 +42,7 @@ impl Method {
         Self::GetMe,
         Self::GetMyCommands,
         Self::GetUpdates,
+        Self::GetWebhookInfo,
         Self::LeaveChat,
         Self::SendDocument,
         Self::SendMessage,
@@ -58,6 +61,7 @@ impl Method {
             Self::GetMe => "getMe",
             Self::GetMyCommands => "getMyCommands",
             Self::GetUpdates => "getUpdates",
+            Self::GetWebhookInfo => "getWebhookInfo",
             Self::LeaveChat => "leaveChat",
             Self::SendDocument => "sendDocument",
             Self::SendMessage => "sendMessage",

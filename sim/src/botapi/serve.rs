@@ -157,6 +157,10 @@ fn serve(world: &mut World, now: Millis, request: &Request, record: u64) -> Poll
             world.bot_mut(bot).webhook = None;
             Ok(json!(true))
         }
+        Some(Method::GetWebhookInfo) => {
+            let url = world.bot(bot).webhook.clone().unwrap_or_default();
+            Ok(json!({ "url": url, "has_custom_certificate": false, "pending_update_count": 0 }))
+        }
     };
     Polled::Answer(reply)
 }

@@ -1,8 +1,8 @@
 //! A copy of the database in a file of its own: how it is written beside a daemon that may be running, and how it is read back.
 
-use super::file::open_to_read;
+use super::file::{copy_pages, open_to_read};
 use super::{Result, Store, StoreError};
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
 
 /// Called again and again while a copy is written or read back: somebody may be waiting for it.
@@ -50,6 +50,16 @@ impl Source {
         })
     }
 
+    /// Copies it page by page, as it stands there: what is damaged stays so, and can be found in the copy. `file` is not there
+    /// yet, and nothing in it is durable.
+    ///
+    /// # Errors
+    /// Storage trouble, of either of the two; full is the copy's disk alone.
+    pub fn copy_pages_to(&self, file: &Path) -> Result<()> {
+        let mut copy = Connection::open(file)?;
+        copy_pages(&self.0.db, &mut copy)
+    }
+
     /// Whether the database itself is whole, to know whose fault a bad copy is.
     ///
     /// # Errors
@@ -82,7 +92,7 @@ pub fn read_back(file: &Path, progress: Progress) -> Result<Store> {
 }
 
 impl Store {
-    fn verify_all(&self) -> Result<()> {
+    pub(super) fn verify_all(&self) -> Result<()> {
         let said: Option<String> = self.db.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).optional()?;
         let said = said.unwrap_or_default();
         if said != "ok" {
@@ -95,7 +105,11 @@ impl Store {
     }
 }
 
-fn watched<T>(store: &mut Store, mut progress: Progress, work: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
+pub(super) fn watched<T>(
+    store: &mut Store,
+    mut progress: Progress,
+    work: impl FnOnce(&Store) -> Result<T>,
+) -> Result<T> {
     let handler = move || {
         progress();
         false

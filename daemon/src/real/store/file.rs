@@ -134,13 +134,18 @@ pub fn inspect(path: &Path) -> super::Result<Store> {
 fn copy_of(db: &Connection) -> super::Result<Connection> {
     // No name: SQLite keeps it in memory or in a file for temporary ones, and removes that with the connection.
     let mut copy = Connection::open("")?;
-    let pages_at_once = -1;
-    let step = Backup::new(db, &mut copy)?.step(pages_at_once)?;
-    if step != StepResult::Done {
-        // What got into the copy by then is nothing, or not all.
-        return Err(StoreError::Transient(format!("it could not be copied to be looked at ({step:?})")));
-    }
+    copy_pages(db, &mut copy)?;
     Ok(copy)
+}
+
+/// All pages at once, so that nobody changes them meanwhile.
+pub(super) fn copy_pages(db: &Connection, copy: &mut Connection) -> super::Result<()> {
+    let pages_at_once = -1;
+    match Backup::new(db, copy)?.step(pages_at_once)? {
+        StepResult::Done => Ok(()),
+        // What got into the copy by then is nothing, or not all.
+        step => Err(StoreError::Transient(format!("it could not be copied to be looked at ({step:?})"))),
+    }
 }
 
 /// As [`inspect`], for who reads events and nothing else: these are the same in every version, and nothing is copied.

@@ -10,6 +10,7 @@ mod file;
 mod health;
 mod load;
 mod rebuild;
+mod rehearse;
 mod retention;
 mod rows;
 
@@ -17,6 +18,7 @@ pub use copy::{Progress, Source, read_back};
 pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, prepare};
 pub use load::LogFilter;
 pub use rebuild::{rebuild, replay};
+pub use rehearse::{Rehearsal, Rejected, Replayed, copy_closed, rehearse, room_to_rehearse};
 
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};

@@ -68,6 +68,15 @@ pub(super) fn message(status: u16, body: &[u8]) -> Result<Called, CallError> {
     read(status, body).map(|Sent { message_id }| Called::Message(message_id))
 }
 
+/// Whether a webhook is set. Its address is not kept: it may hold a secret.
+pub(super) fn has_webhook(status: u16, body: &[u8]) -> Result<bool, CallError> {
+    #[derive(Deserialize)]
+    struct Info {
+        url: String,
+    }
+    read(status, body).map(|Info { url }| !url.is_empty())
+}
+
 /// Success, whatever the result is.
 pub(super) fn anything(status: u16, body: &[u8]) -> Result<(), CallError> {
     read(status, body).map(|IgnoredAny| ())

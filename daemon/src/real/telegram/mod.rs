@@ -78,6 +78,17 @@ impl BotTelegram {
         Ok(Self { bot_id, token: token.to_owned(), http })
     }
 
+    /// Whether the bot's updates are given to a webhook, and polls refused. No part of the port: the daemon learns it from
+    /// its polls.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn has_webhook(&self, give_up: Duration) -> Result<bool, CallError> {
+        let (method, body) = payload::webhook();
+        let answer = self.post(false, method, body, give_up, policy::CALL_ANSWER_BYTES_MAX).await;
+        answer.and_then(|(status, answer)| answer::has_webhook(status, &answer)).map_err(|error| self.redacted(error))
+    }
+
     async fn get_updates(&self, poll: Poll) -> Result<Vec<Update>, CallError> {
         let (method, body) = payload::poll(&poll);
         let (status, answer) = self.post(true, method, body, poll.give_up, policy::POLL_ANSWER_BYTES_MAX).await?;

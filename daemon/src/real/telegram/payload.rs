@@ -7,7 +7,8 @@ use crate::ports::{Call, Called, Outgoing, Poll};
 use serde::Serialize;
 use serde_json::Value;
 use teloxide_core::payloads::{
-    AnswerCallbackQuery, EditMessageText, GetMe, GetUpdates, LeaveChat, SendDocument, SendMessage, SetMyCommands,
+    AnswerCallbackQuery, EditMessageText, GetMe, GetUpdates, GetWebhookInfo, LeaveChat, SendDocument, SendMessage,
+    SetMyCommands,
 };
 use teloxide_core::requests::Payload;
 use teloxide_core::types::{
@@ -71,6 +72,11 @@ pub(super) fn poll(poll: &Poll) -> (&'static str, Body) {
         timeout: Some(timeout),
         allowed_updates: Some(ALLOWED.to_vec()),
     })
+}
+
+/// Whether there is a webhook.
+pub(super) fn webhook() -> (&'static str, Body) {
+    json(&GetWebhookInfo::new())
 }
 
 /// A call: method, body, and what its answer is read for.

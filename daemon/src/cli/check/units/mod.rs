@@ -1,0 +1,175 @@
+//! The installed units: what systemd says of them, and what it does not see. It accepts a unit whose user, paths and credentials
+//! are not there, and finds out when it starts it, which after a switch is too late.
+
+mod daemon;
+mod file;
+mod program;
+mod second;
+mod service;
+mod value;
+
+use super::code::Code;
+use super::findings::Findings;
+use super::tool;
+use super::who::Who;
+use crate::config::Config;
+use crate::real::token::TOKEN_CREDENTIAL;
+use file::Unit;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where units are installed.
+const FOLDER: &str = "/etc/systemd/system";
+/// The daemon's.
+const DAEMON: &str = "mainstay.service";
+
+/// Where the service's token comes from.
+pub(super) enum Credential {
+    /// From this file.
+    File(PathBuf),
+    /// From somewhere where only systemd can read it.
+    Sealed,
+}
+
+/// What the units say that others have to know.
+#[derive(Default)]
+pub(super) struct Installed {
+    /// As whom the daemon runs, where that can be known.
+    pub(super) who: Option<Who>,
+    /// Its token, if systemd hands it over.
+    pub(super) credential: Option<Credential>,
+    /// Folders that systemd makes, and gives to the daemon's user.
+    state_directories: Vec<PathBuf>,
+}
+
+impl Installed {
+    /// Whether systemd makes this folder.
+    pub(super) fn makes(&self, folder: &Path) -> bool {
+        self.state_directories.iter().any(|made| made == folder)
+    }
+}
+
+/// Looks at the units in the folder that was named; else at the installed ones, if they are for this configuration.
+pub(super) fn look(
+    named: Option<&Path>,
+    config_path: &Path,
+    config: Option<&Config>,
+    findings: &mut Findings,
+) -> Installed {
+    let folder = named.unwrap_or(Path::new(FOLDER));
+    let path = folder.join(DAEMON);
+    if named.is_none() && std::fs::symlink_metadata(&path).is_err() {
+        return Installed::default();
+    }
+    let errors = findings.errors();
+    let Some(unit) = read(&path, findings) else { return Installed::default() };
+    if named.is_none() && !daemon::is_for(&unit, config_path) {
+        let text = format!(
+            "{} runs another configuration than {}: the units were not looked at; name their folder (--units) to have them looked at all the same",
+            path.display(),
+            config_path.display()
+        );
+        findings.add(Code::UnitsOther, text);
+        return Installed::default();
+    }
+    let installed = installed(&unit, findings);
+    daemon::look(&unit, &installed, config_path, config, findings);
+    let others: Vec<Unit> = own_services(folder).iter().filter_map(|path| read(path, findings)).collect();
+    for unit in std::iter::once(&unit).chain(&others) {
+        service::look(unit, config_path, findings);
+    }
+    second::look(folder, config_path, config, findings);
+    verify(std::iter::once(&unit).chain(&others), findings);
+    if findings.errors() == errors {
+        let as_whom = installed.who.as_ref().map_or(String::new(), |who| format!(", which runs as {who}"));
+        findings.add(Code::Units, format!("{}{as_whom}: {} units fit", path.display(), 1 + others.len()));
+    }
+    installed
+}
+
+fn read(path: &Path, findings: &mut Findings) -> Option<Unit> {
+    let shown = path.display();
+    if std::fs::canonicalize(path).is_ok_and(|whole| whole == Path::new("/dev/null")) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        findings.add(Code::UnitMasked, format!("{shown} is masked: systemctl unmask {name}"));
+        return None;
+    }
+    match Unit::read(path) {
+        Ok(unit) => {
+            for odd in &unit.odd {
+                findings.add(Code::UnitSyntax, odd);
+            }
+            Some(unit)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            findings.add(
+                Code::UnitMissing,
+                format!("there is no {shown}: install the units, or name their folder (--units)"),
+            );
+            None
+        }
+        Err(error) => {
+            findings.add(Code::UnitUnreadable, format!("can't read the unit {error}"));
+            None
+        }
+    }
+}
+
+/// What others have to know of the daemon's unit.
+fn installed(unit: &Unit, findings: &mut Findings) -> Installed {
+    let words = |key: &str| unit.all("Service", key).into_iter().flat_map(|entry| value::words(&entry.value));
+    let made = words("StateDirectory").filter_map(|word| Some(Path::new("/var/lib").join(word.split(':').next()?)));
+    let has = |key: &str| words(key).any(|word| word.split(':').next() == Some(TOKEN_CREDENTIAL));
+    let file = words("LoadCredential").find_map(|word| {
+        let (id, source) = word.split_once(':')?;
+        if id == TOKEN_CREDENTIAL { value::path(source).map(|needed| Credential::File(needed.path)) } else { None }
+    });
+    let sealed = ["LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"];
+    Installed {
+        who: service::runs_as(unit, findings),
+        credential: file.or_else(|| sealed.iter().any(|key| has(key)).then_some(Credential::Sealed)),
+        state_directories: made.collect(),
+    }
+}
+
+/// The other services that are ours by their names.
+fn own_services(folder: &Path) -> Vec<PathBuf> {
+    services(folder, |name| name.starts_with("mainstay") && name != DAEMON)
+}
+
+fn services(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.ends_with(".service") && wanted(name)))
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// What systemd itself says of them, without starting anything.
+fn verify<'a>(units: impl Iterator<Item = &'a Unit>, findings: &mut Findings) {
+    let paths: Vec<String> = units.map(|unit| unit.path.display().to_string()).collect();
+    // Without the option it ends well whatever it finds.
+    let mut args = vec!["verify", "--man=no", "--recursive-errors=no"];
+    args.extend(paths.iter().map(String::as_str));
+    let said = match tool::ask(Path::new("systemd-analyze"), &args) {
+        Ok(said) => said,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let text = "systemd-analyze is not here: unknown keys and values in the units were not looked for";
+            return findings.add(Code::UnitUnverified, text);
+        }
+        Err(error) => {
+            return findings.add(Code::UnitUnverified, format!("systemd-analyze could not be asked: {error}"));
+        }
+    };
+    // That a program is missing was said already, with what to do.
+    let lines = said.text.lines().filter(|line| !line.trim().is_empty() && !line.contains("is not executable"));
+    let lines: Vec<&str> = lines.collect();
+    if said.ok {
+        return;
+    }
+    for line in lines {
+        findings.add(Code::UnitVerify, format!("systemd-analyze verify: {line}"));
+    }
+}
