@@ -37,11 +37,23 @@ pub(crate) struct Client {
     stream: Option<BufReader<UnixStream>>,
     /// Before the same request is sent again, in ms.
     pauses: &'static [u64],
+    /// The longest wait for an answer.
+    within: Duration,
 }
 
 impl Client {
     pub(crate) fn new(state_dir: &Path) -> Client {
-        Client { state_dir: state_dir.to_owned(), stream: None, pauses: &policy::CLIENT_RESEND_PAUSES_MS }
+        Client {
+            state_dir: state_dir.to_owned(),
+            stream: None,
+            pauses: &policy::CLIENT_RESEND_PAUSES_MS,
+            within: policy::CLIENT_ANSWER_WITHIN,
+        }
+    }
+
+    /// For who wants to know whether the daemon answers, rather than the answer: asks once, and waits no longer than this.
+    pub(crate) fn impatient(state_dir: &Path, within: Duration) -> Client {
+        Client { pauses: &[], within, ..Client::new(state_dir) }
     }
 
     /// Asks until there is an answer or none is to be expected.
@@ -86,8 +98,8 @@ impl Client {
             Some(stream) => stream,
             None => {
                 let stream = UnixStream::connect(self.state_dir.join(SOCKET_NAME))?;
-                stream.set_read_timeout(Some(policy::CLIENT_ANSWER_WITHIN))?;
-                stream.set_write_timeout(Some(policy::CLIENT_ANSWER_WITHIN))?;
+                stream.set_read_timeout(Some(self.within))?;
+                stream.set_write_timeout(Some(self.within))?;
                 self.stream.insert(BufReader::new(stream))
             }
         };

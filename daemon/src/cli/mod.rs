@@ -18,6 +18,8 @@ mod logs;
 mod metrics;
 mod perfetto;
 mod policy;
+#[expect(clippy::disallowed_methods, reason = "waits for programs and for the daemon, and has nothing else to do")]
+mod release;
 mod serve;
 mod verify;
 
@@ -117,6 +119,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "logs" => logs::logs(matches, options),
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
+        "release" => release::release(matches, options),
         "verify-log" => verify::verify_log(matches, options),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),
