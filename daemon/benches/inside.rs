@@ -60,6 +60,7 @@ fn run(commands: u64, in_a_turn: u64) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(async {
         let ports = Ports {
+            version: mainstay::release::VERSION.to_owned(),
             time: Rc::new(SystemClock::new().expect("clock")),
             telegram: None,
             storage: Rc::new(FileStorage::new(dir.path().join("mainstay.db"))),

@@ -3,7 +3,7 @@
 //! A judge looks at the present state, and says in words what is wrong and what to do. Whether and when somebody is told of it
 //! by a message is decided in [`crate::decide::alert`]; `docs/OPERATIONS.md` has a row for each name.
 
-use crate::command::Mode;
+use crate::command::{Became, Mode};
 use crate::config::Config;
 use crate::decide::Moment;
 use crate::event::Fact;
@@ -113,10 +113,11 @@ const fn degraded(
 }
 
 /// All of them, the worst first: in this order they are told.
-pub const ANOMALIES: [Anomaly; 20] = [
+pub const ANOMALIES: [Anomaly; 22] = [
     broken("daemon_offline", Pushed::Never, "start it", daemon_offline),
     broken("storage_refuses", Pushed::Never, "make room or repair the disk; it goes on by itself", storage_refuses),
     broken("violation", Pushed::AtOnce, "see what happened, and report it", violation),
+    broken("release_stuck", Pushed::AtOnce, "see `mainstay release status`, and ROLLBACK.md", release_stuck),
     broken("disk_low", Pushed::AtOnce, "make room, or /stop what fills it; it goes on by itself", disk_low),
     degraded("draining", Pushed::Never, "/undrain, or the next start", draining),
     degraded("starts_fail", Pushed::Lasting, "see what the machine is short of; it tries on by itself", starts_fail),
@@ -137,6 +138,7 @@ pub const ANOMALIES: [Anomaly; 20] = [
         clock_stepped,
     ),
     degraded("database_large", Pushed::Lasting, "raise record.max_size, or see what fills it", database_large),
+    degraded("release_failed", Pushed::AtOnce, "see `mainstay release status`, and why it failed", release_failed),
     degraded("backup_failed", Pushed::AtOnce, "see room and rights where back-ups go", backup_failed),
     degraded("backup_overdue", Pushed::AtOnce, "see why none was made", backup_overdue),
 ];
@@ -298,6 +300,30 @@ fn database_large(s: &Sight<'_>) -> Vec<(String, String)> {
     let (holds, max) = (s.ops.database_bytes.unsigned_abs(), s.config.record.max_bytes);
     when(holds > max + max / 8, || {
         format!("the database takes {} MiB, and record.max_size is {} MiB", holds >> 20, max >> 20)
+    })
+}
+
+/// The newest switch of releases, if it came to this.
+fn released<'a>(s: &Sight<'a>, to: Became) -> Option<(&'a str, &'a str, &'a str, i64)> {
+    let released = s.ops.released.as_ref()?;
+    match &released.fact {
+        Fact::Released { release, became, from, why } if *became == to => {
+            Some((release, from.as_deref().unwrap_or("another"), why, released.at))
+        }
+        _ => None,
+    }
+}
+
+fn release_stuck(s: &Sight<'_>) -> Vec<(String, String)> {
+    released(s, Became::Stuck).map_or_else(Vec::new, |(release, _, why, at)| {
+        one(format!("release {release} failed {} ago, and nothing was gone back to ({})", s.since(at), short(why, 60)))
+    })
+}
+
+fn release_failed(s: &Sight<'_>) -> Vec<(String, String)> {
+    let recent = released(s, Became::WentBack).filter(|(.., at)| s.is_recent(*at));
+    recent.map_or_else(Vec::new, |(release, from, why, _)| {
+        one(format!("release {from} failed ({}): {release} runs again", short(why, 60)))
     })
 }
 

@@ -98,6 +98,37 @@ pub enum BackupResult {
     },
 }
 
+/// What became of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// It runs, and is watched.
+    Activated,
+    /// It has proven itself.
+    Blessed,
+    /// The one that was to come after it failed, so it runs again.
+    WentBack,
+    /// Somebody wanted it back, and it runs again.
+    RolledBack,
+    /// It failed, and there was nothing to go back to, or that failed too.
+    Stuck,
+}
+
+/// A switch from one release to another, as the program that makes it tells the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseNews {
+    /// The release that runs now, or was to.
+    pub release: String,
+    /// What became of it.
+    pub became: Became,
+    /// The one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Why, where it did not just go forward.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
 /// A parsed wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table below describes each command and argument")]
@@ -127,6 +158,7 @@ pub enum Command {
     Drain,
     Undrain,
     Backup { result: BackupResult },
+    Release { news: ReleaseNews },
 }
 
 impl Command {
@@ -158,6 +190,7 @@ impl Command {
             Command::Drain => "drain",
             Command::Undrain => "undrain",
             Command::Backup { .. } => "backup",
+            Command::Release { .. } => "release",
         }
     }
 
@@ -188,7 +221,8 @@ impl Command {
             | Command::Mode { .. }
             | Command::Drain
             | Command::Undrain
-            | Command::Backup { .. } => None,
+            | Command::Backup { .. }
+            | Command::Release { .. } => None,
         }
     }
 
@@ -436,14 +470,24 @@ pub const COMMANDS: &[Syntax] = &[
 ];
 
 /// What programs of ours say on the local socket: offered to nobody, and not understood in a chat.
-pub const MACHINE: &[Syntax] = &[row(
-    "backup",
-    &[rest("result", true, "how it went, as JSON")],
-    Role::Admin,
-    Effect::Changes,
-    "puts on record how a back-up went",
-    r#"{"failed":{"error":"the disk is full"}}"#,
-)];
+pub const MACHINE: &[Syntax] = &[
+    row(
+        "backup",
+        &[rest("result", true, "how it went, as JSON")],
+        Role::Admin,
+        Effect::Changes,
+        "puts on record how a back-up went",
+        r#"{"failed":{"error":"the disk is full"}}"#,
+    ),
+    row(
+        "release",
+        &[rest("news", true, "what became of it, as JSON")],
+        Role::Admin,
+        Effect::Changes,
+        "puts on record what became of a release",
+        r#"{"release":"0.1.0-1f5504b0abcd","became":"blessed"}"#,
+    ),
+];
 
 impl Syntax {
     /// It is about one task, which has to be named.

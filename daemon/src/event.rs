@@ -11,7 +11,7 @@ mod reasons;
 pub use reasons::{Again, Outlived, Passed};
 
 use crate::attempt::{End, EndCause, Identity, LogDigest};
-use crate::command::Mode;
+use crate::command::{Became, Mode};
 use crate::id::{Actor, TaskId};
 use crate::ports::Outgoing;
 use crate::task::{Outcome, Step};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the meaning of events, and of the database that holds them. Raised when an older reader would misread a new
 /// event.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// One fact with what it belongs to. Becomes a row when it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,6 +274,19 @@ pub enum Fact {
     BackupFailed {
         /// Why.
         error: String,
+    },
+    /// The program was switched to another release, or back; told by whoever switches.
+    Released {
+        /// The release that runs now, or was to.
+        release: String,
+        /// What became of it.
+        became: Became,
+        /// The one before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// Why, where it did not just go forward.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// Something that must not happen, happened. Counted; never normal.
     Violation {

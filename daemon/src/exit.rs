@@ -38,13 +38,17 @@ pub enum ExitCode {
     WaitTimedOut,
     /// The socket is there but not for this user.
     NotPermitted,
+    /// A new release failed, and the one before runs again.
+    WentBack,
+    /// A release failed, and nothing that works could be gone back to.
+    Stuck,
     /// Anything that none of the others says.
     Internal,
 }
 
 impl ExitCode {
     /// All, by number.
-    pub const ALL: [ExitCode; 16] = [
+    pub const ALL: [ExitCode; 18] = [
         ExitCode::Ok,
         ExitCode::Refused,
         ExitCode::Usage,
@@ -60,6 +64,8 @@ impl ExitCode {
         ExitCode::DaemonNotRunning,
         ExitCode::WaitTimedOut,
         ExitCode::NotPermitted,
+        ExitCode::WentBack,
+        ExitCode::Stuck,
         ExitCode::Internal,
     ];
 
@@ -81,6 +87,8 @@ impl ExitCode {
             ExitCode::DaemonNotRunning => 20,
             ExitCode::WaitTimedOut => 21,
             ExitCode::NotPermitted => 22,
+            ExitCode::WentBack => 23,
+            ExitCode::Stuck => 24,
             ExitCode::Internal => 70,
         }
     }
@@ -103,6 +111,8 @@ impl ExitCode {
             ExitCode::DaemonNotRunning => "the daemon is not running",
             ExitCode::WaitTimedOut => "what was waited for did not end in time (newtask --wait, drain)",
             ExitCode::NotPermitted => "this user may not talk to the daemon",
+            ExitCode::WentBack => "the new release failed; the one before runs again (release activate)",
+            ExitCode::Stuck => "a release failed, and nothing that works was gone back to (release)",
             ExitCode::Internal => "internal error; please report it",
         }
     }

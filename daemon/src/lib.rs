@@ -27,6 +27,7 @@ pub mod poll;
 pub mod ports;
 pub mod real;
 pub mod redact;
+pub mod release;
 pub mod report;
 pub mod run;
 pub mod starts;

@@ -316,6 +316,40 @@ pub const OPS_WATCH_PAUSE: Duration = Duration::from_secs(2);
 pub const BACKUPS_KEPT: u32 = 14;
 /// A back-up that takes longer than this says on a terminal how far it is, and again after as long, ms.
 pub const BACKUP_PROGRESS_PAUSE_MS: i64 = 1_000;
+/// Longest id of a release, in bytes: version, commit, and a word more.
+pub const RELEASE_ID_BYTES_MAX: usize = 80;
+/// Most bytes of a release, unpacked: ten times what one has, so that an archive that is none fills no disk.
+pub const RELEASE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Most files of a release: it has some thirty.
+pub const RELEASE_FILES_MAX: usize = 1_000;
+/// Releases kept: what was shipped in the last weeks. Those that are needed for a way back stay beside them.
+pub const RELEASES_KEPT: usize = 5;
+/// A new release's own check of this machine: it makes a copy of the database and brings that up to date.
+pub const PREFLIGHT_WITHIN_MS: i64 = 10 * 60_000;
+/// The back-up before a switch: as long as that of the timer may take.
+pub const DEPLOY_BACKUP_WITHIN_MS: i64 = 60 * 60_000;
+/// The supervisor takes a wish, or tells how it stands, within this.
+pub const SUPERVISOR_WITHIN_MS: i64 = 10_000;
+/// A daemon that was asked to end and has not is killed then: it ends in [`SHUTDOWN_SENDING_MS`], and one that is killed loses
+/// nothing either.
+pub const DEPLOY_STOP_WITHIN_MS: i64 = 8_000;
+/// From the restart to the first answer. A way back takes twice this at the most: a release that never answers is left within
+/// it, and the one before is back in less.
+pub const DEPLOY_READY_MS: i64 = 30_000;
+/// Each answer while a new release is watched: far beyond a commit on a busy disk.
+pub const DEPLOY_ANSWER_MS: i64 = 10_000;
+/// A new release is watched for so long before it is blessed: what happens at every start, in every turn and at every look
+/// (two of [`HEALTH_LOOK_MS`]) has happened by then.
+pub const DEPLOY_SOAK_MS: i64 = 60_000;
+/// Between two looks at it.
+pub const DEPLOY_LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// A release that ends so often before its first answer is no slow one.
+pub const DEPLOY_CRASHES_MAX: i64 = 3;
+/// A running daemon that is asked something in passing (to drain, to put on record what became of a release) answers within
+/// this, or is taken for one that does not.
+pub const DEPLOY_ASK_WITHIN: Duration = Duration::from_secs(10);
+/// Longest output of a program that a switch runs, in bytes.
+pub const DEPLOY_OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
 /// Between two looks while following.
 pub const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Events whose chain is checked at every start; `verify` checks all.
@@ -420,6 +454,13 @@ const _: () = {
     assert!(HEALTH_LOOK_MS < 60_000, "a task that should have ended is told of within a minute");
     assert!(ALERT_OVER_MS > POLL_TIMEOUT_MAX_MS + POLL_SLACK_MS + HEALTH_LOOK_MS, "a restart ends no outage");
     assert!(RECENT_MS < LATELY_KEPT_MS && RECENT_MS % LATELY_STEP_MS == 0);
+    assert!(DEPLOY_STOP_WITHIN_MS > SHUTDOWN_SENDING_MS, "a daemon that ends as it should is not killed");
+    assert!(
+        DEPLOY_STOP_WITHIN_MS + DEPLOY_ANSWER_MS < DEPLOY_READY_MS,
+        "who was killed to make room has time to come back"
+    );
+    assert!(2 * DEPLOY_READY_MS <= 60_000, "back within a minute, whatever the new release does");
+    assert!(DEPLOY_SOAK_MS >= 2 * HEALTH_LOOK_MS, "the daemon has looked at itself while it is watched");
     assert!(TASK_RETRY_BASE_MS <= TASK_RETRY_CAP_MS && STORAGE_RETRY_BASE_MS <= STORAGE_RETRY_CAP_MS);
 };
 

@@ -20,6 +20,8 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// Everything that `run` needs. Clones share the same world.
 #[derive(Clone)]
 pub struct Ports {
+    /// What the program that runs is called: a release's id, else its version.
+    pub version: String,
     /// Clocks, timers, randomness.
     pub time: Rc<dyn Time>,
     /// The Bot API; none when the configuration names no bot.

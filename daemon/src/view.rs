@@ -266,6 +266,8 @@ pub struct OpsRow {
     pub clock: Option<Noted>,
     /// The newest back-up that was made, and the newest that failed.
     pub backups: (Option<Noted>, Option<Noted>),
+    /// The newest switch to another release, or back.
+    pub released: Option<Noted>,
     /// What was told of and is not over, as far as it is known to be.
     pub alerts: Vec<AlertRow>,
     /// Bytes that the database holds; its file may be larger.

@@ -215,6 +215,7 @@ impl World {
         self.desk.borrow_mut().queue.clear();
         let (shared, boot) = (self.shared.clone(), self.shared.boot.borrow().clone());
         let ports = Ports {
+            version: mainstay::release::VERSION.to_owned(),
             time: Rc::new(FakeTime { shared: shared.clone(), boot: boot.clone() }),
             telegram: self.config.telegram.as_ref().map(|_| {
                 let chats = self.chats.clone();

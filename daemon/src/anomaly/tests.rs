@@ -1,7 +1,7 @@
 //! Each of them is found where it is, and nothing is found where all is well.
 
 use super::{ANOMALIES, Pushed, Severity, Sight};
-use crate::command::Mode;
+use crate::command::{Became, Mode};
 use crate::config::{Config, build};
 use crate::decide::Moment;
 use crate::event::Fact;
@@ -28,6 +28,11 @@ fn backed_up() -> Fact {
     Fact::BackedUp { file: "b".into(), bytes: 1, events: 1 }
 }
 
+fn released(became: Became) -> Fact {
+    let (release, from) = ("0.1.0-aaaaaaaaaaaa".to_owned(), Some("0.1.0-bbbbbbbbbbbb".to_owned()));
+    Fact::Released { release, became, from, why: "soak: it does not answer since 10000 ms (nobody listens)".to_owned() }
+}
+
 fn outage() -> Outage {
     let mut outage = Outage::default();
     let error = CallError { kind: CallErrorKind::NotSent, text: "no route".into() };
@@ -40,13 +45,15 @@ fn outage() -> Outage {
 type Change = fn(&mut View, &mut OpsRow);
 
 /// What is the case, and which anomaly that is.
-const CASES: [(&str, Change); 24] = [
+const CASES: [(&str, Change); 26] = [
     ("", |_, _| {}),
     ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0 })),
     ("", |_, ops| ops.unsent = Some((1, NOW.wall_ms - 60_000))),
     ("daemon_offline", |view, _| view.offline = true),
     ("storage_refuses", |view, _| view.refuses = Some("write".into())),
     ("violation", |_, ops| (ops.violations, ops.violated_ms) = (2, Some(NOW.wall_ms - HOUR_MS))),
+    ("release_stuck", |_, ops| ops.released = event(1, 99 * HOUR_MS, released(Became::Stuck))),
+    ("release_failed", |_, ops| ops.released = event(1, HOUR_MS, released(Became::WentBack))),
     ("disk_low", |view, _| view.free_bytes = Some(policy::DISK_RESERVE_BYTES - 1)),
     ("draining", |view, _| view.draining = true),
     ("poll_broken", |_, ops| ops.poll = event(1, 5, Fact::PollBroke { error: "x".into() })),
@@ -72,13 +79,15 @@ const CASES: [(&str, Change); 24] = [
 ];
 
 /// The same where it was once, and is no more.
-const PAST: [(&str, Change); 4] = [
+const PAST: [(&str, Change); 6] = [
     ("violation", |_, ops| (ops.violations, ops.violated_ms) = (2, Some(NOW.wall_ms - 25 * HOUR_MS))),
     ("clock_stepped", |_, ops| ops.clock = event(1, 25 * HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
     ("backup_failed", |_, ops| {
         let failed = Fact::BackupFailed { error: "no room".into() };
         ops.backups = (event(2, 5, backed_up()), event(1, HOUR_MS, failed));
     }),
+    ("release_failed", |_, ops| ops.released = event(1, 25 * HOUR_MS, released(Became::WentBack))),
+    ("release_stuck", |_, ops| ops.released = event(1, 5, released(Became::RolledBack))),
     ("poll_broken", |_, ops| ops.poll = event(1, 5, Fact::PollRecovered { after_ms: 5, failures: 1 })),
 ];
 

@@ -54,6 +54,7 @@ pub(crate) fn public() -> Command {
         logs(),
         metrics(),
         policy(),
+        super::release::command(),
         verify_log(),
         completions(),
         man(),

@@ -19,6 +19,8 @@ mod logs;
 mod metrics;
 mod perfetto;
 mod policy;
+#[expect(clippy::disallowed_methods, reason = "waits for programs and for the daemon, and has nothing else to do")]
+mod release;
 mod serve;
 mod verify;
 
@@ -118,6 +120,7 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "logs" => logs::logs(matches, options),
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
+        "release" => release::release(matches, options),
         "verify-log" => verify::verify_log(matches, options),
         "facts" => facts::facts(matches),
         "completions" => docs::completions(matches),

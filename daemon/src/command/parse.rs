@@ -205,6 +205,10 @@ fn build(syntax: &'static Syntax, values: &[&str]) -> Result<Command, ParseError
             Ok(result) => Command::Backup { result },
             Err(error) => return Err(wrong(format!("that does not say how a back-up went: {error}"))),
         },
+        "release" => match serde_json::from_str(&text(0)) {
+            Ok(news) => Command::Release { news },
+            Err(error) => return Err(wrong(format!("that does not say what became of a release: {error}"))),
+        },
         other => unreachable!("{other} has a row but no command: a test looks"),
     })
 }

@@ -1,7 +1,7 @@
 //! Commands, wherever they come from: the same handler for chat, buttons and the local socket.
 
 use super::{Draft, Moment, Said, approval, attempt, gate, read};
-use crate::command::{BackupResult, Command, Mode, Role, parse_argv};
+use crate::command::{BackupResult, Command, Mode, ReleaseNews, Role, parse_argv};
 use crate::event::{Again, Event, Fact};
 use crate::id::{Actor, AttemptKey, TaskId};
 use crate::input::ReplyTo;
@@ -141,6 +141,7 @@ pub fn carry_out(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Opti
         (Command::Drain, _) => Some(drain(draft, asker, command, true)),
         (Command::Undrain, _) => Some(drain(draft, asker, command, false)),
         (Command::Backup { result }, _) => Some(backed_up(draft, asker, result)),
+        (Command::Release { news }, _) => Some(released(draft, asker, news)),
         (command, Some(task)) => Some(on_task(draft, asker, command, &task)),
         (command, None) => Some(refuse(draft, asker, command, None, "that needs a task", false)),
     }
@@ -183,7 +184,8 @@ fn on_task(draft: &mut Draft<'_>, asker: Asker, command: &Command, task: &TaskVi
         | Command::Mode { .. }
         | Command::Drain
         | Command::Undrain
-        | Command::Backup { .. } => Said::no("that is answered elsewhere"),
+        | Command::Backup { .. }
+        | Command::Release { .. } => Said::no("that is answered elsewhere"),
     }
 }
 
@@ -265,6 +267,18 @@ fn backed_up(draft: &mut Draft<'_>, asker: Asker, result: &BackupResult) -> Said
             Fact::BackedUp { file: cut(file), bytes: *bytes, events: *events }
         }
         BackupResult::Failed { error } => Fact::BackupFailed { error: cut(error) },
+    };
+    draft.record(None, None, asker.actor, fact);
+    Said::yes("on record", json!({ "recorded": true }))
+}
+
+/// Puts on record what became of a release, by the word of who switched to it.
+fn released(draft: &mut Draft<'_>, asker: Asker, news: &ReleaseNews) -> Said {
+    let fact = Fact::Released {
+        release: cut(&news.release),
+        became: news.became,
+        from: news.from.as_deref().map(cut),
+        why: cut(&news.why),
     };
     draft.record(None, None, asker.actor, fact);
     Said::yes("on record", json!({ "recorded": true }))

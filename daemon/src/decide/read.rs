@@ -75,7 +75,8 @@ pub fn read(draft: &mut Draft<'_>, asker: Asker, command: &Command) -> Option<Sa
             | Command::Rerun { .. }
             | Command::Drain
             | Command::Undrain
-            | Command::Backup { .. },
+            | Command::Backup { .. }
+            | Command::Release { .. },
             _,
         ) => Said::no("that is no question"),
     })

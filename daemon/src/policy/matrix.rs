@@ -1,6 +1,8 @@
 //! The timeout and retry matrix (`mainstay policy`, `docs/POLICY.md`): one row for each class of waiting and trying again,
 //! with the values in force and where each comes from.
 
+mod deploy;
+
 use super as policy;
 use super::ErrorClass;
 use crate::config::keys::show_ms;
@@ -155,7 +157,8 @@ fn of_kinds(config: &Config, limits: Limits, key: &'static str, number: impl Fn(
 
 /// The table, as this configuration makes it.
 pub fn matrix(config: &Config) -> Vec<Class> {
-    [telegram(config), words(), tasks(config), machine(), record(config)].into_iter().flatten().collect()
+    let all = [telegram(config), words(), tasks(config), machine(), deploy::deploy(), record(config)];
+    all.into_iter().flatten().collect()
 }
 
 fn telegram(config: &Config) -> Vec<Class> {

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config_file;
 pub mod control;
 mod folder;
+pub(crate) mod installed;
 mod launcher;
 pub mod lock;
 pub mod log;
@@ -68,6 +69,7 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
     let runner = runner::LocalRunner::new(&live, &archive, shim, runner::Cgroups::IfPossible)
         .map_err(|e| Fatal::new(ExitCode::StateDirUnusable, format!("can't use {}: {e}", live.display())))?;
     Ok(Ports {
+        version: installed::version(),
         time: Rc::new(clock),
         telegram,
         storage: Rc::new(store::FileStorage::new(config.state_dir.join(DATABASE_NAME))),

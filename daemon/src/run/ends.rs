@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub(super) fn boot_inputs(ports: &Ports, config: &Config, store: &Store) -> Result<Vec<Input>, StoreError> {
     let now = ports.time.now();
     let away_ms = store.last_at()?.map(|at| (now.wall_ms - at).max(0));
-    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let version = ports.version.clone();
     let mut inputs = vec![Input::Booted { version, boot: ports.time.boot_id().to_owned() }];
     let reconfigured = store.last_config()?.is_some_and(|hash| hash != config.hash);
     inputs.extend(away_ms.map(|away_ms| Input::Returned { away_ms, reconfigured }));

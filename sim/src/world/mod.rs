@@ -170,6 +170,7 @@ impl World {
         self.sim.host(MACHINE, move || {
             let http = Box::new(SimHttp::new(&wire, &points));
             let ports = Ports {
+                version: mainstay::release::VERSION.to_owned(),
                 time: Rc::new(SimTime::new(&clock)),
                 telegram: Some(Rc::new(BotTelegram::over(http, TOKEN).expect("it looks like a token"))),
                 storage: Rc::new(SimStorage {

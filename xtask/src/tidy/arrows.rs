@@ -85,6 +85,7 @@ const LAYERS: &[Layer] = &[
             "policy/",
             "poll.rs",
             "redact.rs",
+            "release/",
             "report/",
             "starts.rs",
             "task.rs",

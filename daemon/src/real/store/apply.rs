@@ -57,6 +57,7 @@ impl Store {
             }
             Fact::BackedUp { .. } => self.is_newest(at, event, "backed_up"),
             Fact::BackupFailed { .. } => self.is_newest(at, event, "backup_failed"),
+            Fact::Released { .. } => self.is_newest(at, event, "released"),
             Fact::ClockStepped { by_ms } => {
                 self.run("UPDATE meta SET value = value + ?1 WHERE key = 'clock_base'", [by_ms])?;
                 self.is_newest(at, event, "clock_stepped")

@@ -3,6 +3,7 @@
 use super::{Store, StoreError};
 use crate::policy;
 use crate::ports::Storage;
+use crate::release::manifest::Database;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, FallocateFlags};
@@ -154,6 +155,27 @@ pub(super) fn copy_pages(db: &Connection, copy: &mut Connection) -> super::Resul
 /// As [`inspect`].
 pub fn inspect_record(path: &Path) -> super::Result<Store> {
     Store::open_to_read(look(path)?)
+}
+
+/// The versions of the database at `path`, which say what programs can go on with it.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn versions(path: &Path) -> super::Result<Database> {
+    let db = look(path)?;
+    super::check_header(&db)?;
+    let schema = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let (min_reader, min_writer) =
+        (super::least(&db, "min_reader").unwrap_or(schema), super::least(&db, "min_writer").unwrap_or(schema));
+    Ok(Database { schema, min_reader, min_writer })
+}
+
+/// The newest life of a daemon on record at `path`.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn newest_life(path: &Path) -> super::Result<i64> {
+    Ok(look(path)?.query_row("SELECT coalesce(max(epoch), 0) FROM epochs", [], |r| r.get(0))?)
 }
 
 fn look(path: &Path) -> super::Result<Connection> {

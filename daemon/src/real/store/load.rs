@@ -189,7 +189,8 @@ impl Store {
             | Command::Mode { .. }
             | Command::Drain
             | Command::Undrain
-            | Command::Backup { .. } => {}
+            | Command::Backup { .. }
+            | Command::Release { .. } => {}
         }
         Ok(())
     }

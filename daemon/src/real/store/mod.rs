@@ -15,7 +15,7 @@ mod retention;
 mod rows;
 
 pub use copy::{Progress, Source, read_back};
-pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, prepare};
+pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, newest_life, prepare, versions};
 pub use load::LogFilter;
 pub use rebuild::{rebuild, replay};
 pub use rehearse::{Rehearsal, Rejected, Replayed, copy_closed, rehearse, room_to_rehearse};
@@ -38,15 +38,16 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/2.sql"),
     include_str!("../../../migrations/3.sql"),
     include_str!("../../../migrations/4.sql"),
+    include_str!("../../../migrations/5.sql"),
 ];
 /// The schema that this program writes: how many steps lead to it.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
 /// event, a new value in an old field, a field left out that it can't do without.
-pub const MIN_READER: i64 = 4;
+pub const MIN_READER: i64 = 5;
 /// The same for who writes to it.
-pub const MIN_WRITER: i64 = 4;
+pub const MIN_WRITER: i64 = 5;
 
 /// Classes of storage trouble, by what must happen next.
 #[derive(Debug, thiserror::Error)]
@@ -556,11 +557,14 @@ fn empty_log(db: &Connection) -> std::result::Result<(), LogKept> {
 fn check_version(db: &Connection, needs: &str) -> Result<()> {
     let known = SCHEMA;
     let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    let least = || {
-        let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [needs], |r| r.get::<_, String>(0));
-        value.ok().and_then(|value| value.parse().ok()).unwrap_or(found)
-    };
+    let least = || least(db, needs).unwrap_or(found);
     if found > known && least() > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
+}
+
+/// The least schema that a program must know, by what the database says.
+fn least(db: &Connection, needs: &str) -> Option<i64> {
+    let value = db.query_row("SELECT value FROM meta WHERE key = ?1", [needs], |r| r.get::<_, String>(0));
+    value.ok()?.parse().ok()
 }
 
 fn migrate(db: &Connection) -> Result<()> {

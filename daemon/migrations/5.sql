@@ -1,0 +1,1 @@
+-- Schema 5. It has a kind of event that a program of schema 4 can not read: `released`. No table changes.

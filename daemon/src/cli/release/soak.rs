@@ -1,0 +1,84 @@
+//! The last step: looks at the daemon again and again, until the judge has seen enough.
+
+use super::hand::{Hand, asked};
+use super::supervisor::{Seen, Supervisor};
+use crate::cli::client::Client;
+use crate::command::Became;
+use crate::policy;
+use crate::real::clock::boot_ms;
+use crate::release::drive::Hands as _;
+use crate::release::switch::{Switch, Way};
+use crate::release::watch::{Expected, Heard, Look, Verdict, Watch};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+/// Watches the daemon to the end of the switch. At both ends it has to commit something: what becomes of the release.
+pub(super) fn soak(
+    switch: &Switch,
+    hand: &mut Hand<'_>,
+    supervisor: &dyn Supervisor,
+    state_dir: &Path,
+) -> Result<(), String> {
+    let expected = Expected {
+        release: switch.to.clone(),
+        config: switch.config.clone(),
+        life_before: switch.life,
+        violations: switch.violations,
+    };
+    let mut watch = Watch::new(expected, switch.limits, boot_ms());
+    let within = Duration::from_millis(switch.limits.answer_ms.unsigned_abs());
+    loop {
+        match watch.see(&look(supervisor, state_dir, within)) {
+            Verdict::GoOn => {}
+            Verdict::There => {
+                arrived(switch, hand)?;
+                if switch.way != Way::Forward {
+                    return Ok(());
+                }
+                let soak_ms = crate::config::keys::show_ms(switch.limits.soak_ms);
+                hand.say(&format!("it answers as {}; it is watched for {soak_ms}", switch.to));
+            }
+            Verdict::Proven => return told(hand.tell(Became::Blessed, &switch.to, switch.from.as_ref(), "")),
+            Verdict::Failed(why) => return Err(why),
+        }
+        std::thread::sleep(policy::DEPLOY_LOOK_PAUSE);
+    }
+}
+
+/// The first answer: it has to be able to commit, too.
+fn arrived(switch: &Switch, hand: &Hand<'_>) -> Result<(), String> {
+    let became = match switch.way {
+        Way::Forward => Became::Activated,
+        Way::Back => Became::RolledBack,
+        Way::BackByItself => Became::WentBack,
+    };
+    told(hand.tell(became, &switch.to, switch.from.as_ref(), &switch.why))
+}
+
+fn told(told: Result<(), String>) -> Result<(), String> {
+    told.map_err(|why| format!("it answers questions, but carries out no command ({why})"))
+}
+
+fn look(supervisor: &dyn Supervisor, state_dir: &Path, within: Duration) -> Look {
+    // What can't tell is no sign that the daemon fails.
+    let Seen { given_up, restarts } = supervisor.status().unwrap_or_default();
+    let ops = asked(&mut Client::impatient(state_dir, within), &["ops"]);
+    let heard = ops.and_then(|answer| heard(&answer.data));
+    // After the answer: one that never comes has taken its time.
+    Look { at_ms: boot_ms(), given_up, restarts, heard }
+}
+
+/// What a daemon says of itself in its answer to `ops`.
+pub(super) fn heard(ops: &Value) -> Result<Heard, String> {
+    let text = |name: &str| ops[name].as_str().map(str::to_owned);
+    let read = || -> Option<Heard> {
+        Some(Heard {
+            version: text("version")?,
+            config_hash: text("config_hash")?,
+            life: ops["epoch"].as_i64()?,
+            violations: ops["violations"].as_i64()?,
+        })
+    };
+    read().ok_or_else(|| "it does not say yet what it is".to_owned())
+}

@@ -1,0 +1,133 @@
+//! `release stage`: unpacks a release beside its place, verifies all of it, and gives it its place in one move.
+
+use super::root::Root;
+use super::tree::{Whole, Writer};
+use super::{refused, signature, tree};
+use crate::cli::{Options, print};
+use crate::exit::{ExitCode, Fatal};
+use crate::real::clock::wall_ms;
+use crate::release::Id;
+use crate::release::known::Release;
+use clap::ArgMatches;
+use flate2::read::GzDecoder;
+use serde_json::json;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// The folder of an archive has this before the release's id.
+const FOLDER_PREFIX: &str = "mainstay-";
+
+/// Puts a release in place.
+pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
+    let from = matches.get_one::<PathBuf>("from").expect("clap asks for it");
+    let trusted = trusted(matches, root)?;
+    let _lock = root.lock()?;
+    let mut known = root.known()?;
+    let half = root.half()?;
+    let wrong = |why: String| refused(format!("{} is not staged: {why}", from.display()));
+    let whole = fill(&half, from).map_err(wrong)?;
+    let signed_by = signature::check(&whole.sums, whole.signature.as_deref(), &trusted).map_err(wrong)?;
+    let id = whole.manifest.id.clone();
+    let (place, database) = (root.folder(&id), whole.manifest.database);
+    let was_there = place.exists();
+    if was_there {
+        is_the_same(&whole, &place, &id).map_err(wrong)?;
+    } else {
+        root.place(&half, &id)?;
+    }
+    if known.release(&id).is_err() {
+        let (preflight, activated_ms, blessed, bad) = (None, None, None, None);
+        let (id, signed_by, staged_ms) = (id.clone(), signed_by.clone(), wall_ms());
+        known.staged(Release { id, staged_ms, signed_by, database, preflight, activated_ms, blessed, bad });
+    }
+    let removed = root.remove_superfluous(&mut known)?;
+    root.keep(&known).map_err(|why| refused(format!("{id} is in place, but that can't be written down: {why}")))?;
+    told(&id, was_there, signed_by.as_deref(), &removed, options);
+    Ok(ExitCode::Ok)
+}
+
+/// The keys of which one has to vouch for it.
+fn trusted(matches: &ArgMatches, root: &Root) -> Result<Vec<String>, Fatal> {
+    let keys = match matches.get_one::<String>("key") {
+        Some(text) => signature::key(text).map(|key| vec![key]),
+        None => root.keys()?.iter().map(|path| signature::key_of(path)).collect(),
+    };
+    keys.map_err(|why| Fatal::new(ExitCode::Usage, why))
+}
+
+/// Writes it to an empty folder, durably, and reads all of it back.
+fn fill(half: &Path, from: &Path) -> Result<Whole, String> {
+    let mut writer = Writer::new(half);
+    let folder = if from.is_dir() {
+        writer.copy(from)?;
+        None
+    } else {
+        Some(unpack(from, &mut writer)?)
+    };
+    writer.finish().map_err(|error| error.to_string())?;
+    let whole = tree::read(half)?;
+    let Whole { manifest, .. } = &whole;
+    let expected = format!("{FOLDER_PREFIX}{}", manifest.id);
+    match folder {
+        Some(folder) if folder != expected => {
+            return Err(format!("its folder is {folder}, and that of {} is {expected}", manifest.id));
+        }
+        Some(_) | None => {}
+    }
+    if !manifest.target.starts_with(std::env::consts::ARCH) {
+        return Err(format!("it is built for {}, and this machine is {}", manifest.target, std::env::consts::ARCH));
+    }
+    Ok(whole)
+}
+
+/// Unpacks an archive; gives the one folder that all of it lies in.
+fn unpack(archive: &Path, writer: &mut Writer<'_>) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("it can't be read as an archive (.tar.gz): {error}");
+    let file = File::open(archive).map_err(|error| format!("it can't be read: {error}"))?;
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let mut folder: Option<String> = None;
+    for entry in archive.entries().map_err(failed)? {
+        let mut entry = entry.map_err(failed)?;
+        let path = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| "a path in it is no UTF-8 text")?;
+        let kind = entry.header().entry_type();
+        let plain = if kind.is_dir() { path.trim_end_matches('/') } else { &path };
+        let (top, rest) = plain.split_once('/').unwrap_or((plain, ""));
+        if folder.get_or_insert_with(|| top.to_owned()) != top {
+            return Err(format!("{path:?} lies beside the release's folder"));
+        }
+        if kind.is_file() {
+            let is_program = entry.header().mode().map_err(failed)? & 0o111 != 0;
+            writer.file(rest, is_program, &mut entry)?;
+        } else if !kind.is_dir() {
+            return Err(format!("{path:?} is neither file nor folder: a link or device has no place in a release"));
+        }
+    }
+    folder.ok_or_else(|| "there is nothing in it".to_owned())
+}
+
+/// What has its place already is the very same.
+fn is_the_same(whole: &Whole, place: &Path, id: &Id) -> Result<(), String> {
+    let there = tree::read(place).map_err(|why| format!("{id} is here, and damaged: {why}"))?;
+    if there.sums == whole.sums {
+        return Ok(());
+    }
+    Err(format!("another release {id} is here, with other files: one id has to mean one release"))
+}
+
+fn told(id: &Id, was_there: bool, signed_by: Option<&str>, removed: &[Id], options: &Options) {
+    if signed_by.is_none() {
+        options.remark("nobody vouches for it: it is not signed");
+    }
+    if options.json {
+        print(&json!({ "id": id, "was_there": was_there, "signed_by": signed_by, "removed": removed }).to_string());
+        return;
+    }
+    let was = if was_there { " was here already, the very same" } else { " is staged" };
+    print(&format!("{id}{was}; next: mainstay release activate {id}"));
+    for id in removed {
+        print(&format!("removed: {id}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Goes through the steps of a switch, each written down before it is done, until it is over.
+//!
+//! What does the steps is given: the machine, or a world of a test that kills at every point.
+
+use super::known::Known;
+use super::manifest::Database;
+use super::switch::{Step, Way};
+
+/// Why a step is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It failed: the switch ends, or leads back.
+    Step(String),
+    /// Nothing more can be done now: the switch stays where it is, for the next command to go on with.
+    Halt(String),
+}
+
+/// Does what steps say.
+pub trait Hands {
+    /// Writes down what is known, durably.
+    ///
+    /// # Errors
+    /// The disk did not take it.
+    fn keep(&mut self, known: &Known) -> Result<(), String>;
+
+    /// Does the step of the switch under way; may note in it what it saw.
+    ///
+    /// # Errors
+    /// It is not done.
+    fn perform(&mut self, known: &mut Known) -> Result<(), Failure>;
+
+    /// Lets the daemon start tasks again, if it can be asked.
+    fn lift_drain(&mut self);
+
+    /// The database as it is now; none where there is none, or none that can be read.
+    fn database(&mut self) -> Option<Database>;
+
+    /// Wall clock, ms since 1970.
+    fn now_ms(&self) -> i64;
+
+    /// Tells people.
+    fn say(&mut self, words: &str);
+}
+
+/// Goes on with the switch under way until there is none.
+///
+/// # Errors
+/// Why it stands still. What is known says where.
+pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
+    while let Some(switch) = &known.switch {
+        let (way, step) = (switch.way, switch.step);
+        let (at, of) = switch.place();
+        hands.say(&format!("{at}/{of} {} {}", step.name(), switch.to));
+        if let Err(error) = hands.keep(known) {
+            let words = format!("what is done can't be written down: {error}");
+            // On a disk that is full, too, the way back is gone.
+            if way == Way::Forward {
+                return Err(words);
+            }
+            hands.say(&words);
+        }
+        match hands.perform(known) {
+            Ok(()) => known.done(hands.now_ms()),
+            Err(Failure::Halt(why)) => return Err(why),
+            Err(Failure::Step(why)) => {
+                hands.say(&format!("{} failed: {why}", step.name()));
+                let drained = known.switch.as_ref().is_some_and(|switch| switch.drained);
+                let database = hands.database();
+                known.failed(&why, hands.now_ms(), database);
+                // Where it ends with the daemon that was asked to drain.
+                if drained && step < Step::Restart && known.switch.is_none() {
+                    hands.lift_drain();
+                }
+            }
+        }
+    }
+    hands.keep(known)
+}
+
+/// Gives up the switch under way as long as it has changed nothing; false when it has.
+///
+/// # Errors
+/// It can't be written down.
+pub fn give_up(known: &mut Known, hands: &mut impl Hands) -> Result<bool, String> {
+    let drained = known.switch.as_ref().is_some_and(|switch| switch.drained && !switch.step.may_have_flipped());
+    if drained {
+        hands.lift_drain();
+    }
+    if !known.give_up(hands.now_ms()) {
+        return Ok(false);
+    }
+    hands.keep(known)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

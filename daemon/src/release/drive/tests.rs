@@ -1,0 +1,236 @@
+//! Whatever fails, and wherever it is killed and gone on with: one release runs in the end, and it is one that may.
+
+use super::*;
+use crate::release::Id;
+use crate::release::known::{Here, Release, Wish};
+use crate::release::switch::{Limits, Outcome};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const SAME: Database = Database { schema: 4, min_reader: 4, min_writer: 4 };
+
+fn id(text: &str) -> Id {
+    Id::new(text).expect("an id")
+}
+
+fn wish() -> Wish {
+    let limits = Limits { ready_ms: 1, answer_ms: 1, soak_ms: 1 };
+    Wish { limits, supervisor: None, force: None, no_way_back: false }
+}
+
+/// A machine with releases; which step of which of them fails, and after how many moves the command is killed.
+struct Machine {
+    /// What the disk has.
+    kept: Known,
+    current: Option<Id>,
+    runs: Option<Id>,
+    draining: bool,
+    fails: BTreeMap<(Id, Step), bool>,
+    moves_left: u32,
+    now_ms: i64,
+    flips: Vec<Id>,
+}
+
+impl Machine {
+    fn new(releases: &[&str]) -> (Machine, Known) {
+        let mut known = Known::default();
+        for name in releases {
+            let (staged_ms, database) = (0, SAME);
+            let (signed_by, preflight, activated_ms, blessed, bad) = (None, None, None, None, None);
+            known.staged(Release {
+                id: id(name),
+                staged_ms,
+                signed_by,
+                database,
+                preflight,
+                activated_ms,
+                blessed,
+                bad,
+            });
+        }
+        let machine = Machine {
+            kept: known.clone(),
+            current: None,
+            runs: None,
+            draining: false,
+            fails: BTreeMap::new(),
+            moves_left: u32::MAX,
+            now_ms: 0,
+            flips: Vec::new(),
+        };
+        (machine, known)
+    }
+
+    fn here(&self) -> Here {
+        Here { current: self.current.clone(), database: Some(SAME) }
+    }
+
+    /// One move more, if the command lives.
+    fn lives(&mut self) -> Result<(), Failure> {
+        self.moves_left = self.moves_left.checked_sub(1).ok_or_else(|| Failure::Halt("killed".to_owned()))?;
+        Ok(())
+    }
+
+    /// Switches with nobody killed.
+    fn switch(&mut self, known: &mut Known, to: &str) {
+        known.activate(&id(to), &self.here(), wish()).expect("nothing against it");
+        drive(known, self).expect("it ends");
+    }
+}
+
+impl Hands for Machine {
+    fn keep(&mut self, known: &Known) -> Result<(), String> {
+        self.lives().map_err(|_| "killed".to_owned())?;
+        self.kept = Known::parse(known.text().as_bytes()).expect("what is written can be read");
+        assert_eq!(self.kept, *known);
+        Ok(())
+    }
+
+    fn perform(&mut self, known: &mut Known) -> Result<(), Failure> {
+        self.lives()?;
+        self.now_ms += 1;
+        let switch = known.switch.as_mut().expect("under way");
+        let (to, step) = (switch.to.clone(), switch.step);
+        match step {
+            Step::Verify | Step::Preflight | Step::BackUp | Step::Soak => {}
+            Step::Drain => {
+                switch.drained = true;
+                self.keep(known).map_err(Failure::Halt)?;
+                self.draining = true;
+            }
+            Step::Flip => {
+                self.current = Some(to.clone());
+                self.flips.push(to.clone());
+            }
+            Step::Restart => {
+                self.runs = self.current.clone();
+                self.draining = false;
+            }
+        }
+        // Done, and killed before that is written down.
+        self.lives()?;
+        if self.fails.get(&(to, step)).copied().unwrap_or(false) {
+            return Err(Failure::Step("it does".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn lift_drain(&mut self) {
+        self.draining = false;
+    }
+
+    fn database(&mut self) -> Option<Database> {
+        Some(SAME)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn say(&mut self, _: &str) {}
+}
+
+fn outcome(known: &Known) -> Option<Outcome> {
+    known.last.as_ref().map(|last| last.outcome)
+}
+
+#[test]
+fn what_fails_before_the_flip_changes_nothing_and_what_fails_later_leads_back() {
+    for step in Way::Forward.steps() {
+        let (mut machine, mut known) = Machine::new(&["a", "b"]);
+        machine.switch(&mut known, "a");
+        assert_eq!(outcome(&known), Some(Outcome::Blessed));
+        machine.fails.insert((id("b"), *step), true);
+        machine.switch(&mut known, "b");
+        let expected = if step.may_have_flipped() { Outcome::WentBack } else { Outcome::Refused };
+        assert_eq!(outcome(&known), Some(expected), "{step:?}");
+        assert_eq!((&machine.current, &machine.runs), (&Some(id("a")), &Some(id("a"))), "{step:?}");
+        assert!(!machine.draining, "{step:?}");
+        // A failed one is not tried again by itself, nor without a reason.
+        let again = known.activate(&id("b"), &machine.here(), wish());
+        assert_eq!(again.is_err(), step.may_have_flipped(), "{step:?}");
+    }
+}
+
+#[test]
+fn it_never_flaps_between_two_that_fail() {
+    for step in [Step::Verify, Step::Flip, Step::Restart, Step::Soak] {
+        let (mut machine, mut known) = Machine::new(&["a", "b", "c"]);
+        machine.switch(&mut known, "a");
+        machine.switch(&mut known, "b");
+        machine.flips.clear();
+        machine.fails.insert((id("c"), Step::Soak), true);
+        machine.fails.insert((id("b"), step), true);
+        machine.switch(&mut known, "c");
+        assert_eq!(outcome(&known), Some(Outcome::Stuck), "{step:?}");
+        assert!(known.untold, "a person has to look");
+        assert!(machine.flips.len() <= 2 && !machine.flips.contains(&id("a")), "{:?}", machine.flips);
+        // Then somebody goes back by hand, past the one that failed too.
+        known.roll_back(None, &machine.here(), wish()).expect("there is one");
+        drive(&mut known, &mut machine).expect("it ends");
+        assert_eq!((outcome(&known), machine.runs), (Some(Outcome::RolledBack), Some(id("a"))), "{step:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Killed again and again, gone on with or undone: in the end the new one is blessed and runs, or the old one runs, or (only
+    /// where that failed too) a person is asked.
+    #[test]
+    fn however_it_is_killed_one_that_may_run_runs_in_the_end(
+        failing in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        kills in prop::collection::vec((0_u32..12, any::<bool>()), 0..6),
+    ) {
+        let (mut machine, mut known) = Machine::new(&["a", "b"]);
+        machine.switch(&mut known, "a");
+        machine.flips.clear();
+        let points: Vec<(Id, Step)> =
+            ["b", "a"].iter().flat_map(|name| Way::Forward.steps().iter().map(|step| (id(name), *step))).collect();
+        for index in &failing {
+            machine.fails.insert(points[index.index(points.len())].clone(), true);
+        }
+        known.activate(&id("b"), &machine.here(), wish()).expect("nothing against it");
+        let mut gone_on = kills.len();
+        for (moves, undo) in &kills {
+            machine.moves_left = *moves;
+            let undone = *undo && known.switch.as_ref().is_some_and(|switch| switch.way == Way::Forward);
+            let ended = if undone && give_up(&mut known, &mut machine) == Ok(true) {
+                Ok(())
+            } else {
+                if undone && known.switch.is_some() {
+                    let _ = known.roll_back(None, &machine.here(), wish());
+                }
+                drive(&mut known, &mut machine)
+            };
+            if ended.is_ok() {
+                break;
+            }
+            gone_on -= 1;
+            // The next command knows what the disk has.
+            known = machine.kept.clone();
+            prop_assert!(machine.current.is_some(), "current leads somewhere");
+        }
+        machine.moves_left = u32::MAX;
+        drive(&mut known, &mut machine).expect("it ends");
+        prop_assert!(known.switch.is_none() && !machine.draining);
+        let a_fails = machine.fails.keys().any(|(release, _)| *release == id("a"));
+        match outcome(&known).expect("it ended") {
+            // Or it was killed before anything was written down, and never begun.
+            Outcome::Blessed => {
+                let last = known.last.as_ref().map(|last| last.to.clone());
+                prop_assert_eq!((&machine.runs, &machine.current), (&last, &last));
+            }
+            Outcome::Refused | Outcome::GivenUp | Outcome::WentBack | Outcome::RolledBack if machine.current == Some(id("a")) => {
+                prop_assert_eq!(&machine.runs, &Some(id("a")));
+            }
+            // Undone half-way, and what is there says no to the other: nothing was flipped since, and somebody was told.
+            Outcome::Refused => prop_assert!(a_fails && machine.current == Some(id("b"))),
+            Outcome::Stuck => prop_assert!(a_fails, "the way back failed"),
+            other => prop_assert!(false, "{:?} with {:?}", other, machine.current),
+        }
+        // One way back at the most: b, then a, each perhaps more than once because a kill came in between.
+        machine.flips.dedup();
+        prop_assert!(machine.flips.len() <= 2, "{:?} after {} kills", machine.flips, kills.len() - gone_on);
+    }
+}
