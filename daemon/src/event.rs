@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the meaning of events, and of the database that holds them. Raised when an older reader would misread a new
 /// event.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// One fact with what it belongs to. Becomes a row when it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,6 +274,21 @@ pub enum Fact {
     BackupFailed {
         /// Why.
         error: String,
+    },
+    /// The database was replaced by a back-up, and the record goes on from the last event in that. What waited or ran then may
+    /// have run since: what waited is canceled by the events that follow, and what ran is not tried again by itself.
+    Restored {
+        /// The back-up's path.
+        file: String,
+        /// The last event in it.
+        through: i64,
+        /// Events of the record that it replaced, if that could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<i64>,
+        /// Counts as a daemon's life of this number, which is later than all lives of both.
+        epoch: i64,
+        /// Numbers of tasks up to this one were given, in one of both: they are not given again.
+        newest_task: i64,
     },
     /// Something that must not happen, happened. Counted; never normal.
     Violation {

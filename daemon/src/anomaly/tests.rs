@@ -28,6 +28,10 @@ fn backed_up() -> Fact {
     Fact::BackedUp { file: "b".into(), bytes: 1, events: 1 }
 }
 
+fn restored() -> Fact {
+    Fact::Restored { file: "b".into(), through: 1, replaced: Some(2), epoch: 3, newest_task: 4 }
+}
+
 fn outage() -> Outage {
     let mut outage = Outage::default();
     let error = CallError { kind: CallErrorKind::NotSent, text: "no route".into() };
@@ -40,7 +44,7 @@ fn outage() -> Outage {
 type Change = fn(&mut View, &mut OpsRow);
 
 /// What is the case, and which anomaly that is.
-const CASES: [(&str, Change); 24] = [
+const CASES: [(&str, Change); 25] = [
     ("", |_, _| {}),
     ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0 })),
     ("", |_, ops| ops.unsent = Some((1, NOW.wall_ms - 60_000))),
@@ -65,6 +69,7 @@ const CASES: [(&str, Change); 24] = [
     ("expired_approvals", |_, ops| ops.expired_waiting = 1),
     ("database_large", |_, ops| ops.database_bytes = i64::MAX),
     ("clock_stepped", |_, ops| ops.clock = event(1, HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
+    ("restored", |_, ops| ops.restored = event(1, HOUR_MS, restored())),
     ("backup_failed", |_, ops| {
         let failed = Fact::BackupFailed { error: "no room".into() };
         ops.backups = (event(1, HOUR_MS, backed_up()), event(2, 5, failed));
@@ -72,7 +77,8 @@ const CASES: [(&str, Change); 24] = [
 ];
 
 /// The same where it was once, and is no more.
-const PAST: [(&str, Change); 4] = [
+const PAST: [(&str, Change); 5] = [
+    ("restored", |_, ops| ops.restored = event(1, 25 * HOUR_MS, restored())),
     ("violation", |_, ops| (ops.violations, ops.violated_ms) = (2, Some(NOW.wall_ms - 25 * HOUR_MS))),
     ("clock_stepped", |_, ops| ops.clock = event(1, 25 * HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
     ("backup_failed", |_, ops| {

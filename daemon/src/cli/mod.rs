@@ -13,11 +13,14 @@ pub mod docs;
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod drain;
 mod grammar;
+mod install;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
 mod metrics;
 mod perfetto;
 mod policy;
+mod progress;
+mod restore;
 mod serve;
 mod verify;
 
@@ -114,9 +117,12 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "run" => serve::run(matches, options),
         "backup" => backup::backup(matches, options),
         "check" => check::check(options),
+        "install" => install::install(matches, options),
+        "uninstall" => install::uninstall(matches, options),
         "logs" => logs::logs(matches, options),
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
+        "restore" => restore::restore(matches, options),
         "verify-log" => verify::verify_log(matches, options),
         "completions" => docs::completions(matches),
         "man" => docs::man(matches),

@@ -54,6 +54,7 @@ impl Fact {
             Fact::ClockStepped { .. }
                 | Fact::DiskLow { .. }
                 | Fact::BackupFailed { .. }
+                | Fact::Restored { .. }
                 | Fact::Violation { .. }
                 | Fact::Expired { .. }
                 | Fact::StopAsked { .. }

@@ -4,7 +4,7 @@ use super::Fact;
 
 impl Fact {
     /// The names of all, in the order of the enum.
-    pub const KINDS: [&'static str; 49] = [
+    pub const KINDS: [&'static str; 50] = [
         "booted",
         "stopping",
         "mode_set",
@@ -20,6 +20,7 @@ impl Fact {
         "alert_over",
         "backed_up",
         "backup_failed",
+        "restored",
         "violation",
         "pruned",
         "received",
@@ -74,6 +75,7 @@ impl Fact {
             Fact::AlertOver { .. } => "alert_over",
             Fact::BackedUp { .. } => "backed_up",
             Fact::BackupFailed { .. } => "backup_failed",
+            Fact::Restored { .. } => "restored",
             Fact::Violation { .. } => "violation",
             Fact::Pruned { .. } => "pruned",
             Fact::Received { .. } => "received",
