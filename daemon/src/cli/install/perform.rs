@@ -173,14 +173,14 @@ impl<'a> Target<'a> {
         // Units can be enabled where none runs, as in a container that is being made.
         let runs = Path::new("/run/systemd/system").is_dir();
         let verb = args.first().copied().unwrap_or_default();
-        if verb == "disable" && !self.path(SERVICE).exists() {
+        if matches!(verb, "stop" | "disable") && !self.path(SERVICE).exists() {
             return Some("there is no such unit".into());
         }
         let is_there = ["/usr/bin/systemctl", "/bin/systemctl"].iter().any(|path| Path::new(path).exists());
         if !is_there {
             return Some("there is no systemctl: start `mainstay run` in your own way".into());
         }
-        (verb == "daemon-reload" && !runs).then(|| "systemd does not run here".into())
+        (matches!(verb, "stop" | "daemon-reload") && !runs).then(|| "systemd does not run here".into())
     }
 }
 

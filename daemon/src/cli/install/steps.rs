@@ -93,8 +93,10 @@ pub(super) const ENABLE: [Step; 2] = [
 ];
 
 /// Takes it away. Configuration, token and state stay.
-pub(super) const UNINSTALL: [Step; 8] = [
-    Step::Systemctl { args: &["disable", "--now", "mainstay.service", "mainstay-backup.timer"] },
+pub(super) const UNINSTALL: [Step; 9] = [
+    // Not `disable --now`: where no systemd runs, that disables and fails.
+    Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
     Step::Gone { path: SERVICE },
     Step::Gone { path: CLOSED_CONF },
     Step::Gone { path: BACKUP_SERVICE },
