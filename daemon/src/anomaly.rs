@@ -113,7 +113,7 @@ const fn degraded(
 }
 
 /// All of them, the worst first: in this order they are told.
-pub const ANOMALIES: [Anomaly; 22] = [
+pub const ANOMALIES: [Anomaly; 23] = [
     broken("daemon_offline", Pushed::Never, "start it", daemon_offline),
     broken("storage_refuses", Pushed::Never, "make room or repair the disk; it goes on by itself", storage_refuses),
     broken("violation", Pushed::AtOnce, "see what happened, and report it", violation),
@@ -139,6 +139,7 @@ pub const ANOMALIES: [Anomaly; 22] = [
     ),
     degraded("database_large", Pushed::Lasting, "raise record.max_size, or see what fills it", database_large),
     degraded("release_failed", Pushed::AtOnce, "see `mainstay release status`, and why it failed", release_failed),
+    degraded("restored", Pushed::AtOnce, "/recover what is still wanted, once you know that it has not run", restored),
     degraded("backup_failed", Pushed::AtOnce, "see room and rights where back-ups go", backup_failed),
     degraded("backup_overdue", Pushed::AtOnce, "see why none was made", backup_overdue),
 ];
@@ -325,6 +326,17 @@ fn release_failed(s: &Sight<'_>) -> Vec<(String, String)> {
     recent.map_or_else(Vec::new, |(release, from, why, _)| {
         one(format!("release {from} failed ({}): {release} runs again", short(why, 60)))
     })
+}
+
+/// For a day: whoever asked for something meanwhile may not have been there.
+fn restored(s: &Sight<'_>) -> Vec<(String, String)> {
+    match s.ops.restored.as_ref().map(|e| (&e.fact, e.at)) {
+        Some((Fact::Restored { through, .. }, at)) if s.is_recent(at) => {
+            let ago = s.since(at);
+            one(format!("a back-up was restored {ago} ago: what came after event {through} is not known any more"))
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 /// The newest try failed.

@@ -288,6 +288,21 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         why: String,
     },
+    /// The database was replaced by a back-up, and the record goes on from the last event in that. What waited or ran then may
+    /// have run since: what waited is canceled by the events that follow, and what ran is not tried again by itself.
+    Restored {
+        /// The back-up's path.
+        file: String,
+        /// The last event in it.
+        through: i64,
+        /// Events of the record that it replaced, if that could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<i64>,
+        /// Counts as a daemon's life of this number, which is later than all lives of both.
+        epoch: i64,
+        /// Numbers of tasks up to this one were given, in one of both: they are not given again.
+        newest_task: i64,
+    },
     /// Something that must not happen, happened. Counted; never normal.
     Violation {
         /// What.

@@ -92,6 +92,7 @@ pub struct AttemptRow {
     pub stop_alarm: Option<i64>,
     pub stop_overdue: bool,
     pub stale_at: Option<i64>,
+    pub restored: bool,
     pub progress: Option<String>,
     pub ended_ms: Option<i64>,
     pub ran_ms: Option<i64>,
@@ -268,6 +269,8 @@ pub struct OpsRow {
     pub backups: (Option<Noted>, Option<Noted>),
     /// The newest switch to another release, or back.
     pub released: Option<Noted>,
+    /// When a back-up was last put back.
+    pub restored: Option<Noted>,
     /// What was told of and is not over, as far as it is known to be.
     pub alerts: Vec<AlertRow>,
     /// Bytes that the database holds; its file may be larger.
@@ -324,6 +327,21 @@ pub struct Removed {
 /// Groups that became supergroups: the id that each has now, with the one it had before.
 pub type Moved = BTreeMap<i64, i64>;
 
+/// A back-up was put in the place of the database, and no daemon has taken that up yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The back-up's path.
+    pub file: String,
+    /// The last event in it.
+    pub through: i64,
+    /// Events of the record that it replaced, if that could be read.
+    pub replaced: Option<i64>,
+    /// Later than all epochs of both.
+    pub epoch: i64,
+    /// The newest task of both.
+    pub newest_task: i64,
+}
+
 /// What an input needs to be decided. Only what was loaded for it is there.
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -345,8 +363,11 @@ pub struct View {
     pub by_state: BTreeMap<String, i64>,
     /// Tasks asked for.
     pub tasks: Vec<TaskRow>,
-    /// Tasks that wait for a press (loaded when a daemon is back, for somebody who can be written to again, and for the board).
+    /// Tasks that wait for a press (loaded when a daemon is back, for somebody who can be written to again, and for the board);
+    /// with `restore`: tasks that wait for anything.
     pub waiting: Vec<TaskView>,
+    /// When a daemon takes over: the database is a back-up that was put back.
+    pub restore: Option<Restore>,
     /// Events asked for, oldest first.
     pub events: Vec<Recorded>,
     /// With events asked for: what was removed from the record.

@@ -10,6 +10,7 @@ mod measured;
 mod people;
 mod property;
 mod restarts;
+mod restored;
 mod retention;
 mod sending;
 mod storage;

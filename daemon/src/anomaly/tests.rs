@@ -31,6 +31,8 @@ fn backed_up() -> Fact {
 fn released(became: Became) -> Fact {
     let (release, from) = ("0.1.0-aaaaaaaaaaaa".to_owned(), Some("0.1.0-bbbbbbbbbbbb".to_owned()));
     Fact::Released { release, became, from, why: "soak: it does not answer since 10000 ms (nobody listens)".to_owned() }
+fn restored() -> Fact {
+    Fact::Restored { file: "b".into(), through: 1, replaced: Some(2), epoch: 3, newest_task: 4 }
 }
 
 fn outage() -> Outage {
@@ -45,7 +47,7 @@ fn outage() -> Outage {
 type Change = fn(&mut View, &mut OpsRow);
 
 /// What is the case, and which anomaly that is.
-const CASES: [(&str, Change); 26] = [
+const CASES: [(&str, Change); 27] = [
     ("", |_, _| {}),
     ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0 })),
     ("", |_, ops| ops.unsent = Some((1, NOW.wall_ms - 60_000))),
@@ -72,6 +74,7 @@ const CASES: [(&str, Change); 26] = [
     ("expired_approvals", |_, ops| ops.expired_waiting = 1),
     ("database_large", |_, ops| ops.database_bytes = i64::MAX),
     ("clock_stepped", |_, ops| ops.clock = event(1, HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
+    ("restored", |_, ops| ops.restored = event(1, HOUR_MS, restored())),
     ("backup_failed", |_, ops| {
         let failed = Fact::BackupFailed { error: "no room".into() };
         ops.backups = (event(1, HOUR_MS, backed_up()), event(2, 5, failed));
@@ -79,7 +82,8 @@ const CASES: [(&str, Change); 26] = [
 ];
 
 /// The same where it was once, and is no more.
-const PAST: [(&str, Change); 6] = [
+const PAST: [(&str, Change); 7] = [
+    ("restored", |_, ops| ops.restored = event(1, 25 * HOUR_MS, restored())),
     ("violation", |_, ops| (ops.violations, ops.violated_ms) = (2, Some(NOW.wall_ms - 25 * HOUR_MS))),
     ("clock_stepped", |_, ops| ops.clock = event(1, 25 * HOUR_MS, Fact::ClockStepped { by_ms: -60_000 })),
     ("backup_failed", |_, ops| {

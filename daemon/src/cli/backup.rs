@@ -4,6 +4,7 @@
 //! that its record knows.
 
 use super::client::{Client, Unanswered, fresh_key};
+use super::progress::{self, mib};
 use super::verify::fingerprint;
 use super::{Options, print};
 use crate::command::BackupResult;
@@ -11,12 +12,12 @@ use crate::exit::{ExitCode, Fatal};
 use crate::offline::database;
 use crate::policy;
 use crate::real::backups::{self, BACKUPS_NAME, Unfinished};
-use crate::real::clock::{boot_ms, wall_ms};
+use crate::real::clock::wall_ms;
 use crate::real::config_file;
-use crate::real::store::{Progress, Source, StoreError, read_back};
+use crate::real::store::{Source, StoreError, read_back};
 use clap::ArgMatches;
 use serde_json::json;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A back-up that is there.
@@ -32,7 +33,7 @@ pub(super) fn backup(matches: &ArgMatches, options: &Options) -> Result<ExitCode
     let state_dir = config_file::state_dir(&options.config_path()?)?;
     let database = database(&state_dir)?;
     let keep = matches.get_one::<u32>("keep").copied().unwrap_or(policy::BACKUPS_KEPT);
-    let place = Place { to: folder(matches, &state_dir)?, state_dir: &state_dir, shows: shows_progress(options) };
+    let place = Place { to: folder(matches, &state_dir)?, state_dir: &state_dir, shows: progress::shows(options) };
     let made = match place.begin() {
         // It is no failure of this machine's back-ups: one is being made.
         Ok(None) => {
@@ -72,10 +73,6 @@ fn folder(matches: &ArgMatches, state_dir: &Path) -> Result<PathBuf, Fatal> {
     Ok(to)
 }
 
-pub(super) fn shows_progress(options: &Options) -> bool {
-    !options.quiet && std::io::stderr().is_terminal()
-}
-
 /// Where to, and for whom.
 struct Place<'a> {
     to: PathBuf,
@@ -102,7 +99,7 @@ impl Place<'_> {
             let written = std::fs::metadata(&written).map_or(0, |metadata| metadata.len());
             format!("copied {} of {}", mib(written), mib(expected))
         };
-        source.copy_to(text, self.progress(copied)).map_err(|error| {
+        source.copy_to(text, progress::line(self.shows, copied)).map_err(|error| {
             if matches!(error, StoreError::Full) { self.full() } else { read_failed(database, &error) }
         })?;
         unfinished.sync().map_err(|e| self.unusable("write to", &e))?;
@@ -114,7 +111,7 @@ impl Place<'_> {
 
     /// The copy's last event and its fingerprint, if it is whole and one of this database.
     fn verify(&self, file: &Path, expected: u64, source: &Source) -> Result<(i64, String), StoreError> {
-        let copy = read_back(file, self.progress(move || format!("reading {} back", mib(expected))))?;
+        let copy = read_back(file, progress::line(self.shows, move || format!("reading {} back", mib(expected))))?;
         source.is_in(&copy)?;
         Ok((copy.events(), fingerprint(&copy)?))
     }
@@ -155,7 +152,7 @@ impl Place<'_> {
 
     /// What was read back is not whole: because the database is not, or because the copy's disk lost something.
     fn bad_copy(&self, database: &Path, source: &mut Source, error: &StoreError) -> Fatal {
-        let progress = self.progress(|| "the copy is not whole: reading the database itself".to_owned());
+        let progress = progress::line(self.shows, || "the copy is not whole: reading the database itself".to_owned());
         match source.verify(progress) {
             Err(own @ StoreError::Damaged(_)) => read_failed(database, &own),
             Ok(()) | Err(_) => {
@@ -167,50 +164,6 @@ impl Place<'_> {
             }
         }
     }
-
-    fn progress(&self, text: impl Fn() -> String + Send + 'static) -> Progress {
-        progress(self.shows, text)
-    }
-}
-
-/// Tells how far it is, again and again, where that is wanted.
-pub(super) fn progress(shows: bool, text: impl Fn() -> String + Send + 'static) -> Progress {
-    let mut line = Line { last_ms: boot_ms(), said: false };
-    Box::new(move || {
-        if shows {
-            line.say(&text);
-        }
-    })
-}
-
-/// A line on the terminal that says how far it is, once it takes long, and is gone with the work.
-struct Line {
-    last_ms: i64,
-    said: bool,
-}
-
-impl Line {
-    fn say(&mut self, text: impl Fn() -> String) {
-        let now = boot_ms();
-        if now - self.last_ms >= policy::BACKUP_PROGRESS_PAUSE_MS {
-            self.last_ms = now;
-            self.said = true;
-            rewrite_line(&text());
-        }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if self.said {
-            rewrite_line("");
-        }
-    }
-}
-
-fn rewrite_line(text: &str) {
-    let mut err = std::io::stderr().lock();
-    let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
 }
 
 fn read_failed(database: &Path, error: &StoreError) -> Fatal {
@@ -281,8 +234,4 @@ fn report(
         eprintln!("mainstay: {text}");
     }
     Ok(if trouble.is_empty() { ExitCode::Ok } else { code })
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20)
 }

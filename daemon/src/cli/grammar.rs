@@ -51,11 +51,14 @@ pub(crate) fn public() -> Command {
         run(),
         check(),
         backup(),
+        restore(),
         logs(),
         metrics(),
         policy(),
         super::release::command(),
         verify_log(),
+        install(),
+        uninstall(),
         completions(),
         man(),
     ])
@@ -264,6 +267,31 @@ fn backup() -> Command {
         .after_help("Example: mainstay backup --to /mnt/backup/mainstay --keep 30")
 }
 
+fn restore() -> Command {
+    Command::new("restore")
+        .about("a back-up in the place of the database; what waited then is held, nothing is removed")
+        .arg(
+            Arg::new("backup")
+                .value_name("BACKUP")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("a file that `mainstay backup` made, or a database that an earlier restore set aside"),
+        )
+        .arg(
+            Arg::new("yes")
+                .long("yes")
+                .action(ArgAction::SetTrue)
+                .help("do it; without this it is only told what would be"),
+        )
+        .arg(
+            Arg::new("another-record")
+                .long("another-record")
+                .action(ArgAction::SetTrue)
+                .help("also where the back-up is of another record than the database that is there"),
+        )
+        .after_help("Example: mainstay restore /var/lib/mainstay/backups/mainstay-20261129T001000Z-1204.db --yes")
+}
+
 fn policy() -> Command {
     Command::new("policy")
         .about("every time limit and retry in force, and where it comes from")
@@ -339,6 +367,42 @@ fn metrics() -> Command {
             "The rows, targets and rules are those of the gate. A record is the daemon's own word: what only somebody \
              outside could have seen stays inconclusive, and each row says so.\n\nExample: mainstay metrics --window 30d",
         )
+}
+
+fn root_fs(does: &'static str) -> [Arg; 2] {
+    [
+        Arg::new("root-fs")
+            .long("root-fs")
+            .value_name("DIR")
+            .value_parser(value_parser!(PathBuf))
+            .help("below this folder instead of /, for images and trials: no user is made, no systemctl called"),
+        Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help(does),
+    ]
+}
+
+fn install() -> Command {
+    Command::new("install")
+        .about("make this program a service of this machine (systemd); starts nothing, overwrites no configuration")
+        .args(root_fs("only say what would be done"))
+        .arg(
+            Arg::new("closed").long("closed").action(ArgAction::SetTrue).help(
+                "close the daemon in, and its tasks with it: no sudo, nothing written outside the state directory",
+            ),
+        )
+        .after_help("Example: mainstay install --dry-run")
+}
+
+fn uninstall() -> Command {
+    Command::new("uninstall")
+        .about("stop the service and remove the program; configuration, record and back-ups stay")
+        .args(root_fs("only say what would be removed"))
+        .arg(
+            Arg::new("purge")
+                .long("purge")
+                .action(ArgAction::SetTrue)
+                .help("remove those too; asks for the name of the service to be typed"),
+        )
+        .after_help("Example: mainstay uninstall --dry-run")
 }
 
 fn completions() -> Command {

@@ -14,6 +14,7 @@ pub mod docs;
 mod drain;
 mod facts;
 mod grammar;
+mod install;
 #[expect(clippy::disallowed_methods, reason = "following looks again after a pause; it is a process of its own")]
 mod logs;
 mod metrics;
@@ -21,6 +22,8 @@ mod perfetto;
 mod policy;
 #[expect(clippy::disallowed_methods, reason = "waits for programs and for the daemon, and has nothing else to do")]
 mod release;
+mod progress;
+mod restore;
 mod serve;
 mod verify;
 
@@ -121,6 +124,9 @@ fn dispatch(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> 
         "metrics" => metrics::metrics(matches, options),
         "policy" => policy::policy(matches, options),
         "release" => release::release(matches, options),
+        "install" => install::install(matches, options),
+        "uninstall" => install::uninstall(matches, options),
+        "restore" => restore::restore(matches, options),
         "verify-log" => verify::verify_log(matches, options),
         "facts" => facts::facts(matches),
         "completions" => docs::completions(matches),

@@ -4,7 +4,8 @@ use super::Options;
 use super::check::own_bot_is_no_operator;
 use crate::exit::{ExitCode, Fatal};
 use crate::real::{
-    self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, secrets, slice, store, token,
+    self, ARCHIVE_NAME, ATTEMPTS_NAME, DATABASE_NAME, config_file, lock::StateLock, log, restores, secrets, slice,
+    store, token,
 };
 use clap::ArgMatches;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -86,6 +87,13 @@ fn serve(options: &Options) -> Result<(), Fatal> {
 /// Before anything is touched that belongs to another version, or that a back-up will have to replace.
 pub(super) fn examine_database(state_dir: &Path) -> Result<(), Fatal> {
     let database = state_dir.join(DATABASE_NAME);
+    if restores::is_cut_off(state_dir) {
+        let text = format!(
+            "a restore of {} was cut off before the back-up was in its place: give the same `mainstay restore` again",
+            database.display()
+        );
+        return Err(Fatal::new(ExitCode::DatabaseDamaged, text));
+    }
     if store::examine(&database).map_err(|error| crate::run::fatal(&error))? {
         return Ok(());
     }

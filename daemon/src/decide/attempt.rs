@@ -55,9 +55,11 @@ pub fn found(draft: &mut Draft<'_>, key: AttemptKey, observation: &Observation) 
         }
         (Observation::Ended(receipt), _) => ended(draft, task, attempt, receipt),
         (Observation::Alive(identity), _) => adopt(draft, task, attempt, identity),
-        // No identity on record: nobody ever said go.
-        (Observation::Absent, None) | (Observation::NotStarted, _) => never_started(draft, task, attempt, observation),
-        (Observation::Absent, Some(_)) | (Observation::Vanished(_), _) => {
+        // No identity on record: nobody ever said go. A back-up that was restored says nothing of what was said since.
+        (Observation::Absent, None) | (Observation::NotStarted, _) if !attempt.restored => {
+            never_started(draft, task, attempt, observation);
+        }
+        (Observation::Absent | Observation::NotStarted | Observation::Vanished(_), _) => {
             let evidence = plan::evidence(observation);
             draft.effect(Effect::Destroy { key, nonce: attempt.nonce.clone(), evidence });
         }
@@ -215,6 +217,10 @@ pub fn destroyed(draft: &mut Draft<'_>, key: AttemptKey, killed: u32, evidence: 
 }
 
 fn has_budget(draft: &Draft<'_>, task: &TaskView) -> bool {
+    // After a restored back-up nobody knows how much of it was used.
+    if task.attempt.as_ref().is_some_and(|attempt| attempt.restored) {
+        return false;
+    }
     let used = task.task.attempt.saturating_sub(task.task.attempt_base);
     draft.config.kinds.get(&task.task.kind).is_some_and(|k| used < k.max_attempts)
 }
@@ -282,7 +288,10 @@ struct Closing {
 }
 
 /// Puts an attempt's end on record, with what the task comes to by it, and tells whoever asked for it.
-fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Cause, closing: Closing) {
+fn close(draft: &mut Draft<'_>, task: &TaskView, attempt: &AttemptRow, cause: Cause, mut closing: Closing) {
+    if attempt.restored && matches!(cause, Cause::FailedForGood | Cause::UnknownForGood) {
+        closing.evidence += "; a back-up was restored: it may have run again since";
+    }
     let Ok(moved) = step(task.task.state, cause) else {
         let what =
             format!("attempt {} ended but {} can't follow {}", attempt.key, task.task.state, closing.outcome.name());
@@ -403,6 +412,7 @@ pub fn claim(draft: &mut Draft<'_>, task: &TaskView) -> bool {
         stop_alarm: None,
         stop_overdue: false,
         stale_at: None,
+        restored: false,
         progress: None,
         ended_ms: None,
         ran_ms: None,

@@ -6,10 +6,16 @@ use crate::id::Actor;
 use crate::plan::Effect;
 use crate::policy;
 use crate::task::{Cause, Outcome, State, step};
-use crate::view::TaskView;
+use crate::view::{Restore, TaskView};
 
-/// A daemon takes over.
+/// A daemon takes over, perhaps what a back-up says.
 pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
+    let view = draft.view;
+    if let Some(restore) = view.restore.clone() {
+        let Restore { file, through, replaced, epoch, newest_task } = restore;
+        let fact = Fact::Restored { file, through, replaced, epoch, newest_task };
+        draft.record(None, None, Actor::System, fact);
+    }
     let fact = Fact::Booted {
         version: version.to_owned(),
         config: draft.config.hash.clone(),
@@ -21,6 +27,21 @@ pub fn booted(draft: &mut Draft<'_>, version: &str, boot: &str) {
     if draft.view.mode.is_none() {
         draft.record(None, None, Actor::System, Fact::ModeSet { mode: draft.config.autonomy });
     }
+    if let Some(restore) = &view.restore {
+        view.waiting.iter().for_each(|task| hold(draft, task, restore.through));
+    }
+}
+
+/// What waited when the back-up was made may have run since, and nothing here would know: somebody has to say that it is still
+/// to run, through all gates, as what was approved then may have been done.
+fn hold(draft: &mut Draft<'_>, task: &TaskView, through: i64) {
+    let Ok(moved) = step(task.task.state, Cause::Stopped) else { return };
+    let id = task.task.id;
+    let reason = format!(
+        "held: it may have run since the back-up (event {through}) that was restored; /recover {id} asks for it again"
+    );
+    draft.record(Some(task), None, Actor::System, Fact::Stopped { reason: reason.clone(), step: moved });
+    attempt::finish(draft, task, moved, Outcome::Stopped, &reason, Some(Actor::System));
 }
 
 /// The daemon is back: whoever pressed a button meanwhile may have pressed in vain, and needs a card to press again. With

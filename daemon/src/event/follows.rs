@@ -55,6 +55,7 @@ impl Fact {
                 | Fact::DiskLow { .. }
                 | Fact::BackupFailed { .. }
                 | Fact::Released { .. }
+                | Fact::Restored { .. }
                 | Fact::Violation { .. }
                 | Fact::Expired { .. }
                 | Fact::StopAsked { .. }

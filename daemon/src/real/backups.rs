@@ -167,9 +167,7 @@ fn outdated(names: Vec<String>, made: &str, keep: usize) -> Vec<String> {
 
 /// `mainstay-20261129T120000Z-1204.db`: when (UTC), and the number of the last event in it.
 fn name(wall_ms: i64, events: i64) -> String {
-    let digits: String = report::utc(wall_ms).chars().filter(char::is_ascii_digit).collect();
-    let (day, time) = digits.split_at(8);
-    format!("mainstay-{day}T{time}Z-{events}.db")
+    format!("mainstay-{}-{events}.db", report::compact_utc(wall_ms))
 }
 
 /// Of a back-up's name: when, as text that sorts, and up to which event. None of any other name.

@@ -14,6 +14,7 @@ pub mod log;
 mod logfile;
 mod observe;
 mod process;
+pub mod restores;
 #[expect(
     clippy::disallowed_methods,
     reason = "waits for shims: their time limits are the machine's business, not decisions"

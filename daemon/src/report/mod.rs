@@ -114,6 +114,13 @@ pub fn utc(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
+/// The same for file names: `20261129T120000Z`.
+pub fn compact_utc(ms: i64) -> String {
+    let digits: String = utc(ms).chars().filter(char::is_ascii_digit).collect();
+    let (day, time) = digits.split_at(8);
+    format!("{day}T{time}Z")
+}
+
 /// A task for programs. These names are an interface: add to them, don't change them.
 pub fn task_data(view: &TaskView, now: Moment) -> Value {
     let task = &view.task;

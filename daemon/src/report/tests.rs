@@ -92,6 +92,7 @@ fn attempted(view: TaskView, ran_ms: Option<i64>) -> TaskView {
         stop_alarm: None,
         stop_overdue: false,
         stale_at: None,
+        restored: false,
         progress: None,
         ended_ms: ran_ms.map(|_| NOW.wall_ms),
         ran_ms,

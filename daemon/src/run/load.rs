@@ -55,8 +55,15 @@ impl Daemon {
                 let reached = view.outbox.as_ref().filter(|_| shows_welcome(result)).map(|o| o.chat);
                 reached.map_or(Ok(()), |chat| self.load_welcome(&mut view, chat))?;
             }
-            Input::Booted { .. }
-            | Input::Interrupted { .. }
+            Input::Booted { .. } => {
+                view.restore = self.store.restore_mark()?;
+                if view.restore.is_some() {
+                    for id in self.store.waiting()? {
+                        view.waiting.extend(self.store.task(id)?);
+                    }
+                }
+            }
+            Input::Interrupted { .. }
             | Input::Me { .. }
             | Input::LogRead { .. }
             | Input::Seen(_)

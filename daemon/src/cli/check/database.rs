@@ -1,6 +1,6 @@
 //! The database, by a copy of it that this program opens as its next start would. The database itself is only read.
 
-use super::super::backup::progress;
+use super::super::progress;
 use super::super::serve::examine_database;
 use super::code::Code;
 use super::findings::Findings;
@@ -31,7 +31,7 @@ pub(super) fn look(config: &Config, is_held: bool, asked: &Asked<'_>, findings: 
     };
     let copy = folder.path().join(DATABASE_NAME);
     let rehearsal = copy_to(&database, is_held, &copy).and_then(|()| {
-        let progress = progress(asked.shows_progress, || "trying the next start on a copy of the database".to_owned());
+        let progress = progress::line(asked.shows_progress, || "trying the next start on a copy of the database".to_owned());
         rehearse(&copy, &folder.path().join("rebuilt.db"), progress)
     });
     match rehearsal {

@@ -21,7 +21,7 @@ mod who;
 
 pub(super) use token::own_bot_is_no_operator;
 
-use super::backup::shows_progress;
+use super::progress;
 use super::{Options, print};
 use crate::config::Config;
 use crate::exit::{ExitCode, Fatal};
@@ -49,7 +49,7 @@ pub(super) fn check(matches: &ArgMatches, options: &Options) -> Result<ExitCode,
         units: matches.get_one::<PathBuf>("units").map(PathBuf::as_path),
         scratch: matches.get_one::<PathBuf>("scratch").map(PathBuf::as_path),
         offline: matches.get_flag("offline"),
-        shows_progress: shows_progress(options),
+        shows_progress: progress::shows(options),
     };
     let mut findings = Findings::default();
     match options.config_path() {

@@ -58,6 +58,10 @@ impl Store {
             Fact::BackedUp { .. } => self.is_newest(at, event, "backed_up"),
             Fact::BackupFailed { .. } => self.is_newest(at, event, "backup_failed"),
             Fact::Released { .. } => self.is_newest(at, event, "released"),
+            Fact::Restored { newest_task, .. } => {
+                self.apply_restored(*newest_task)?;
+                self.is_newest(at, event, "restored")
+            }
             Fact::ClockStepped { by_ms } => {
                 self.run("UPDATE meta SET value = value + ?1 WHERE key = 'clock_base'", [by_ms])?;
                 self.is_newest(at, event, "clock_stepped")
@@ -180,10 +184,12 @@ impl Store {
                  WHERE task = ?1 AND attempt = ?2",
                 params![needed(task)?.0, attempt],
             ),
+            // It lives: so nothing has followed from its end.
             Fact::Adopted { identity } => {
                 self.count_lately(at, "adopted")?;
                 self.run(
-                    "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL WHERE task = ?1 AND attempt = ?2",
+                    "UPDATE attempts SET boot = ?3, pid = ?4, start = ?5, start_due = NULL, restored = 0
+                     WHERE task = ?1 AND attempt = ?2",
                     params![needed(task)?.0, attempt, identity.boot, identity.pid, identity.start.cast_signed()],
                 )
             }

@@ -28,6 +28,11 @@ impl Source {
         Ok(Source(store))
     }
 
+    /// The record in it.
+    pub fn record(&self) -> &Store {
+        &self.0
+    }
+
     /// Bytes of a copy, as far as it can be told before.
     ///
     /// # Errors

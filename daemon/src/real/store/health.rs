@@ -74,6 +74,7 @@ impl Store {
         ops.clock = self.newest("clock_stepped")?;
         ops.backups = (self.newest("backed_up")?, self.newest("backup_failed")?);
         ops.released = self.newest("released")?;
+        ops.restored = self.newest("restored")?;
         ops.alerts = self.alerts()?;
         ops.unsent = self.one(
             "SELECT chat, at FROM outbox INDEXED BY outbox_unsettled

@@ -11,6 +11,7 @@ mod health;
 mod load;
 mod rebuild;
 mod rehearse;
+mod restore;
 mod retention;
 mod rows;
 
@@ -19,6 +20,7 @@ pub use file::{FileStorage, examine, free_bytes, inspect, inspect_record, newest
 pub use load::LogFilter;
 pub use rebuild::{rebuild, replay};
 pub use rehearse::{Rehearsal, Rejected, Replayed, copy_closed, rehearse, room_to_rehearse};
+pub use restore::{Kinship, Replaced};
 
 use crate::command::Mode;
 use crate::event::{Event, Fact, Recorded};
@@ -44,7 +46,8 @@ const MIGRATIONS: &[&str] = &[
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// Written for older programs, so that a rollback can go on with a newer database: the least schema version that who reads
 /// it, and who writes to it, must know. Raised with a migration, for what an older program would misread: a new kind of
-/// event, a new value in an old field, a field left out that it can't do without.
+/// event, a new value in an old field, a field left out that it can't do without. What is rare may raise them when it happens
+/// ([`Store::mark_restored`]), so that a way back stays open until then.
 pub const MIN_READER: i64 = 5;
 /// The same for who writes to it.
 pub const MIN_WRITER: i64 = 5;
@@ -227,6 +230,9 @@ impl Store {
         }
         let max = |sql: &str| self.db.prepare_cached(sql)?.query_row([], |r| r.get::<_, i64>(0));
         self.next_task = 1 + max("SELECT coalesce(max(id), 0) FROM tasks")?;
+        if let Some(newest) = self.meta("newest_task")?.and_then(|newest| newest.parse::<i64>().ok()) {
+            self.next_task = self.next_task.max(newest + 1);
+        }
         self.next_message = 1 + max("SELECT coalesce(max(id), 0) FROM outbox")?;
         self.mode = self.meta("mode")?.and_then(|m| Mode::named(&m));
         self.moved = self.moved()?;
@@ -318,6 +324,8 @@ impl Store {
     pub fn apply(&mut self, at: i64, event: &Event) -> Result<i64> {
         if let Fact::Booted { .. } = &event.fact {
             self.epoch = 1 + self.newest_epoch()?;
+        } else if let Fact::Restored { epoch, .. } = &event.fact {
+            self.epoch = *epoch;
         } else if !self.turn.as_ref().is_some_and(|t| t.wrote) {
             let found = self.newest_epoch()?;
             if found != self.epoch {
@@ -573,8 +581,8 @@ fn migrate(db: &Connection) -> Result<()> {
         db.execute_batch(&format!(
             "BEGIN IMMEDIATE; {sql}
              PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step};
-             INSERT OR REPLACE INTO meta (key, value)
-             VALUES ('min_reader', '{MIN_READER}'), ('min_writer', '{MIN_WRITER}'); COMMIT;"
+             INSERT INTO meta (key, value) VALUES ('min_reader', '{MIN_READER}'), ('min_writer', '{MIN_WRITER}')
+             ON CONFLICT (key) DO UPDATE SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER)); COMMIT;"
         ))
         .inspect_err(|_| {
             let _ = db.execute_batch("ROLLBACK");

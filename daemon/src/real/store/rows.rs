@@ -45,7 +45,7 @@ pub(super) fn task(r: &Row<'_>) -> Result<TaskRow> {
 }
 
 pub(super) const ATTEMPT: &str = "task, attempt, nonce, hash, claimed_ms, boot, pid, start, start_tries, start_due, stop_by, \
-     stop_alarm, stop_overdue, progress, ended_ms, ran_ms, stale_at";
+     stop_alarm, stop_overdue, progress, ended_ms, ran_ms, stale_at, restored";
 
 pub(super) fn attempt(r: &Row<'_>) -> Result<AttemptRow> {
     let identity = match (r.get::<_, Option<String>>(5)?, r.get(6)?, r.get::<_, Option<i64>>(7)?) {
@@ -67,6 +67,7 @@ pub(super) fn attempt(r: &Row<'_>) -> Result<AttemptRow> {
         ended_ms: r.get(14)?,
         ran_ms: r.get(15)?,
         stale_at: r.get(16)?,
+        restored: r.get(17)?,
     })
 }
 

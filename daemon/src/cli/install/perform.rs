@@ -1,0 +1,244 @@
+//! Looks whether a step is done, and does it: on this machine, or below another root, where there is no service manager to be
+//! told and no user to be made.
+
+use super::release::Release;
+use super::steps::{Existing, Owner, ROOT, SERVICE, SERVICE_USER, Step};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Added to the name of what is set aside.
+const ASIDE: &str = ".before-install";
+
+/// Whether there is something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is as it should be; a remark, if one is due.
+    Done(Option<String>),
+    /// It is to be done.
+    ToDo,
+    /// It is nothing for here; why.
+    LeftOut(String),
+}
+
+/// Where it is installed.
+pub(super) struct Target<'a> {
+    /// `/`, or the root of another system.
+    root: &'a Path,
+    /// It is this machine.
+    here: bool,
+    program: PathBuf,
+}
+
+impl<'a> Target<'a> {
+    /// This machine, or below `root_fs`; `program` is what is installed.
+    pub(super) fn new(root_fs: Option<&'a Path>, program: PathBuf) -> Target<'a> {
+        Target { root: root_fs.unwrap_or(Path::new("/")), here: root_fs.is_none(), program }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// Whether a step has to be done. Changes nothing.
+    pub(super) fn look(&self, step: &Step) -> Result<Look, String> {
+        let done = |is: bool| if is { Look::Done(None) } else { Look::ToDo };
+        Ok(match step {
+            Step::User if !self.here => Look::LeftOut("users are made on the machine itself".into()),
+            Step::NoUser if !self.here => Look::LeftOut("users are removed on the machine itself".into()),
+            Step::User => done(self.service_user().is_some()),
+            Step::NoUser => done(self.service_user().is_none()),
+            Step::Folder { path, .. } => {
+                let path = self.path(path);
+                if path.exists() && !path.is_dir() {
+                    return Err(format!("{} is no folder: move it away", path.display()));
+                }
+                done(path.is_dir())
+            }
+            Step::File { path, content, existing, .. } => match fs::read(self.path(path)) {
+                Ok(there) if there == content.as_bytes() => Look::Done(None),
+                Ok(_) if *existing == Existing::Stays => Look::Done(Some("it stays as it is".into())),
+                Ok(_) => Look::ToDo,
+                Err(error) if error.kind() == ErrorKind::NotFound => Look::ToDo,
+                Err(error) => return Err(format!("can't read {}: {error}", self.path(path).display())),
+            },
+            Step::Link { path, to } => done(fs::read_link(self.path(path)).is_ok_and(|there| there == Path::new(to))),
+            Step::Release => {
+                let release = Release::of(&self.program)?;
+                let current = fs::read_link(self.current()).ok();
+                let is_there = self.release_folder(&release).is_dir();
+                match current {
+                    Some(current) if is_there && current != target_of(&release) => {
+                        let text = format!(
+                            "{} runs on; `mainstay release activate {}` changes that",
+                            current.display(),
+                            release.id
+                        );
+                        Look::Done(Some(text))
+                    }
+                    current => done(is_there && current.is_some()),
+                }
+            }
+            Step::Systemctl { args } => match self.why_not_systemctl(args) {
+                Some(why) => Look::LeftOut(why),
+                None => Look::ToDo,
+            },
+            Step::Gone { path } => done(fs::symlink_metadata(self.path(path)).is_err()),
+        })
+    }
+
+    /// Does it, and says what else there is to know.
+    pub(super) fn perform(&self, step: &Step) -> Result<Option<String>, String> {
+        let failed = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
+        match step {
+            Step::User => run(Command::new("useradd")
+                .args(["--system", "--user-group", "--home-dir", "/var/lib/mainstay"])
+                .args(["--no-create-home", "--shell", "/usr/sbin/nologin", SERVICE_USER])),
+            Step::NoUser => run(Command::new("userdel").arg(SERVICE_USER)),
+            Step::Folder { path, mode, owner } => {
+                let path = self.path(path);
+                make(&path, *mode).map_err(|e| failed(&path, &e))?;
+                self.give(&path, *owner).map_err(|e| failed(&path, &e))?;
+                Ok(None)
+            }
+            Step::File { path, mode, content, .. } => {
+                let path = self.path(path);
+                let aside = set_aside(&path)?;
+                write(&path, *mode, content).map_err(|e| failed(&path, &e))?;
+                Ok(aside.map(|aside| format!("what was there is {} now", aside.display())))
+            }
+            Step::Link { path, to } => {
+                let path = self.path(path);
+                let aside = set_aside(&path)?;
+                symlink(to, &path).map_err(|e| failed(&path, &e))?;
+                Ok(aside.map(|aside| format!("what was there is {} now", aside.display())))
+            }
+            Step::Release => self.put_release(),
+            Step::Systemctl { args } => run(Command::new("systemctl").args(*args)),
+            Step::Gone { path } => {
+                let path = self.path(path);
+                remove(&path).map_err(|e| failed(&path, &e))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn current(&self) -> PathBuf {
+        self.path(ROOT).join("current")
+    }
+
+    fn release_folder(&self, release: &Release) -> PathBuf {
+        self.path(ROOT).join(target_of(release))
+    }
+
+    fn put_release(&self) -> Result<Option<String>, String> {
+        let release = Release::of(&self.program)?;
+        if !self.release_folder(&release).is_dir() {
+            let releases = self.path(ROOT).join("releases");
+            release.copy_below(&releases).map_err(|e| format!("can't copy to {}: {e}", releases.display()))?;
+        }
+        let current = self.current();
+        // A release that runs is changed by whoever watches what comes of it.
+        if fs::symlink_metadata(&current).is_err() {
+            symlink(target_of(&release), &current).map_err(|e| format!("{}: {e}", current.display()))?;
+            let folder = self.path(ROOT);
+            File::open(&folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        Ok(Some(format!("release {}", release.id)))
+    }
+
+    /// Uid and gid of the daemon's user in the system's own table.
+    fn service_user(&self) -> Option<(u32, u32)> {
+        let passwd = fs::read_to_string(self.path("/etc/passwd")).ok()?;
+        let line = passwd.lines().find_map(|line| line.strip_prefix(SERVICE_USER)?.strip_prefix(':'))?;
+        let mut numbers = line.split(':').skip(1);
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+
+    fn give(&self, path: &Path, owner: Owner) -> io::Result<()> {
+        match (owner, self.service_user()) {
+            (Owner::Service, Some((uid, gid))) if self.here => chown(path, Some(uid), Some(gid)),
+            (Owner::Service | Owner::Root, _) => Ok(()),
+        }
+    }
+
+    fn why_not_systemctl(&self, args: &[&str]) -> Option<String> {
+        if !self.here {
+            return Some("there is no service manager below another root".into());
+        }
+        // Units can be enabled where none runs, as in a container that is being made.
+        let runs = Path::new("/run/systemd/system").is_dir();
+        let verb = args.first().copied().unwrap_or_default();
+        if matches!(verb, "stop" | "disable") && !self.path(SERVICE).exists() {
+            return Some("there is no such unit".into());
+        }
+        let is_there = ["/usr/bin/systemctl", "/bin/systemctl"].iter().any(|path| Path::new(path).exists());
+        if !is_there {
+            return Some("there is no systemctl: start `mainstay run` in your own way".into());
+        }
+        (matches!(verb, "stop" | "daemon-reload") && !runs).then(|| "systemd does not run here".into())
+    }
+}
+
+/// What `current` says where that release runs.
+fn target_of(release: &Release) -> PathBuf {
+    Path::new("releases").join(&release.id)
+}
+
+/// Moves away what has the name of something of ours.
+fn set_aside(path: &Path) -> Result<Option<PathBuf>, String> {
+    let Ok(there) = fs::symlink_metadata(path) else { return Ok(None) };
+    if there.is_dir() {
+        return Err(format!("{} is a folder: move it away", path.display()));
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(ASIDE);
+    fs::rename(path, &aside).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(Some(aside.into()))
+}
+
+/// Makes a folder with this mode, whatever may be taken from those that root makes (umask).
+pub(super) fn make(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// There completely or not at all: a cut-off unit or configuration would be worse than none.
+fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    if !parent.is_dir() {
+        make(parent, 0o755)?;
+    }
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&unfinished)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(parent)?.sync_all()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// Runs a program of the system; what it has to say is passed on when it fails.
+fn run(command: &mut Command) -> Result<Option<String>, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("can't run {name}: {e}"))?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(format!("{name} failed ({}): {said}", output.status))
+}

@@ -1,0 +1,136 @@
+//! What an installation consists of: one table for putting it there, one for taking it away. Data; [`super::perform`] looks
+//! whether a step is done, and does it.
+
+/// The user that the daemon and its tasks run as.
+pub(super) const SERVICE_USER: &str = "mainstay";
+/// Where releases live: `releases/ID/`, and `current`, a link to the one that runs.
+pub(super) const ROOT: &str = "/opt/mainstay";
+/// What units, and people, call.
+pub(super) const CURRENT_PROGRAM: &str = "/opt/mainstay/current/bin/mainstay";
+const CONFIG_DIR: &str = "/etc/mainstay";
+const CONFIG: &str = "/etc/mainstay/mainstay.toml";
+const TOKEN: &str = "/etc/mainstay/token";
+const STATE_DIR: &str = "/var/lib/mainstay";
+const LINK: &str = "/usr/local/bin/mainstay";
+pub(super) const SERVICE: &str = "/etc/systemd/system/mainstay.service";
+const CLOSED_CONF: &str = "/etc/systemd/system/mainstay.service.d/closed.conf";
+const BACKUP_SERVICE: &str = "/etc/systemd/system/mainstay-backup.service";
+const BACKUP_TIMER: &str = "/etc/systemd/system/mainstay-backup.timer";
+
+/// Whose a file or folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Root,
+    /// The daemon's user.
+    Service,
+}
+
+/// What becomes of a file that is there and says something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It is somebody's own, and stays.
+    Stays,
+    /// It is of another version: it is set aside.
+    Aside,
+}
+
+/// One step. Each can be looked at and done again at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The daemon's user is there.
+    User,
+    /// A folder is there; one that is keeps its owner and mode.
+    Folder { path: &'static str, mode: u32, owner: Owner },
+    /// A file is there.
+    File { path: &'static str, mode: u32, content: &'static str, existing: Existing },
+    /// The release that this program belongs to is below [`ROOT`], and something is `current`.
+    Release,
+    /// A link is there.
+    Link { path: &'static str, to: &'static str },
+    /// The service manager was told.
+    Systemctl { args: &'static [&'static str] },
+    /// A file, link or folder is not there any more, with all that is in it.
+    Gone { path: &'static str },
+    /// The daemon's user is not there any more.
+    NoUser,
+}
+
+/// Puts it there, without starting anything: what is to run, and who may say so, is not known yet.
+pub(super) const INSTALL: [Step; 13] = [
+    Step::User,
+    Step::Folder { path: ROOT, mode: 0o755, owner: Owner::Root },
+    Step::Folder { path: "/opt/mainstay/releases", mode: 0o755, owner: Owner::Root },
+    Step::Release,
+    Step::Folder { path: "/usr/local/bin", mode: 0o755, owner: Owner::Root },
+    Step::Link { path: LINK, to: CURRENT_PROGRAM },
+    Step::Folder { path: CONFIG_DIR, mode: 0o755, owner: Owner::Root },
+    Step::File {
+        path: CONFIG,
+        mode: 0o644,
+        content: include_str!("../../../../deploy/mainstay.toml"),
+        existing: Existing::Stays,
+    },
+    // For the token, which only root reads: the service gets it as a credential.
+    Step::File { path: TOKEN, mode: 0o600, content: "", existing: Existing::Stays },
+    Step::Folder { path: STATE_DIR, mode: 0o700, owner: Owner::Service },
+    unit(SERVICE, include_str!("../../../../deploy/mainstay.service")),
+    unit(BACKUP_SERVICE, include_str!("../../../../deploy/mainstay-backup.service")),
+    unit(BACKUP_TIMER, include_str!("../../../../deploy/mainstay-backup.timer")),
+];
+
+/// For machines whose tasks need nothing of them (`--closed`).
+pub(super) const CLOSED: Step = Step::File {
+    path: CLOSED_CONF,
+    mode: 0o644,
+    content: include_str!("../../../../deploy/mainstay-closed.conf"),
+    existing: Existing::Stays,
+};
+
+/// The service manager is told of all that.
+pub(super) const ENABLE: [Step; 2] = [
+    Step::Systemctl { args: &["daemon-reload"] },
+    Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer"] },
+];
+
+/// Takes it away. Configuration, token and state stay.
+pub(super) const UNINSTALL: [Step; 9] = [
+    // Not `disable --now`: where no systemd runs, that disables and fails.
+    Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Gone { path: SERVICE },
+    Step::Gone { path: CLOSED_CONF },
+    Step::Gone { path: BACKUP_SERVICE },
+    Step::Gone { path: BACKUP_TIMER },
+    Step::Systemctl { args: &["daemon-reload"] },
+    Step::Gone { path: LINK },
+    Step::Gone { path: ROOT },
+];
+
+/// Takes away what is left then.
+pub(super) const PURGE: [Step; 3] = [Step::Gone { path: CONFIG_DIR }, Step::Gone { path: STATE_DIR }, Step::NoUser];
+
+/// Kept by an uninstallation without `--purge`.
+pub(super) const KEPT: [&str; 2] = [CONFIG_DIR, STATE_DIR];
+
+const fn unit(path: &'static str, content: &'static str) -> Step {
+    Step::File { path, mode: 0o644, content, existing: Existing::Aside }
+}
+
+impl Step {
+    /// What it comes to, in words that go on from "to do: ".
+    pub(super) fn words(&self) -> String {
+        match self {
+            Step::User => format!("make the system user {SERVICE_USER}"),
+            Step::Folder { path, mode, owner } => {
+                let whose = if *owner == Owner::Service { SERVICE_USER } else { "root" };
+                format!("make the folder {path} ({mode:04o}, {whose})")
+            }
+            Step::File { path, mode, .. } => format!("write {path} ({mode:04o})"),
+            Step::Release => format!("copy this program's release below {ROOT}"),
+            Step::Link { path, to } => format!("link {path} to {to}"),
+            Step::Systemctl { args } => format!("systemctl {}", args.join(" ")),
+            Step::Gone { path } => format!("remove {path}"),
+            Step::NoUser => format!("remove the system user {SERVICE_USER}"),
+        }
+    }
+}

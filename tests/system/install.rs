@@ -1,0 +1,186 @@
+//! Installing below another root: what is there afterwards, that it can be done again, and that nobody's own files are lost.
+
+use super::place::binary;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Another root.
+struct Root(tempfile::TempDir);
+
+impl Root {
+    fn new() -> Root {
+        Root(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn run_with(&self, program: &Path, args: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command.args(args).arg("--root-fs").arg(self.0.path()).stdin(Stdio::null());
+        command.output().expect("run the program")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.run_with(binary(), args)
+    }
+
+    /// Runs it, and gives its steps: what each came to, by its words.
+    fn steps(&self, args: &[&str]) -> BTreeMap<String, String> {
+        let output = self.run(&[args, &["--json"]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let steps = told["steps"].as_array().expect("steps");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        steps.iter().map(|step| (text(&step["step"]), text(&step["state"]))).collect()
+    }
+
+    /// All that is there, with what it says and its mode.
+    fn tree(&self) -> BTreeMap<PathBuf, String> {
+        fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+            for entry in fs::read_dir(folder).expect("list") {
+                let path = entry.expect("an entry").path();
+                let metadata = fs::symlink_metadata(&path).expect("there");
+                let mode = metadata.mode() & 0o7777;
+                let content = match () {
+                    () if metadata.is_symlink() => fs::read_link(&path).expect("a link").display().to_string(),
+                    () if metadata.is_dir() => String::new(),
+                    () if metadata.len() > 1 << 20 => format!("{} bytes", metadata.len()),
+                    () => String::from_utf8_lossy(&fs::read(&path).expect("read")).into_owned(),
+                };
+                if metadata.is_dir() {
+                    walk(&path, found);
+                }
+                found.insert(path, format!("{mode:o} {content}"));
+            }
+        }
+        let mut found = BTreeMap::new();
+        walk(self.0.path(), &mut found);
+        found
+    }
+
+    fn mode(&self, path: &str) -> u32 {
+        fs::metadata(self.path(path)).expect("there").mode() & 0o7777
+    }
+}
+
+#[test]
+fn all_that_a_service_needs_is_there_and_installing_again_changes_nothing() {
+    let root = Root::new();
+    let told = root.steps(&["install", "--dry-run"]);
+    assert!(told.values().any(|state| state == "to do") && root.tree().is_empty(), "{told:?}");
+    root.steps(&["install"]);
+    for (path, mode) in [
+        ("etc/mainstay/mainstay.toml", 0o644),
+        ("etc/mainstay/token", 0o600),
+        ("var/lib/mainstay", 0o700),
+        ("etc/systemd/system/mainstay.service", 0o644),
+        ("etc/systemd/system/mainstay-backup.timer", 0o644),
+        ("opt/mainstay/current/bin/mainstay", 0o555),
+    ] {
+        assert_eq!(root.mode(path), mode, "{path}");
+    }
+    let program = fs::read_link(root.path("usr/local/bin/mainstay")).expect("a link");
+    assert_eq!(program, Path::new("/opt/mainstay/current/bin/mainstay"));
+    let version =
+        Command::new(root.path("opt/mainstay/current/bin/mainstay")).arg("--version").output().expect("it runs");
+    assert!(version.status.success());
+    let check = Command::new(root.path("opt/mainstay/current/bin/mainstay"))
+        .args(["policy", "--config"])
+        .arg(root.path("etc/mainstay/mainstay.toml"))
+        .output();
+    assert!(check.expect("it runs").status.success(), "the configuration is one that it takes");
+    let drop_in = root.path("etc/systemd/system/mainstay.service.d/closed.conf");
+    assert!(!drop_in.exists(), "unless it is asked for");
+    root.steps(&["install", "--closed"]);
+    assert!(drop_in.exists());
+    let before = root.tree();
+    let again = root.steps(&["install"]);
+    assert!(again.values().all(|state| state == "is so" || state == "left out"), "{again:?}");
+    assert_eq!(root.tree(), before);
+}
+
+#[test]
+fn nobodys_own_files_are_overwritten() {
+    let root = Root::new();
+    root.steps(&["install"]);
+    fs::write(root.path("etc/mainstay/mainstay.toml"), "mine").expect("write");
+    fs::write(root.path("etc/mainstay/token"), "secret").expect("write");
+    fs::write(root.path("etc/systemd/system/mainstay.service"), "an older one").expect("write");
+    fs::remove_file(root.path("usr/local/bin/mainstay")).expect("remove");
+    fs::write(root.path("usr/local/bin/mainstay"), "a program").expect("write");
+    root.steps(&["install"]);
+    let read = |path: &str| fs::read_to_string(root.path(path)).expect("there");
+    assert_eq!((&*read("etc/mainstay/mainstay.toml"), &*read("etc/mainstay/token")), ("mine", "secret"));
+    assert_eq!(read("etc/systemd/system/mainstay.service.before-install"), "an older one");
+    assert!(read("etc/systemd/system/mainstay.service").contains("[Service]"));
+    assert_eq!(read("usr/local/bin/mainstay.before-install"), "a program");
+}
+
+#[test]
+fn another_release_is_put_beside_the_one_that_runs() {
+    let root = Root::new();
+    root.steps(&["install"]);
+    let runs = fs::read_link(root.path("opt/mainstay/current")).expect("a link");
+    let unpacked = tempfile::tempdir().expect("a folder");
+    let bin = unpacked.path().join("bin");
+    fs::create_dir(&bin).expect("make");
+    fs::copy(binary(), bin.join("mainstay")).expect("copy");
+    fs::write(unpacked.path().join("release.json"), r#"{"format":1,"id":"9.9.9-0123456789ab"}"#).expect("write");
+    fs::write(unpacked.path().join("SHA256SUMS"), "sums").expect("write");
+    let output = root.run_with(&bin.join("mainstay"), &["install"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let release = root.path("opt/mainstay/releases/9.9.9-0123456789ab");
+    assert_eq!(fs::read_to_string(release.join("SHA256SUMS")).expect("all of it"), "sums");
+    assert_eq!(fs::metadata(release.join("release.json")).expect("there").mode() & 0o7777, 0o444);
+    assert_eq!(fs::read_link(root.path("opt/mainstay/current")).expect("a link"), runs);
+    let again = root.run_with(&bin.join("mainstay"), &["install"]);
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(said.contains("mainstay release activate 9.9.9-0123456789ab"), "{said}");
+}
+
+#[test]
+fn uninstalling_keeps_the_data_and_purging_wants_the_name() {
+    let root = Root::new();
+    root.steps(&["install"]);
+    fs::write(root.path("var/lib/mainstay/mainstay.db"), "the record").expect("write");
+    root.steps(&["uninstall", "--dry-run"]);
+    assert!(root.path("opt/mainstay/current/bin/mainstay").exists());
+    root.steps(&["uninstall"]);
+    for gone in ["opt/mainstay", "usr/local/bin/mainstay", "etc/systemd/system/mainstay.service"] {
+        assert!(!root.path(gone).exists(), "{gone}");
+    }
+    for kept in ["etc/mainstay/mainstay.toml", "etc/mainstay/token", "var/lib/mainstay/mainstay.db"] {
+        assert!(root.path(kept).exists(), "{kept}");
+    }
+    root.steps(&["uninstall"]);
+    let refused = root.run(&["uninstall", "--purge"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(root.path("var/lib/mainstay/mainstay.db").exists(), "nothing was typed");
+    let mut purge = Command::new(binary());
+    purge.args(["uninstall", "--purge", "--root-fs"]).arg(root.path("")).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut purge = purge.spawn().expect("run the program");
+    std::io::Write::write_all(&mut purge.stdin.take().expect("piped"), b"mainstay\n").expect("typed");
+    assert!(purge.wait().expect("it ends").success());
+    assert!(!root.path("var/lib/mainstay").exists() && !root.path("etc/mainstay").exists());
+}
+
+#[test]
+fn what_is_in_the_way_is_named_and_the_next_time_goes_on() {
+    let root = Root::new();
+    fs::create_dir_all(root.path("etc")).expect("make");
+    fs::write(root.path("etc/mainstay"), "a file").expect("write");
+    let output = root.run(&["install"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("etc/mainstay is no folder: move it away"), "{said}");
+    fs::remove_file(root.path("etc/mainstay")).expect("move it away");
+    root.steps(&["install"]);
+    assert!(root.path("etc/mainstay/token").exists());
+}
