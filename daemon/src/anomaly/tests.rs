@@ -31,6 +31,8 @@ fn backed_up() -> Fact {
 fn released(became: Became) -> Fact {
     let (release, from) = ("0.1.0-aaaaaaaaaaaa".to_owned(), Some("0.1.0-bbbbbbbbbbbb".to_owned()));
     Fact::Released { release, became, from, why: "soak: it does not answer since 10000 ms (nobody listens)".to_owned() }
+}
+
 fn restored() -> Fact {
     Fact::Restored { file: "b".into(), through: 1, replaced: Some(2), epoch: 3, newest_task: 4 }
 }

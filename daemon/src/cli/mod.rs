@@ -20,9 +20,9 @@ mod logs;
 mod metrics;
 mod perfetto;
 mod policy;
+mod progress;
 #[expect(clippy::disallowed_methods, reason = "waits for programs and for the daemon, and has nothing else to do")]
 mod release;
-mod progress;
 mod restore;
 mod serve;
 mod verify;

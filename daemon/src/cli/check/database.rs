@@ -31,7 +31,8 @@ pub(super) fn look(config: &Config, is_held: bool, asked: &Asked<'_>, findings: 
     };
     let copy = folder.path().join(DATABASE_NAME);
     let rehearsal = copy_to(&database, is_held, &copy).and_then(|()| {
-        let progress = progress::line(asked.shows_progress, || "trying the next start on a copy of the database".to_owned());
+        let progress =
+            progress::line(asked.shows_progress, || "trying the next start on a copy of the database".to_owned());
         rehearse(&copy, &folder.path().join("rebuilt.db"), progress)
     });
     match rehearsal {
