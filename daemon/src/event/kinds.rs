@@ -4,7 +4,7 @@ use super::Fact;
 
 impl Fact {
     /// The names of all, in the order of the enum.
-    pub const KINDS: [&'static str; 50] = [
+    pub const KINDS: [&'static str; 51] = [
         "booted",
         "stopping",
         "mode_set",

@@ -116,6 +116,12 @@ impl Machine {
         self.0.state.borrow().ledger.clone()
     }
 
+    /// The same from the `n`th on.
+    pub fn ledger_from(&self, n: usize) -> Vec<Ran> {
+        self.settle();
+        self.0.state.borrow().ledger.get(n..).unwrap_or_default().to_vec()
+    }
+
     /// All starts that it was asked for, in order.
     pub fn tried(&self) -> Vec<Tried> {
         self.0.state.borrow().tried.clone()
