@@ -307,12 +307,8 @@ fn database_large(s: &Sight<'_>) -> Vec<(String, String)> {
 /// The newest switch of releases, if it came to this.
 fn released<'a>(s: &Sight<'a>, to: Became) -> Option<(&'a str, &'a str, &'a str, i64)> {
     let released = s.ops.released.as_ref()?;
-    match &released.fact {
-        Fact::Released { release, became, from, why } if *became == to => {
-            Some((release, from.as_deref().unwrap_or("another"), why, released.at))
-        }
-        _ => None,
-    }
+    let Fact::Released { release, became, from, why } = &released.fact else { return None };
+    (*became == to).then(|| (release.as_str(), from.as_deref().unwrap_or("another"), why.as_str(), released.at))
 }
 
 fn release_stuck(s: &Sight<'_>) -> Vec<(String, String)> {

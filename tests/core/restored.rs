@@ -4,7 +4,6 @@ use crate::world::*;
 use mainstay::event::Fact;
 use mainstay::real::store::{FileStorage, Kinship, Store};
 use mainstay::task::{Outcome, State};
-use rusqlite::Connection;
 use std::path::PathBuf;
 
 /// A back-up of a world's database, in a folder of its own.
@@ -173,21 +172,6 @@ fn what_waited_to_be_sent_is_sent_as_a_possible_repeat() {
     assert!(reports.len() == 2 && reports[1].starts_with("(possible repeat)"), "{reports:?}");
     w.quiet();
     w.check_rebuild();
-}
-
-#[test]
-fn a_program_that_does_not_know_of_restores_may_not_go_on_with_one() {
-    let w = World::new();
-    let floor = |db: &Connection| -> Vec<String> {
-        let mut statement =
-            db.prepare("SELECT value FROM meta WHERE key IN ('min_reader', 'min_writer')").expect("sql");
-        let rows = statement.query_map([], |r| r.get(0)).expect("rows");
-        rows.collect::<Result<_, _>>().expect("text")
-    };
-    assert_eq!(floor(&w.disk.look()), ["4", "4"], "until there is something to misread");
-    let backup = BackUp::of(&w);
-    Store::open(&FileStorage::new(backup.path())).expect("whole").mark_restored("x", None).expect("marked");
-    assert_eq!(floor(&Connection::open(backup.path()).expect("open")), ["5", "5"]);
 }
 
 #[test]

@@ -182,12 +182,14 @@ impl Host {
     /// Everything on the host but the folder for copies: what it is, and what would change if somebody wrote to it. Where a
     /// daemon runs, its index of the log is left out: that is memory which whoever reads the database shares with it.
     fn everything(&self) -> BTreeMap<PathBuf, String> {
+        // What a daemon that runs beside it may write to meanwhile.
+        let living = ["mainstay.db-shm", "daemon.log"];
         let mut all = BTreeMap::new();
         let mut folders = vec![self.path("")];
         while let Some(folder) = folders.pop() {
             for path in fs::read_dir(&folder).expect("list").map(|entry| entry.expect("an entry").path()) {
                 let metadata = fs::symlink_metadata(&path).expect("there");
-                if path == self.path("scratch") || (self.living && path.ends_with("mainstay.db-shm")) {
+                if path == self.path("scratch") || (self.living && living.iter().any(|name| path.ends_with(name))) {
                     continue;
                 }
                 let content = if metadata.is_file() { fs::read(&path).expect("read") } else { Vec::new() };

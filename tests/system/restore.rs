@@ -12,6 +12,8 @@ fn said(output: &Output) -> String {
 impl Place {
     /// A back-up made now: its path.
     fn back_up(&self) -> String {
+        // It has made its database by then.
+        self.cli(&["ops"]);
         self.cli(&["backup"])["file"].as_str().expect("a path").to_owned()
     }
 

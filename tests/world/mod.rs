@@ -504,6 +504,11 @@ impl World {
         self.disk.look().query_row("SELECT count(*) FROM tasks", [], |r| r.get(0)).expect("a count")
     }
 
+    /// The number of the task that was asked for last. After a restore that is more than there are.
+    fn newest_task(&self) -> i64 {
+        self.disk.look().query_row("SELECT max(id) FROM tasks", [], |r| r.get(0)).expect("a number")
+    }
+
     /// How often this attempt really ran.
     pub(crate) fn ran(&self, task: i64, attempt: u32) -> u32 {
         self.machine.borrow().ran.get(&key(task, attempt)).copied().unwrap_or(0)
@@ -541,7 +546,7 @@ impl World {
     /// A task asked for by Olga and approved by Axel.
     pub(crate) fn approved(&mut self, kind: &str, prompt: &str) -> i64 {
         self.say(OLGA, &format!("/newtask {kind} {prompt}"));
-        let id = self.tasks();
+        let id = self.newest_task();
         self.say(AXEL, &format!("/approve {id}"));
         assert_eq!(self.state(id), State::Approved);
         id

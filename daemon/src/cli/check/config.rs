@@ -12,10 +12,12 @@ pub(super) fn look(path: &Path, findings: &mut Findings) -> Option<Config> {
     let valid = match config_file::load(path) {
         Ok(valid) => valid,
         Err(fatal) => {
-            let code = match fatal.code {
-                ExitCode::NobodyAllowed => Code::ConfigNobody,
-                _ if std::fs::File::open(path).is_err() => Code::ConfigMissing,
-                _ => Code::ConfigInvalid,
+            let code = if fatal.code == ExitCode::NobodyAllowed {
+                Code::ConfigNobody
+            } else if std::fs::File::open(path).is_err() {
+                Code::ConfigMissing
+            } else {
+                Code::ConfigInvalid
             };
             findings.refused(code, &fatal);
             return None;

@@ -2,6 +2,7 @@
 
 use super::perform::make;
 use crate::hex::hex;
+use crate::release::Id;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -11,8 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// Programs in a release's `bin`.
 const PROGRAMS: [&str; 2] = ["mainstay", "mainstay-shim"];
-/// Longest id of a release.
-const ID_BYTES_MAX: usize = 80;
 
 /// What is to be below `releases/`.
 #[derive(Debug)]
@@ -78,10 +77,7 @@ impl Release {
 /// `id` of a release.json, if it can be a folder's name.
 fn id_in(text: &str) -> Option<String> {
     let about: serde_json::Value = serde_json::from_str(text).ok()?;
-    let id = about["id"].as_str()?;
-    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-');
-    let usable = !id.is_empty() && id.len() <= ID_BYTES_MAX && plain && !id.starts_with(['.', '-']);
-    usable.then(|| id.to_owned())
+    Id::new(about["id"].as_str()?).ok().map(String::from)
 }
 
 /// All plain files below `folder`; links, which an archive has none of, are left out.

@@ -1,6 +1,6 @@
 //! What can be typed after `mainstay release`.
 
-use crate::cli::grammar::duration_ms;
+use super::super::grammar::duration_ms;
 use crate::config::keys::show_ms;
 use crate::policy;
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 const ROOT: &str = "/opt/mainstay";
 
 /// The whole command.
-pub(in crate::cli) fn command() -> Command {
+pub(in super::super) fn command() -> Command {
     Command::new("release")
         .about("puts a release in place, switches to it, and back")
         .subcommand_required(true)

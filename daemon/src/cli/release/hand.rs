@@ -1,11 +1,11 @@
 //! Does the steps of a switch on this machine.
 
+use super::super::Options;
+use super::super::client::{Client, fresh_key};
 use super::root::Root;
 use super::soak;
 use super::supervisor::{Supervisor, of_this_machine};
 use super::{child, passing_client, refused};
-use crate::cli::Options;
-use crate::cli::client::{Client, fresh_key};
 use crate::command::{Became, ReleaseNews};
 use crate::exit::Fatal;
 use crate::policy;

@@ -45,14 +45,13 @@ impl Root {
 
     fn failed(&self, what: &str, error: &io::Error) -> Fatal {
         let shown = self.path.display();
-        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        match error.kind() {
-            _ if full => Fatal::new(ExitCode::DiskFull, format!("can't {what} {shown}: {error}: make room")),
-            ErrorKind::PermissionDenied => Fatal::new(
-                ExitCode::NotPermitted,
-                format!("can't {what} {shown}: {error}; releases belong to root: sudo mainstay release ..."),
-            ),
-            _ => refused(format!("can't {what} {shown}: {error}")),
+        if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            Fatal::new(ExitCode::DiskFull, format!("can't {what} {shown}: {error}: make room"))
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            let text = format!("can't {what} {shown}: {error}; releases belong to root: sudo mainstay release ...");
+            Fatal::new(ExitCode::NotPermitted, text)
+        } else {
+            refused(format!("can't {what} {shown}: {error}"))
         }
     }
 

@@ -1,9 +1,9 @@
 //! What people and programs are told of releases.
 
+use super::super::{Options, print};
+use super::hand::asked;
 use super::root::Root;
 use super::{passing_client, refused};
-use crate::cli::release::hand::asked;
-use crate::cli::{Options, print};
 use crate::exit::{ExitCode, Fatal};
 use crate::real::config_file;
 use crate::release::Id;

@@ -1,8 +1,8 @@
 //! The last step: looks at the daemon again and again, until the judge has seen enough.
 
+use super::super::client::Client;
 use super::hand::{Hand, asked};
 use super::supervisor::{Seen, Supervisor};
-use crate::cli::client::Client;
 use crate::command::Became;
 use crate::policy;
 use crate::real::clock::boot_ms;

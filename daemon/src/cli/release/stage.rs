@@ -1,9 +1,9 @@
 //! `release stage`: unpacks a release beside its place, verifies all of it, and gives it its place in one move.
 
+use super::super::{Options, print};
 use super::root::Root;
 use super::tree::{Whole, Writer};
 use super::{refused, signature, tree};
-use crate::cli::{Options, print};
 use crate::exit::{ExitCode, Fatal};
 use crate::real::clock::wall_ms;
 use crate::release::Id;

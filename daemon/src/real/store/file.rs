@@ -142,11 +142,12 @@ fn copy_of(db: &Connection) -> super::Result<Connection> {
 /// All pages at once, so that nobody changes them meanwhile.
 pub(super) fn copy_pages(db: &Connection, copy: &mut Connection) -> super::Result<()> {
     let pages_at_once = -1;
-    match Backup::new(db, copy)?.step(pages_at_once)? {
-        StepResult::Done => Ok(()),
-        // What got into the copy by then is nothing, or not all.
-        step => Err(StoreError::Transient(format!("it could not be copied to be looked at ({step:?})"))),
+    let step = Backup::new(db, copy)?.step(pages_at_once)?;
+    if step == StepResult::Done {
+        return Ok(());
     }
+    // What got into the copy by then is nothing, or not all.
+    Err(StoreError::Transient(format!("it could not be copied to be looked at ({step:?})")))
 }
 
 /// As [`inspect`], for who reads events and nothing else: these are the same in every version, and nothing is copied.

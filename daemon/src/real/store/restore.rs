@@ -12,10 +12,9 @@ use crate::task::State;
 use crate::view::Restore;
 use std::collections::BTreeSet;
 
-/// Key of the mark in `meta`.
+/// Key of the mark in `meta`. A program of a schema before 5 does not know of it and would start what is to be held; it refuses
+/// the whole database.
 const MARK: &str = "restore";
-/// The schema that knows of the mark: a program of an earlier one would start what is to be held.
-const KNOWS_MARK: i64 = 5;
 
 /// What is read of the database that is replaced, as far as it can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,7 +107,6 @@ impl Store {
         let mark = serde_json::to_string(&restore).expect("plain data");
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         self.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [MARK, &mark])?;
-        self.keep_from_older()?;
         for (bot, next) in replaced.iter().flat_map(|replaced| &replaced.cursors) {
             self.run(
                 "INSERT INTO cursors (bot, next, username) VALUES (?1, ?2, '')
@@ -118,13 +116,6 @@ impl Store {
         }
         self.db.execute_batch("COMMIT")?;
         Ok(())
-    }
-
-    fn keep_from_older(&self) -> Result<()> {
-        self.run(
-            "UPDATE meta SET value = max(CAST(value AS INTEGER), ?1) WHERE key IN ('min_reader', 'min_writer')",
-            [KNOWS_MARK],
-        )
     }
 
     /// The mark of a database that was put back, until a daemon has taken it up.
@@ -147,7 +138,6 @@ impl Store {
              SELECT ?1, boot, boot_ms, wall_ms, version, config FROM epochs ORDER BY epoch DESC LIMIT 1",
             [self.epoch()],
         )?;
-        self.keep_from_older()?;
         self.next_task = self.next_task.max(newest_task + 1);
         let newest = newest_task.to_string();
         self.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('newest_task', ?1)", [newest])?;

@@ -26,19 +26,18 @@ fn watch() -> Watch {
 fn judged(looks: impl IntoIterator<Item = Look>) -> Verdict {
     let mut watch = watch();
     for look in looks {
-        match watch.see(&look) {
-            Verdict::GoOn | Verdict::There => {}
-            verdict => return verdict,
+        let verdict = watch.see(&look);
+        if !matches!(verdict, Verdict::GoOn | Verdict::There) {
+            return verdict;
         }
     }
     Verdict::GoOn
 }
 
 fn why(looks: impl IntoIterator<Item = Look>) -> String {
-    match judged(looks) {
-        Verdict::Failed(why) => why,
-        verdict => panic!("{verdict:?}"),
-    }
+    let verdict = judged(looks);
+    let Verdict::Failed(why) = verdict else { panic!("{verdict:?}") };
+    why
 }
 
 #[test]
