@@ -151,7 +151,8 @@ fn numbers_offsets_and_lives_go_on_from_the_later_record() {
     w.restart();
     assert_eq!(w.count(|f| matches!(f, Fact::Restored { .. })), 1, "once");
     w.quiet();
-    w.check_settled();
+    // What the lost task did is in the book of the world alone.
+    w.check_rebuild();
 }
 
 #[test]
