@@ -50,9 +50,11 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// Acts that its kind asks for: let run, approve where it is heavy, and the stop that was wanted.
+    /// Acts that its kind asks for: let run, approve where it is heavy, and the stop that was wanted, if it came to that: what
+    /// was killed before needed none.
     pub(super) fn least_acts(&self) -> u32 {
-        1 + u32::from(self.plan.kind.is_heavy()) + u32::from(self.plan.kind == Kind::Stubborn)
+        let stop = self.plan.kind == Kind::Stubborn && self.stopped.is_some();
+        1 + u32::from(self.plan.kind.is_heavy()) + u32::from(stop)
     }
 }
 
