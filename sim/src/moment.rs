@@ -3,6 +3,7 @@
 use crate::people::{People, job_of, reports_of};
 use crate::scenario::Moment;
 use crate::world::World;
+use crate::world::machine::Ran;
 use mainstay::attempt::End;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,9 +15,9 @@ pub struct Moments {
     reported: RefCell<BTreeMap<usize, i64>>,
     /// How much had changed in the chats when they were last looked at for a job.
     looked_at: RefCell<BTreeMap<usize, u64>>,
-    /// When each job's program first ran, ms of the simulation, and how much of the ledger that is from: whole days pass until
-    /// some run, and looks are many.
-    began: RefCell<(BTreeMap<usize, i64>, usize)>,
+    /// Which entries of the ledger are a job's, and how many were looked at for that: whole days pass until some run, and looks
+    /// are many.
+    ran: RefCell<(BTreeMap<usize, Vec<usize>>, usize)>,
 }
 
 impl Moments {
@@ -25,41 +26,38 @@ impl Moments {
         let asked = people.jobs.get(moment.job().checked_sub(1)?)?;
         // Nothing of a job happens before.
         asked.at?;
-        let ledger = || {
-            let mut ledger = world.machine.ledger();
-            ledger.retain(|ran| job_of(&ran.prompt) == Some(moment.job()));
-            ledger
-        };
         match moment {
             Moment::Shown(_) => asked.acknowledged,
             Moment::Approved(_) => asked.approved.first().map(|pressed| pressed.at),
             Moment::Resumed(_) => asked.resumed.first().map(|pressed| pressed.at),
             Moment::Stopped(_) => asked.stopped.map(|pressed| pressed.at),
-            Moment::Runs(job) => self.began(job, world),
-            Moment::RunsAgain(_) => {
-                let ledger = ledger();
-                let first = ledger.first()?.key.task;
-                ledger.iter().filter(|ran| ran.key.task == first).nth(1).map(|ran| ran.began_ms)
-            }
-            Moment::Failed(_) => {
-                let ledger = ledger();
-                let failed = ledger.iter().find(|ran| ran.ended_ms.is_some() && ran.end != Some(End::Exited(0)));
+            Moment::Runs(job) => self.look(job, world, |ran| Some(ran.first()?.began_ms)),
+            Moment::RunsAgain(job) => self.look(job, world, |ran| {
+                let (first, later) = ran.split_first()?;
+                later.iter().find(|ran| ran.key.task == first.key.task).map(|ran| ran.began_ms)
+            }),
+            Moment::Failed(job) => self.look(job, world, |ran| {
+                let failed = ran.iter().find(|ran| ran.ended_ms.is_some() && ran.end != Some(End::Exited(0)));
                 failed.and_then(|ran| ran.ended_ms)
-            }
-            Moment::Ended(_) => ledger().first().and_then(|ran| ran.ended_ms),
+            }),
+            Moment::Ended(job) => self.look(job, world, |ran| ran.first()?.ended_ms),
             Moment::Reported(job) => self.reported(job, asked.tasks.first().copied(), world),
         }
     }
 
-    fn began(&self, job: usize, world: &World) -> Option<i64> {
-        let (began, seen) = &mut *self.began.borrow_mut();
-        for ran in world.machine.ledger_from(*seen) {
-            *seen += 1;
-            if let Some(job) = job_of(&ran.prompt) {
-                began.entry(job).or_insert(ran.began_ms);
+    /// A look at what ran of a job, in order.
+    fn look(&self, job: usize, world: &World, look: impl FnOnce(&[&Ran]) -> Option<i64>) -> Option<i64> {
+        let (of, seen) = &mut *self.ran.borrow_mut();
+        world.machine.look(|ledger| {
+            for (n, ran) in ledger.iter().enumerate().skip(*seen) {
+                if let Some(job) = job_of(&ran.prompt) {
+                    of.entry(job).or_default().push(n);
+                }
             }
-        }
-        began.get(&job).copied()
+            *seen = ledger.len();
+            let of_job: Vec<&Ran> = of.get(&job).into_iter().flatten().map(|n| &ledger[*n]).collect();
+            look(&of_job)
+        })
     }
 
     fn reported(&self, job: usize, task: Option<i64>, world: &World) -> Option<i64> {

@@ -547,13 +547,15 @@ impl People {
     fn stop(&mut self, world: &mut World, now: i64) {
         for (n, asked) in self.jobs.iter_mut().enumerate() {
             let Some(after) = asked.job.stop_after.filter(|_| asked.stopped.is_none()) else { continue };
-            let ledger = world.machine.ledger();
-            let runs = ledger.iter().find(|ran| job_of(&ran.prompt) == Some(n + 1) && ran.ended_ms.is_none());
-            if let Some(ran) = runs.filter(|ran| ran.began_ms + after.ms() <= now) {
+            let runs = world.machine.look(|ledger| {
+                let runs = ledger.iter().find(|ran| ran.ended_ms.is_none() && job_of(&ran.prompt) == Some(n + 1));
+                runs.filter(|ran| ran.began_ms + after.ms() <= now).map(|ran| ran.key.task)
+            });
+            if let Some(task) = runs {
                 let user = habits_of(&asked.job.by).user;
-                asked.stopped = Some(Pressed { task: Some(ran.key.task.0), by: user, at: now });
+                asked.stopped = Some(Pressed { task: Some(task.0), by: user, at: now });
                 let wall = world.wall();
-                let text = format!("/stop {}", ran.key.task);
+                let text = format!("/stop {task}");
                 let message = world.telegram.change(|t| t.people(wall).say(user, GROUP, &text));
                 self.given.push(given::said(now, user, GROUP, message, &text));
             }

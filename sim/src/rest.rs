@@ -67,6 +67,6 @@ impl Pulse {
     fn of(world: &World) -> Pulse {
         let (requests, changes) =
             world.telegram.look(|t| (t.log().iter().filter(|record| !is_poll(record)).count(), t.changes().end()));
-        Pulse { ops: world.disk.ops(), requests, changes, ran: world.machine.ledger().len() }
+        Pulse { ops: world.disk.ops(), requests, changes, ran: world.machine.look(<[_]>::len) }
     }
 }

@@ -11,7 +11,7 @@ use mainstay::attempt::{End, EndCause, Identity, LogDigest, Observation, Receipt
 use mainstay::id::AttemptKey;
 use mainstay::ports::{LocalFuture, Noticed, Runner, Spec, StartFailed, Stream};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -84,12 +84,21 @@ struct Attempt {
 #[derive(Default)]
 struct State {
     attempts: BTreeMap<AttemptKey, Attempt>,
+    /// Those that are alive, and those that died since all were last looked at: of a week's attempts nearly all are dead, and
+    /// they are asked for at every tick.
+    living: BTreeSet<AttemptKey>,
     ledger: Vec<Ran>,
     tried: Vec<Tried>,
     /// What no daemon may ask of a machine.
     wrongs: Vec<String>,
     pids: u32,
     fail_starts: u32,
+}
+
+impl State {
+    fn living(&self) -> impl Iterator<Item = &Attempt> {
+        self.living.iter().filter_map(|key| self.attempts.get(key)).filter(|attempt| attempt.alive)
+    }
 }
 
 /// The machine. Clones are the same one.
@@ -116,10 +125,10 @@ impl Machine {
         self.0.state.borrow().ledger.clone()
     }
 
-    /// The same from the `n`th on.
-    pub fn ledger_from(&self, n: usize) -> Vec<Ran> {
+    /// A look at the same, without a copy.
+    pub fn look<T>(&self, look: impl FnOnce(&[Ran]) -> T) -> T {
         self.settle();
-        self.0.state.borrow().ledger.get(n..).unwrap_or_default().to_vec()
+        look(&self.0.state.borrow().ledger)
     }
 
     /// All starts that it was asked for, in order.
@@ -135,7 +144,7 @@ impl Machine {
     /// Attempts of which something is alive.
     pub fn alive(&self) -> Vec<AttemptKey> {
         self.settle();
-        self.0.state.borrow().attempts.iter().filter(|(_, a)| a.alive).map(|(key, _)| *key).collect()
+        self.0.state.borrow().living().map(|attempt| attempt.spec.key).collect()
     }
 
     // ------------------------------------------------------------------------------------------ disasters
@@ -180,16 +189,20 @@ impl Machine {
     pub fn hold(&self) -> bool {
         self.settle();
         let mut held = false;
-        for attempt in self.0.state.borrow_mut().attempts.values_mut().filter(|a| a.alive) {
-            held |= !attempt.script.is_immortal();
-            attempt.script.hold();
+        let mut state = self.0.state.borrow_mut();
+        let State { attempts, living, .. } = &mut *state;
+        for key in living.iter() {
+            if let Some(attempt) = attempts.get_mut(key).filter(|a| a.alive) {
+                held |= !attempt.script.is_immortal();
+                attempt.script.hold();
+            }
         }
         held
     }
 
     /// Whether something runs that can't be killed.
     pub fn holds(&self) -> bool {
-        self.0.state.borrow().attempts.values().any(|attempt| attempt.alive && attempt.script.is_immortal())
+        self.0.state.borrow().living().any(|attempt| attempt.script.is_immortal())
     }
 
     /// What can't be killed dies when it is asked again.
@@ -215,9 +228,12 @@ impl Machine {
         let mut state = self.0.state.borrow_mut();
         let state = &mut *state;
         let mut changed = false;
-        for attempt in state.attempts.values_mut().filter(|a| a.alive) {
-            changed |= attempt.advance(now, wall_ms, &mut state.ledger, &self.0.points);
-        }
+        let State { attempts, living, ledger, .. } = state;
+        living.retain(|key| {
+            let Some(attempt) = attempts.get_mut(key).filter(|a| a.alive) else { return false };
+            changed |= attempt.advance(now, wall_ms, ledger, &self.0.points);
+            attempt.alive
+        });
         if changed {
             self.0.changed.notify_waiters();
         }
@@ -404,6 +420,7 @@ impl Runner for SimRunner {
         let state = &mut *state;
         let Some(attempt) = state.attempts.get_mut(&key).filter(|a| a.shim == Shim::Ready) else { return false };
         (attempt.shim, attempt.told_to_go, attempt.alive, attempt.began_ms) = (Shim::Running, true, true, now);
+        state.living.insert(key);
         attempt.ran = Some(state.ledger.len());
         state.ledger.push(Ran {
             key,

@@ -212,8 +212,10 @@ impl World {
     /// # Panics
     /// When a host fails, which is a mistake of the simulation.
     pub fn step(&mut self) -> Option<Ended> {
-        self.sim.step().expect("hosts do not fail");
-        self.clock.set_elapsed(self.sim.elapsed());
+        self.clock.step(|| {
+            self.sim.step().expect("hosts do not fail");
+            self.sim.elapsed()
+        });
         let ended = self.ended.borrow_mut().pop();
         if ended.is_some() {
             self.bury();
@@ -305,9 +307,11 @@ impl World {
             digest.add(word);
         }
         digest.add(self.now().unsigned_abs());
-        for ran in self.machine.ledger() {
-            digest.add_bytes(format!("{ran:?}").as_bytes());
-        }
+        self.machine.look(|ledger| {
+            for ran in ledger {
+                digest.add_bytes(format!("{ran:?}").as_bytes());
+            }
+        });
         self.telegram.look(|t| {
             for record in t.log().iter() {
                 digest.add(record.at.0);

@@ -27,8 +27,15 @@ const HALF: &str = ".half-";
 
 /// Held as long as a command changes something.
 pub(super) struct Lock {
-    /// Locked as long as it is open.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// By word, and not only by closing it: a process that is being started just then has it open as well, until it has become
+    /// another program.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// The folder.
@@ -72,7 +79,7 @@ impl Root {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = file.map_err(|error| self.failed("lock", &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(Errno::WOULDBLOCK) => Err(refused(format!(
                 "another release command is at work in {}: wait for its end, or see what it does (mainstay release status)",
                 self.path.display()

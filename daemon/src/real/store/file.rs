@@ -5,6 +5,7 @@ use crate::policy;
 use crate::ports::Storage;
 use crate::release::manifest::Database;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, FallocateFlags};
 use std::cell::Cell;
@@ -82,6 +83,9 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
 pub fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     // Readers of other processes may hold a lock for an instant while we open; there is no second writer to wait for.
     db.busy_timeout(Duration::from_millis(policy::DATABASE_OPEN_WAIT_MS))?;
+    // A statement is planned once. Else one that asks for a state is planned anew each time that the state is bound, as one of
+    // the indexes on some states might do: that takes longer than most of them run.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // FULL: a commit is on the disk when it returns. The WAL is emptied between turns, never inside one, and then
     // written over from its start rather than truncated. The page size takes effect in a new database alone.
     db.execute_batch(&format!(

@@ -13,7 +13,7 @@ pub(super) const SUITE: Suite = Suite {
     origin: Origin::Lab,
     alone: true,
     replays: false,
-    prepare: |_| Ok(()),
+    prepare,
     units,
     run,
 };
@@ -22,6 +22,10 @@ pub(super) const SUITE: Suite = Suite {
 const LIMIT: Duration = Duration::from_secs(2_400);
 /// Where nextest leaves its report with the profile `gate` of `.config/nextest.toml`.
 const JUNIT: &str = "target/nextest/gate/junit.xml";
+
+/// As the simulator is built: with every assertion, and quicker than a build for developers.
+const TESTS: [&str; 8] =
+    ["nextest", "run", "--workspace", "--locked", "--profile", "gate", "--cargo-profile", crate::sim::PROFILE];
 
 struct Check {
     name: &'static str,
@@ -53,24 +57,18 @@ const CHECKS: [Check; 7] = [
         arguments: &["deny", "--offline", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
         needs: &[&["deny", "--version"], &["fetch", "--locked"]],
     },
-    Check {
-        name: "tests",
-        quick: false,
-        // As the simulator is built: with every assertion, and quicker than a build for developers.
-        arguments: &[
-            "nextest",
-            "run",
-            "--workspace",
-            "--locked",
-            "--profile",
-            "gate",
-            "--cargo-profile",
-            crate::sim::PROFILE,
-        ],
-        needs: &[&["nextest", "--version"]],
-    },
+    Check { name: "tests", quick: false, arguments: &TESTS, needs: &[&["nextest", "--version"]] },
     Check { name: "documented-examples", quick: false, arguments: &["test", "--workspace", "--doc"], needs: &[] },
 ];
+
+/// Tests take far longer to build than to run: built before, the time of their unit is theirs. A build that fails is told by
+/// the unit itself, as a step that does not hold.
+fn prepare(site: &Site<'_>) -> Result<(), String> {
+    if !site.policy.quick {
+        call(site, &[&TESTS[..], &["--no-run"]].concat())?;
+    }
+    Ok(())
+}
 
 fn units(policy: &Policy) -> Vec<Unit> {
     CHECKS.iter().filter(|check| check.quick || !policy.quick).map(|check| Unit::new(check.name)).collect()
