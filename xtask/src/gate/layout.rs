@@ -29,7 +29,7 @@ pub(crate) const MANIFEST: &str = "MANIFEST";
 /// The signature over the manifest.
 pub(crate) const SIGNATURE: &str = "MANIFEST.sig";
 /// Folders for what suites add besides lines. Nothing is computed from it: it is attested, not recomputed.
-pub(crate) const ATTACHED: [&str; 3] = ["tests", "bench", "drills"];
+pub(crate) const ATTACHED: [&str; 4] = ["tests", "bench", "drills", "sbom"];
 
 /// The file of a unit's evidence.
 pub(crate) fn raw(suite: &str, unit: &str) -> String {

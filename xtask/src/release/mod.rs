@@ -23,6 +23,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
+pub(crate) use build::Rustc;
 pub(super) use cli::{command, run};
 pub(super) use record::canonical;
 

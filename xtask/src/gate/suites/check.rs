@@ -4,6 +4,7 @@
 use super::{Suite, Unit, steps};
 use crate::gate::policy::Policy;
 use crate::gate::site::{Called, Site};
+use crate::release::Rustc;
 use mainstay_metric::ledger::{Line, Origin, Step};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) const SUITE: Suite = Suite {
 
 /// So long each may take, with all that has to be built for it.
 const LIMIT: Duration = Duration::from_secs(2_400);
+/// The list of what is linked into the programs, as the bundle has it.
+const SBOM: &str = "sbom/mainstay.cdx.json";
 /// Where nextest leaves its report with the profile `gate` of `.config/nextest.toml`.
 const JUNIT: &str = "target/nextest/gate/junit.xml";
 
@@ -85,17 +88,32 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
     for need in check.needs {
         missing = missing.or(unmet(site, need)?);
     }
-    let step = match missing {
+    let mut held = vec![match missing {
         None => step(check, &call(site, check.arguments)?),
         Some(why) => without(site, check, why)?,
-    };
+    }];
+    if check.name == "dependencies" {
+        held.push(sbom(site)?);
+    }
     // Without nextest there is none.
     if check.name == "tests"
         && let Ok(junit) = std::fs::read(&junit)
     {
         site.attach("tests/junit.xml", &junit)?;
     }
-    Ok(steps(&SUITE, check.name, vec![step]))
+    Ok(steps(&SUITE, check.name, held))
+}
+
+/// Adds the list of what is linked in, as a release has it.
+fn sbom(site: &Site<'_>) -> Result<Step, String> {
+    let name = "bill-of-materials".to_owned();
+    match Rustc::of(site.root).and_then(|rustc| crate::sbom::text(site.root, &rustc.host)) {
+        Ok(text) => {
+            site.attach(SBOM, text.as_bytes())?;
+            Ok(Step { name, held: Some(true), seen: format!("{} bytes of CycloneDX in {SBOM}", text.len()) })
+        }
+        Err(why) => Ok(Step { name, held: None, seen: why }),
+    }
 }
 
 /// Why a need is not met, if so. Policies on dependencies look at crates of all platforms, more than a build fetches.
