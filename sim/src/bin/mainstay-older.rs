@@ -36,7 +36,7 @@ struct Cli {
     #[arg(long, group = "what", value_parser = clap::value_parser!(i64).range(1..=STEPS.len() as i64))]
     schema: Option<i64>,
     /// Its schema, and the least ones of who reads it and who writes to it
-    #[arg(long, group = "what", value_name = "V,R,W", value_delimiter = ',', num_args = 3)]
+    #[arg(long, group = "what", value_name = "V,R,W", value_delimiter = ',')]
     marks: Vec<i64>,
 }
 
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let made = match (schema, marks.as_slice()) {
         (Some(schema), _) => as_of(&database, schema),
         (None, [version, reader, writer]) => marked(&database, *version, *reader, *writer),
-        (None, _) => unreachable!("clap asks for one of both, and for three numbers"),
+        (None, _) => Err("marks are three numbers".to_owned()),
     };
     match made {
         Ok(()) => ExitCode::SUCCESS,

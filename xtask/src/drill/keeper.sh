@@ -8,8 +8,9 @@ case $1 in
         # Also without anybody left who would say stop.
         while [ ! -e "$here/stopping" ] && kill -0 "$PPID" 2> /dev/null; do
             if [ -e "$here/opt/current" ] && [ ! -e "$here/paused" ]; then
-                "$here/opt/current/bin/mainstay" --config "$here/mainstay.toml" run >> "$here/daemon.log" 2>&1 &
-                echo $! > "$here/pid.new" && mv "$here/pid.new" "$here/pid"
+                # Its pid is known before it runs: who restarts it finds it, or it starts as what is current by then.
+                /bin/sh -c 'echo $$ > "$0/pid.new" && mv "$0/pid.new" "$0/pid" &&
+                    exec "$0/opt/current/bin/mainstay" --config "$0/mainstay.toml" run' "$here" >> "$here/daemon.log" 2>&1 &
                 wait $!
                 echo $? > "$here/ended"
                 rm -f "$here/pid"

@@ -50,11 +50,16 @@ fn round(seen: &Seen) -> Vec<Line> {
     lines
 }
 
+/// The class of incidents that a failed release is one of.
+pub(crate) fn fault_class(seen: &Seen) -> String {
+    format!("release-{}", seen.mode.name)
+}
+
 /// A release that failed, from its failure to the first round trip behind it, where nobody had to do anything.
 fn fault(seen: &Seen) -> Option<Fault> {
     let (began, end) = (seen.began?, seen.end()?);
     end.is_told().then(|| Fault {
-        class: format!("release-{}", seen.mode.name),
+        class: fault_class(seen),
         polls: true,
         struck_ms: began,
         over_ms: seen.led_back.unwrap_or(began).max(began),

@@ -69,7 +69,10 @@ impl<'a> Machine<'a> {
         let mut lab = Lab::around(&goods.programs, place)?;
         lab.answer_within = ANSWER_WITHIN;
         fs::write(place.path(KEEPER_NAME), KEEPER).map_err(|e| format!("failed to write the keeper: {e}"))?;
-        let keeper = Command::new("/bin/sh").arg(place.path(KEEPER_NAME)).arg("run").stdin(Stdio::null()).spawn();
+        let mut keeper = Command::new("/bin/sh");
+        keeper.arg(place.path(KEEPER_NAME)).arg("run").stdin(Stdio::null());
+        // A shell tells of everybody who is killed.
+        let keeper = keeper.stderr(Stdio::null()).spawn();
         let keeper = keeper.map_err(|e| format!("failed to start the keeper: {e}"))?;
         Ok(Machine {
             play: Play::new(lab, Wishes::new("drill", seed)),

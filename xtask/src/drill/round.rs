@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Of so many rounds one has the product's own limits on readiness and answers; the others wait less for what never comes.
 const ONE_WITH_USUAL_LIMITS: u64 = 4;
+/// Lines of the daemon's log that are told where a round did not come to its end.
+const LAST_WORDS: usize = 5;
 /// Limits of the others.
 const READY: &str = "4s";
 const ANSWER: &str = "1500ms";
@@ -43,7 +45,7 @@ pub(crate) struct Wanted {
 pub(crate) fn play(goods: &Goods, wanted: Wanted) -> Result<Seen, String> {
     let place = Place::make(SETTING, wanted.keep).map_err(|e| format!("failed to make a folder: {e}"))?;
     let seen = play_in(goods, &place, wanted);
-    let log = place.log_tail(30);
+    let log = place.log_tail(LAST_WORDS);
     let cleared = place.clear(Verdict::Good);
     let mut seen = seen.map_err(|e| format!("{e}\n{log}"))?;
     if cleared != Verdict::Good {

@@ -14,7 +14,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "deploy",
     about: "releases that are good and that are not, switched to and left again while tasks run and people ask; judged from outside",
     origin: Origin::Lab,
-    alone: true,
+    alone: false,
     replays: false,
     prepare,
     units,
@@ -24,7 +24,7 @@ pub(super) const SUITE: Suite = Suite {
 /// Rounds of a unit.
 const ROUNDS: u64 = 10;
 /// Machines at the same time: they mostly wait.
-const TOGETHER: usize = 5;
+const TOGETHER: usize = 10;
 /// The seeds of a mode begin so far behind those of the one before.
 const APART: u64 = 1_000_000;
 
