@@ -12,6 +12,7 @@ macro_rules! tell {
 mod bench;
 mod cargo;
 mod demo;
+mod drill;
 mod gate;
 mod kill;
 mod release;
@@ -67,6 +68,7 @@ fn commands() -> Command {
         .subcommands([
             bench::command(),
             demo::command(),
+            drill::command(),
             gate::command(),
             kill::command(),
             release::command(),
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("bench", matches)) => bench::run(matches).into(),
         Some(("demo", matches)) => demo::run(matches).into(),
+        Some(("drill", matches)) => drill::run(matches).into(),
         Some(("gate", matches)) => gate::run(matches).into(),
         Some(("kill", matches)) => kill::run(matches).into(),
         Some(("release", matches)) => release::run(matches).into(),

@@ -41,6 +41,8 @@ pub(crate) struct Amounts {
     pub(crate) mutants_one_in: u64,
     /// Rounds of killing the real program.
     pub(crate) kill_rounds: u64,
+    /// Rounds of each mode of the deploy drills.
+    pub(crate) drill_rounds: u64,
     /// Minutes that measuring may take.
     pub(crate) bench_minutes: u64,
 }
@@ -56,6 +58,7 @@ pub(crate) const FULL: Amounts = Amounts {
     mutant_seeds: 200,
     mutants_one_in: 1,
     kill_rounds: 2_000,
+    drill_rounds: 20,
     bench_minutes: 8,
 };
 
@@ -70,6 +73,7 @@ pub(crate) const QUICK: Amounts = Amounts {
     mutant_seeds: 200,
     mutants_one_in: 20,
     kill_rounds: 24,
+    drill_rounds: 1,
     bench_minutes: 1,
 };
 

@@ -5,15 +5,15 @@ use super::lab::WISHERS;
 use std::time::Duration;
 
 /// Numbers by chance (SplitMix64).
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) fn new(seed: u64) -> Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
         Chance(seed)
     }
 
     /// Less than `end`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,7 +32,7 @@ impl Chance {
 
 /// The kinds of `world.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Heavy, and must not run twice.
     Once,
     /// Heavy, and tried again unless it succeeded.
@@ -46,7 +46,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Once => "once",
             Kind::Again => "again",
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    pub(super) fn is_heavy(self) -> bool {
+    pub(crate) fn is_heavy(self) -> bool {
         match self {
             Kind::Once | Kind::Again | Kind::Flaky | Kind::Stubborn => true,
             Kind::Light => false,
@@ -64,7 +64,7 @@ impl Kind {
     }
 
     /// As `max_attempts` of `world.toml`.
-    pub(super) fn attempts_max(self) -> u32 {
+    pub(crate) fn attempts_max(self) -> u32 {
         match self {
             Kind::Once | Kind::Light | Kind::Stubborn => 1,
             Kind::Flaky => 3,
@@ -75,7 +75,7 @@ impl Kind {
 
 /// How somebody asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Via {
+pub(crate) enum Via {
     /// In the chat, and presses the buttons.
     Chat(&'static str),
     /// As the command line does, on the daemon's socket.
@@ -86,18 +86,18 @@ pub(super) enum Via {
 
 /// What somebody is going to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) kind: Kind,
-    pub(super) via: Via,
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    pub(crate) via: Via,
     /// What the worker is told, after the job's name.
-    pub(super) does: String,
+    pub(crate) does: String,
     /// The exit code of its last attempt.
-    pub(super) code: i64,
+    pub(crate) code: i64,
 }
 
 /// What is done to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Blow {
+pub(crate) enum Blow {
     /// `kill -9` of the daemon.
     KillDaemon,
     /// `kill -9` of the shim of the round's last task.
@@ -116,7 +116,7 @@ pub(super) enum Blow {
 
 impl Blow {
     #[cfg(test)]
-    pub(super) const ALL: [Blow; 7] = [
+    pub(crate) const ALL: [Blow; 7] = [
         Blow::KillDaemon,
         Blow::KillShim,
         Blow::KillBoth,
@@ -127,7 +127,7 @@ impl Blow {
     ];
 
     /// The class of incidents that it is one of.
-    pub(super) fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Blow::KillDaemon => "kill-daemon",
             Blow::KillShim => "kill-shim",
@@ -155,7 +155,7 @@ impl Blow {
     }
 
     /// While it lasts, nobody asks Telegram for updates.
-    pub(super) fn stops_polls(self) -> bool {
+    pub(crate) fn stops_polls(self) -> bool {
         match self {
             Blow::KillDaemon | Blow::KillBoth | Blow::StopDaemon | Blow::EndDaemon | Blow::DiskFullKilled => true,
             Blow::KillShim | Blow::DiskFull => false,
@@ -165,7 +165,7 @@ impl Blow {
 
 /// When it is done, in the life of the round's last task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// At once after it was asked for: of a request on the socket after its answer, in the chat before.
     Asked,
     /// At once after it was approved.
@@ -188,18 +188,18 @@ pub(super) enum Moment {
 
 /// A round.
 #[derive(Debug, Clone)]
-pub(super) struct Round {
-    pub(super) plans: Vec<Plan>,
-    pub(super) blow: Blow,
-    pub(super) moment: Moment,
+pub(crate) struct Round {
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) blow: Blow,
+    pub(crate) moment: Moment,
     /// So long the daemon stays away, stands still, or the disk is full.
-    pub(super) lasts: Duration,
+    pub(crate) lasts: Duration,
     /// The daemon is killed once more, so long after it was started again: it is taking over then.
-    pub(super) once_more: Option<Duration>,
+    pub(crate) once_more: Option<Duration>,
 }
 
 /// Draws a round; on a small disk of its own only that one is filled up.
-pub(super) fn round(chance: &mut Chance, on_small_disk: bool) -> Round {
+pub(crate) fn round(chance: &mut Chance, on_small_disk: bool) -> Round {
     let blow = if on_small_disk {
         chance.one_of(&[Blow::DiskFull, Blow::DiskFullKilled])
     } else {

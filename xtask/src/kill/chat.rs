@@ -11,24 +11,24 @@ const REPEAT: &str = "(possible repeat) ";
 const MARKS: [&str; 3] = ["✅", "🔴", "⚪"];
 
 /// The chats as they are now.
-pub(super) struct Chat {
+pub(crate) struct Chat {
     heard: Heard,
     read: usize,
     /// The newest card of each task.
     cards: BTreeMap<i64, Value>,
     /// All reports, in order.
-    pub(super) told: Vec<Told>,
-    /// New messages that are neither.
-    pub(super) answers: Vec<String>,
+    pub(crate) told: Vec<Told>,
+    /// New messages that are neither, each with its chat.
+    pub(crate) answers: Vec<(i64, String)>,
 }
 
 impl Chat {
-    pub(super) fn new(heard: Heard) -> Chat {
+    pub(crate) fn new(heard: Heard) -> Chat {
         Chat { heard, read: 0, cards: BTreeMap::new(), told: Vec::new(), answers: Vec::new() }
     }
 
     /// Reads what is new.
-    pub(super) fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let events = self.heard.since(self.read);
         self.read += events.len();
         for event in events {
@@ -40,28 +40,28 @@ impl Chat {
             } else if let Some(told) = report(text) {
                 self.told.push(told);
             } else {
-                self.answers.push(text.to_owned());
+                self.answers.push((event["chat"].as_i64().unwrap_or_default(), text.to_owned()));
             }
         }
     }
 
     /// The task whose card names this job.
-    pub(super) fn task_of(&self, job: &str) -> Option<i64> {
+    pub(crate) fn task_of(&self, job: &str) -> Option<i64> {
         let names = |card: &Value| bot_text(card).is_some_and(|text| names(text, job));
         self.cards.iter().find(|(_, card)| names(card)).map(|(task, _)| *task)
     }
 
     /// What stands on a task's card, first line.
-    pub(super) fn title(&self, task: i64) -> &str {
+    pub(crate) fn title(&self, task: i64) -> &str {
         self.cards.get(&task).and_then(bot_text).and_then(|text| text.lines().next()).unwrap_or_default()
     }
 
     /// The number of a button on a task's card.
-    pub(super) fn button(&self, task: i64, label: &str) -> Option<u64> {
+    pub(crate) fn button(&self, task: i64, label: &str) -> Option<u64> {
         crate::stage::button(self.cards.get(&task)?, label)
     }
 
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         self.heard.end();
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const ROOM_MIB: u32 = 128;
 
 /// Mounted as long as this lives.
-pub(super) struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Mounts one at this path.

@@ -5,15 +5,15 @@ use super::oracle::judge;
 use mainstay_metric::ledger::Step;
 
 /// A forgery: its name, the property that has to notice, and how it is done. None: this evidence has nothing to forge it with.
-pub(super) struct Forgery {
-    pub(super) name: &'static str,
-    pub(super) breaks: &'static str,
-    pub(super) forge: fn(&mut Evidence) -> Option<()>,
+pub(crate) struct Forgery {
+    pub(crate) name: &'static str,
+    pub(crate) breaks: &'static str,
+    pub(crate) forge: fn(&mut Evidence) -> Option<()>,
 }
 
 const REPORTED: &str = "every end is reported, and repeats are marked";
 
-pub(super) const FORGERIES: [Forgery; 12] = [
+pub(crate) const FORGERIES: [Forgery; 12] = [
     Forgery {
         name: "a second start",
         breaks: "no attempt runs twice",
@@ -128,7 +128,7 @@ fn repeat(evidence: &mut Evidence, word: Word) -> Option<()> {
 
 /// Tries all forgeries on this evidence, of those that can be tried: whether each was noticed. The step's name is what shows a
 /// scorer that the property can fail.
-pub(super) fn tried(evidence: &Evidence) -> Vec<Step> {
+pub(crate) fn tried(evidence: &Evidence) -> Vec<Step> {
     let one = |forgery: &Forgery| {
         let mut forged = evidence.clone();
         (forgery.forge)(&mut forged)?;

@@ -1,6 +1,7 @@
 //! A machine to strike at: the daemon as a process of ours, its socket, the chat, and the time since the run began.
 //!
-//! Unlike the stage's daemon nobody starts this one again but the round that killed it, which has its reasons for when.
+//! Unlike the stage's daemon nobody starts this one again but the round that killed it, which has its reasons for when. In a
+//! drill it has none of its own: there a supervisor starts what runs ([`Lab::around`]).
 
 use super::chat::Chat;
 use super::disk::SmallDisk;
@@ -17,17 +18,17 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything: far beyond what a busy machine needs, so that only a fault gets there.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// What workers' clocks show is late or early by this at most.
 const CLOCK_STEP_MS: i64 = 10;
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(2);
 
 /// Who asks for tasks in the chat, each in a private one; and who asks how it is.
-pub(super) const WISHERS: [&str; 5] = ["ben", "cem", "dia", "eli", "fay"];
-pub(super) const PROBERS: [&str; 3] = ["gus", "hal", "ida"];
+pub(crate) const WISHERS: [&str; 5] = ["ben", "cem", "dia", "eli", "fay"];
+pub(crate) const PROBERS: [&str; 3] = ["gus", "hal", "ida"];
 
-pub(super) const SETTING: Setting = Setting {
+pub(crate) const SETTING: Setting = Setting {
     name: "kill",
     config: include_str!("world.toml"),
     people: &[
@@ -38,11 +39,11 @@ pub(super) const SETTING: Setting = Setting {
 };
 
 /// What is off, or did not come in time: the run is cut off by it.
-pub(super) type Step<T = ()> = Result<T, String>;
+pub(crate) type Step<T = ()> = Result<T, String>;
 
 /// The machine.
-pub(super) struct Lab<'a> {
-    pub(super) place: &'a Place,
+pub(crate) struct Lab<'a> {
+    pub(crate) place: &'a Place,
     programs: &'a Programs,
     began: Instant,
     /// Seconds since boot at that time, as workers read them.
@@ -51,15 +52,25 @@ pub(super) struct Lab<'a> {
     daemon: Option<Child>,
     chat_program: BotApi,
     /// What the chat shows.
-    pub(super) chat: Chat,
+    pub(crate) chat: Chat,
     /// Where state is kept, if on a disk of its own.
-    pub(super) disk: Option<SmallDisk>,
+    pub(crate) disk: Option<SmallDisk>,
+    /// An answer on the socket is waited for so long.
+    pub(crate) answer_within: Duration,
 }
 
 impl<'a> Lab<'a> {
     /// Starts everything; with a small disk under the state, if one is wanted and this user may mount it.
-    pub(super) fn set(programs: &'a Programs, place: &'a Place, on_small_disk: bool) -> Step<Lab<'a>> {
+    pub(crate) fn set(programs: &'a Programs, place: &'a Place, on_small_disk: bool) -> Step<Lab<'a>> {
         let disk = on_small_disk.then(|| SmallDisk::mount(&place.path("state"))).transpose()?;
+        let mut lab = Lab { disk, ..Lab::around(programs, place)? };
+        lab.launch()?;
+        lab.until("the daemon's first answer", |lab| lab.once("first", &["whoami"]).ok().map(drop))?;
+        Ok(lab)
+    }
+
+    /// Starts everything but the daemon.
+    pub(crate) fn around(programs: &'a Programs, place: &'a Place) -> Step<Lab<'a>> {
         let (chat_program, output) = BotApi::start(programs, place, true)?;
         let heard = Heard::listen(output.ok_or("the Bot API server has no output")?, false);
         let log = OpenOptions::new()
@@ -70,26 +81,24 @@ impl<'a> Lab<'a> {
         let uptime = uptime().ok_or("/proc/uptime can't be read")?;
         let chat = Chat::new(heard);
         let began = Instant::now();
-        let mut lab = Lab { place, programs, began, uptime, log, daemon: None, chat_program, chat, disk };
-        lab.launch()?;
-        lab.until("the daemon's first answer", |lab| lab.once("first", &["whoami"]).ok().map(drop))?;
-        Ok(lab)
+        let (daemon, disk, answer_within) = (None, None, PATIENCE);
+        Ok(Lab { place, programs, began, uptime, log, daemon, chat_program, chat, disk, answer_within })
     }
 
     /// Ends it; what is left is swept up with the place.
-    pub(super) fn clear(mut self) {
+    pub(crate) fn clear(mut self) {
         self.kill();
         self.chat_program.end();
         self.chat.end();
     }
 
     /// Time since the run began, ms.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Waits until `look` finds something. A daemon that has ended by itself meanwhile is no longer waited for.
-    pub(super) fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Lab<'a>) -> Option<T>) -> Step<T> {
+    pub(crate) fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Lab<'a>) -> Option<T>) -> Step<T> {
         let start = Instant::now();
         loop {
             if let Some(found) = look(self) {
@@ -109,7 +118,7 @@ impl<'a> Lab<'a> {
     // The daemon.
 
     /// Starts the daemon; does not wait for anything.
-    pub(super) fn launch(&mut self) -> Step {
+    pub(crate) fn launch(&mut self) -> Step {
         let mut command = self.command(&["run"]);
         let output = self.log.try_clone().and_then(|out| Ok((out, self.log.try_clone()?)));
         let (out, errors) = output.map_err(|e| format!("failed to share the daemon's log: {e}"))?;
@@ -119,7 +128,7 @@ impl<'a> Lab<'a> {
     }
 
     /// `kill -9`, and waits until it is dead.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.daemon.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -127,7 +136,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Asks it to end; how it did.
-    pub(super) fn end(&mut self) -> Step<ExitStatus> {
+    pub(crate) fn end(&mut self) -> Step<ExitStatus> {
         self.signal(Signal::TERM);
         let mut child = self.daemon.take().ok_or("there is no daemon to end")?;
         let start = Instant::now();
@@ -145,7 +154,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Signals the daemon.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.daemon.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed())) {
             // It may have ended since; whoever waits for something of it will say so.
             let _ = kill_process(pid, signal);
@@ -153,23 +162,23 @@ impl<'a> Lab<'a> {
     }
 
     /// The command line, in this place.
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.programs.mainstay);
         command.arg("--config").arg(self.place.config()).args(args).stdin(Stdio::null());
         command
     }
 
     /// Runs the command line to its end.
-    pub(super) fn run(&self, args: &[&str]) -> Step<Output> {
+    pub(crate) fn run(&self, args: &[&str]) -> Step<Output> {
         self.command(args).output().map_err(|e| format!("failed to start mainstay: {e}"))
     }
 
     // Its socket.
 
     /// One request on a connection of its own, as the command line makes it; none: nobody answered.
-    pub(super) fn once(&self, key: &str, argv: &[&str]) -> std::io::Result<Value> {
+    pub(crate) fn once(&self, key: &str, argv: &[&str]) -> std::io::Result<Value> {
         let mut stream = UnixStream::connect(self.place.path("state/mainstay.sock"))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(self.answer_within))?;
         writeln!(stream, "{}", json!({ "v": 1, "key": key, "argv": argv }))?;
         let mut text = String::new();
         BufReader::new(stream).read_line(&mut text)?;
@@ -182,32 +191,32 @@ impl<'a> Lab<'a> {
     // The chat.
 
     /// Somebody types a line.
-    pub(super) fn say(&mut self, who: &str, line: &str) -> Step {
+    pub(crate) fn say(&mut self, who: &str, line: &str) -> Step {
         if self.chat_program.line(&format!(":as {who}\n{line}")) { Ok(()) } else { Err("the chat has ended".into()) }
     }
 
     // The machine.
 
     /// What the workers have noted so far.
-    pub(super) fn book(&self) -> Vec<Entry> {
+    pub(crate) fn book(&self) -> Vec<Entry> {
         let text = std::fs::read_to_string(self.place.path("book")).unwrap_or_default();
         text.lines().filter_map(|line| entry(line, self.uptime)).collect()
     }
 
     /// The folder of an attempt, or something in it, while it lives.
-    pub(super) fn attempt(&self, key: (i64, u32), name: &str) -> PathBuf {
+    pub(crate) fn attempt(&self, key: (i64, u32), name: &str) -> PathBuf {
         self.place.path(&format!("state/attempts/{}-{}{name}", key.0, key.1))
     }
 
     /// The shim of an attempt, if there is one.
-    pub(super) fn shim(&self, key: (i64, u32)) -> Option<Pid> {
+    pub(crate) fn shim(&self, key: (i64, u32)) -> Option<Pid> {
         let folder = self.attempt(key, "");
         crate::stage::shims(self.place.dir()).into_iter().find(|(_, of)| *of == folder).map(|(pid, _)| pid)
     }
 }
 
 /// A line of the book; none for one that is not whole.
-pub(super) fn entry(line: &str, uptime: f64) -> Option<Entry> {
+pub(crate) fn entry(line: &str, uptime: f64) -> Option<Entry> {
     let mut words = line.split(' ');
     let word = match words.next()? {
         "begin" => Word::Begin,

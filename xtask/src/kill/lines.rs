@@ -2,20 +2,10 @@
 
 use super::evidence::{Evidence, Said, Word};
 use super::oracle::{allowed, gap, judge, wrong};
-use mainstay_metric::ledger::{End, Execution, Line, Origin, Run, Step, Task};
+use mainstay_metric::ledger::{End, Execution, Line, Run, Step, Task};
 
-/// All lines, from `run` to `end`.
-pub(super) fn lines(evidence: &Evidence, scenario: &str, seed: u64, at_ms: i64, cut_off: Option<String>) -> Vec<Line> {
-    let suite = "kill".to_owned();
-    let head = Run {
-        suite,
-        origin: Origin::Lab,
-        seed,
-        scenario: scenario.to_owned(),
-        persona: None,
-        faults: true,
-        kept: false,
-    };
+/// All lines, from `head` to `end`.
+pub(crate) fn lines(evidence: &Evidence, head: Run, at_ms: i64, cut_off: Option<String>) -> Vec<Line> {
     let mut lines = vec![Line::Run(head)];
     lines.extend(evidence.commands.iter().cloned().map(Line::Command));
     lines.extend(executions(evidence).into_iter().map(Line::Execution));

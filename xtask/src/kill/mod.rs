@@ -5,22 +5,22 @@
 //! [`chance`] draws the rounds, [`play`] plays them on a [`lab`], [`wishes`] are the people, [`evidence`] is what was seen,
 //! [`oracle`] says what must hold of it, [`forge`] shows of every run that each of it can be broken, [`lines`] writes it down.
 //!
-//! The same runs are the gate's suite `kill`. What it does not do: ask the daemon whether all is well. What a task did stands in
+//! The same runs are the gate's suite `kill`; [`crate::drill`] has the same people, workers and judge on its machines. What it does not do: ask the daemon whether all is well. What a task did stands in
 //! the workers' own book, what people were told in the chat, what is alive in /proc; the daemon's word is only compared with it.
 
-mod chance;
+pub(crate) mod chance;
 mod chat;
 mod disk;
-mod evidence;
-mod forge;
-mod lab;
-mod lines;
-mod oracle;
-mod play;
+pub(crate) mod evidence;
+pub(crate) mod forge;
+pub(crate) mod lab;
+pub(crate) mod lines;
+pub(crate) mod oracle;
+pub(crate) mod play;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod wishes;
+pub(crate) mod wishes;
 
 use crate::Verdict;
 use crate::stage::{self, Place, Profile, Programs};
@@ -105,30 +105,30 @@ fn run_one(
     let cleared = place.clear(Verdict::Good);
     let (evidence, at_ms, cut_off) = played.map_err(|e| format!("{e}\n{log}"))?;
     let cut_off = cut_off.or_else(|| (cleared != Verdict::Good).then(|| "its folder could not be cleared".into()));
-    let mut lines = lines::lines(&evidence, scenario(wanted.on_small_disk), wanted.seed, at_ms, cut_off);
+    let mut lines = lines::lines(&evidence, head(wanted.seed, wanted.on_small_disk), at_ms, cut_off);
     let end = lines.pop();
     lines.extend(forge::tried(&evidence).into_iter().map(Line::Step));
     lines.extend(end);
     Ok(lines)
 }
 
-fn scenario(on_small_disk: bool) -> &'static str {
-    if on_small_disk { "small-disk" } else { "blows" }
+fn head(seed: u64, on_small_disk: bool) -> Run {
+    let scenario = if on_small_disk { "small-disk" } else { "blows" };
+    Run {
+        suite: "kill".into(),
+        origin: Origin::Lab,
+        seed,
+        scenario: scenario.into(),
+        persona: None,
+        faults: true,
+        kept: false,
+    }
 }
 
 /// What is written down of a run that can't be had here.
 fn left_out(seed: u64, why: &str) -> Vec<Line> {
-    let head = Run {
-        suite: "kill".into(),
-        origin: Origin::Lab,
-        seed,
-        scenario: scenario(true).into(),
-        persona: None,
-        faults: true,
-        kept: false,
-    };
     let step = Step { name: "a disk that fills up".into(), held: None, seen: format!("left out: {why}") };
-    vec![Line::Run(head), Line::Step(step), Line::End(End { at_ms: 0, cut_off: None, digest: None })]
+    vec![Line::Run(head(seed, true)), Line::Step(step), Line::End(End { at_ms: 0, cut_off: None, digest: None })]
 }
 
 pub(crate) fn command() -> Command {

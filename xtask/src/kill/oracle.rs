@@ -20,17 +20,17 @@ enum Way {
 }
 
 /// What is asked of every run. Where a simulation asks the same, by the same name.
-pub(super) const PROPERTIES: [Check; 8] = [ONCE, REASON, REPORTED, KEPT, ONE_EFFECT, TRUE_EXIT, TRACED, NOTHING_LEFT];
+pub(crate) const PROPERTIES: [Check; 8] = [ONCE, REASON, REPORTED, KEPT, ONE_EFFECT, TRUE_EXIT, TRACED, NOTHING_LEFT];
 
 /// A property: its name, how often it could have been broken here, and how it was.
 #[derive(Clone, Copy)]
-pub(super) struct Check {
-    pub(super) name: &'static str,
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
     check: fn(&Evidence) -> (usize, Option<String>),
 }
 
 /// All of them over this evidence.
-pub(super) fn judge(evidence: &Evidence) -> Vec<Property> {
+pub(crate) fn judge(evidence: &Evidence) -> Vec<Property> {
     let one = |Check { name, check }: &Check| {
         let (looked, broken) = check(evidence);
         Property { name: (*name).to_owned(), looked: looked as u64, broken }
@@ -145,7 +145,7 @@ const NOTHING_LEFT: Check = Check {
 };
 
 /// Why an attempt was allowed to run.
-pub(super) fn allowed(evidence: &Evidence, key: Key) -> Allowed {
+pub(crate) fn allowed(evidence: &Evidence, key: Key) -> Allowed {
     let (task, n) = key;
     if n <= 1 {
         return Allowed::First;
@@ -164,7 +164,7 @@ pub(super) fn allowed(evidence: &Evidence, key: Key) -> Allowed {
 }
 
 /// Why state and outcome of a task are not what machine, chat and wish make of it.
-pub(super) fn wrong(evidence: &Evidence, task: i64, said: &Said) -> Option<String> {
+pub(crate) fn wrong(evidence: &Evidence, task: i64, said: &Said) -> Option<String> {
     let Some(wish) = evidence.wish_of(task) else { return Some("it came of no wish".into()) };
     if wish.resumed.is_none() {
         // Who could not let it run was answered wrongly, which counts elsewhere; that it did not run is right.
@@ -205,7 +205,7 @@ fn ways(evidence: &Evidence, wish: &Wish, key: Key) -> Vec<Way> {
 }
 
 /// What is missing between a wish and its report, or does not agree with the book.
-pub(super) fn gap(evidence: &Evidence, task: i64, said: &Said) -> Option<String> {
+pub(crate) fn gap(evidence: &Evidence, task: i64, said: &Said) -> Option<String> {
     if !said.is_over() {
         return Some(format!("it is still {}", said.state));
     }

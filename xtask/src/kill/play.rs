@@ -19,21 +19,20 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Script {
-    pub(super) rounds: u64,
-    pub(super) seed: u64,
-    pub(super) on_small_disk: bool,
+pub(crate) struct Script {
+    pub(crate) rounds: u64,
+    pub(crate) seed: u64,
+    pub(crate) on_small_disk: bool,
 }
 
 /// Plays it; the evidence, and why the run was cut off, if it was.
-pub(super) fn play(
+pub(crate) fn play(
     lab: Lab<'_>,
     script: Script,
     stop: &dyn Fn() -> bool,
     note: &dyn Fn(&str),
 ) -> (Evidence, i64, Option<String>) {
-    let wishes = Wishes::new(script.seed);
-    let mut play = Play { lab, wishes, evidence: Evidence::default(), probes: 0 };
+    let mut play = Play::new(lab, Wishes::new("kill", script.seed));
     let mut chance = Chance::new(script.seed);
     let mut rounds = (1..=script.rounds).take_while(|_| !stop());
     let played = rounds.try_for_each(|_| {
@@ -51,15 +50,20 @@ pub(super) fn play(
     (evidence, at, settled.and(looked).err())
 }
 
-struct Play<'a> {
-    lab: Lab<'a>,
-    wishes: Wishes,
-    evidence: Evidence,
+/// A run under way: the machine, its people, and what was seen.
+pub(crate) struct Play<'a> {
+    pub(crate) lab: Lab<'a>,
+    pub(crate) wishes: Wishes,
+    pub(crate) evidence: Evidence,
     /// Fresh questions asked so far.
     probes: i64,
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    pub(crate) fn new(lab: Lab<'a>, wishes: Wishes) -> Play<'a> {
+        Play { lab, wishes, evidence: Evidence::default(), probes: 0 }
+    }
+
     fn round(&mut self, round: &Round) -> Step {
         let places: Vec<usize> = round.plans.iter().map(|plan| self.wishes.add(plan.clone())).collect();
         let last = *places.last().ok_or("a round wants nothing")?;
@@ -115,7 +119,7 @@ impl Play<'_> {
     }
 
     /// Tends the wishes until something is so.
-    fn carry_on(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) -> Step {
+    pub(crate) fn carry_on(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) -> Step {
         let start = Instant::now();
         loop {
             self.wishes.tend(&mut self.lab)?;
@@ -212,7 +216,7 @@ impl Play<'_> {
 
     /// Asks something in the chat that was not asked before; when it was answered. After a full disk also a wish, which has
     /// to be written down.
-    fn ask_afresh(&mut self) -> Step<i64> {
+    pub(crate) fn ask_afresh(&mut self) -> Step<i64> {
         self.probes += 1;
         let (at, number) = (self.lab.now(), 900_000 + self.probes);
         let prober = PROBERS[usize::try_from(self.probes).unwrap_or(0) % PROBERS.len()];
@@ -221,7 +225,7 @@ impl Play<'_> {
         let key = format!("afresh-{number}");
         let answered = self.lab.until("an answer to a fresh question", |lab| {
             lab.chat.look();
-            let said = lab.chat.answers.iter().any(|text| text.contains(&format!("no task {number}")));
+            let said = lab.chat.answers.iter().any(|(_, text)| text.contains(&format!("no task {number}")));
             let wrote = || {
                 let answer = lab.once(&key, &["stop", &number.to_string()]).ok()?;
                 (!answer["text"].as_str()?.contains("the daemon can't")).then_some(())
@@ -233,7 +237,7 @@ impl Play<'_> {
     }
 
     /// Nothing more is struck at: everything comes to its end.
-    fn settle(&mut self) -> Step {
+    pub(crate) fn settle(&mut self) -> Step {
         let rest = |play: &mut Self| play.wishes.open.iter().all(|open| open.stage == Stage::Rest);
         self.carry_on("the end of what people do", rest).map_err(|why| {
             let left = self.wishes.open.iter().filter(|open| open.stage != Stage::Rest);
@@ -257,8 +261,17 @@ impl Play<'_> {
         })
     }
 
-    /// Looks at everything that is there.
+    /// Looks at everything that is there, and ends the daemon.
     fn look(&mut self) -> Step {
+        self.look_at_record()?;
+        let status = self.lab.end()?;
+        self.evidence.ended.push(status.code());
+        self.evidence.book = self.lab.book();
+        Ok(())
+    }
+
+    /// Looks at everything that is there while a daemon runs, but for the workers' book.
+    pub(crate) fn look_at_record(&mut self) -> Step {
         self.lab.chat.look();
         self.evidence.told.clone_from(&self.lab.chat.told);
         let mut task = 1;
@@ -273,9 +286,6 @@ impl Play<'_> {
         if all_over {
             self.evidence.left = left(&self.lab);
         }
-        let status = self.lab.end()?;
-        self.evidence.ended.push(status.code());
-        self.evidence.book = self.lab.book();
         Ok(())
     }
 }
@@ -303,7 +313,7 @@ fn fresh(lab: &Lab<'_>) -> String {
 }
 
 /// What the daemon says of a task.
-pub(super) fn said(lab: &Lab<'_>, task: i64) -> Option<Said> {
+pub(crate) fn said(lab: &Lab<'_>, task: i64) -> Option<Said> {
     let ask = |verb: &str| {
         let answer = lab.once(&format!("{}-{verb}-{task}", fresh(lab)), &[verb, &task.to_string()]).ok()?;
         (answer["ok"] == true).then(|| answer["data"].clone())

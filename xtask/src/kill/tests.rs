@@ -144,7 +144,7 @@ fn what_a_kind_does_not_allow_is_wrong() {
 
 #[test]
 fn a_run_is_told_from_its_head_to_its_end_with_every_task() {
-    let lines = lines(&good(), "blows", 7, 1_000, None);
+    let lines = lines(&good(), super::head(7, false), 1_000, None);
     assert!(matches!((lines.first(), lines.last()), (Some(Line::Run(_)), Some(Line::End(_)))));
     let tasks: Vec<_> = lines.iter().filter_map(|l| if let Line::Task(task) = l { Some(task) } else { None }).collect();
     assert!(tasks.iter().all(|task| task.wrong.is_none() && task.gap.is_none()), "{tasks:?}");

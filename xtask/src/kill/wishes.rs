@@ -22,7 +22,7 @@ const NOT_RUNNING: i64 = 20;
 
 /// How far a wish has come. The order is that of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Not said yet.
     New,
     /// Said; no number yet.
@@ -44,15 +44,17 @@ pub(super) enum Stage {
 }
 
 /// A wish on its way.
-pub(super) struct Open {
-    pub(super) wish: Wish,
-    pub(super) stage: Stage,
+pub(crate) struct Open {
+    pub(crate) wish: Wish,
+    pub(crate) stage: Stage,
     /// Since when an answer is waited for, ms.
     since: Option<i64>,
     /// When a button was pressed last.
     pressed: i64,
     /// The command line that asks.
     process: Option<Child>,
+    /// Nobody does more for it than this, for now.
+    pub(crate) held_at: Option<Stage>,
 }
 
 impl Open {
@@ -76,18 +78,18 @@ impl Open {
     }
 
     /// What it is and how far it has come, for complaints.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let Wish { job, plan, task, .. } = &self.wish;
         format!("{job} (#{}), a {} by {:?}, {:?}", task.unwrap_or_default(), plan.kind.name(), plan.via, self.stage)
     }
 }
 
 /// All wishes of a run, and what became of the commands that they took.
-pub(super) struct Wishes {
-    pub(super) open: Vec<Open>,
-    pub(super) commands: Vec<Command>,
+pub(crate) struct Wishes {
+    pub(crate) open: Vec<Open>,
+    pub(crate) commands: Vec<Command>,
     /// When the daemon was down, or could not write, ms.
-    pub(super) outages: Vec<(i64, i64)>,
+    pub(crate) outages: Vec<(i64, i64)>,
     /// Begins all keys of this run's requests.
     run: String,
 }
@@ -137,20 +139,21 @@ impl Order {
 }
 
 impl Wishes {
-    pub(super) fn new(seed: u64) -> Wishes {
-        Wishes { open: Vec::new(), commands: Vec::new(), outages: Vec::new(), run: format!("kill-{seed:016x}") }
+    /// Nothing yet; `suite` and `seed` begin the keys of all requests.
+    pub(crate) fn new(suite: &str, seed: u64) -> Wishes {
+        Wishes { open: Vec::new(), commands: Vec::new(), outages: Vec::new(), run: format!("{suite}-{seed:016x}") }
     }
 
     /// One more; its place.
-    pub(super) fn add(&mut self, plan: Plan) -> usize {
+    pub(crate) fn add(&mut self, plan: Plan) -> usize {
         let job = format!("job-{}", self.open.len() + 1);
         let wish = Wish { job, plan, task: None, approved: None, resumed: None, stopped: None, acts: 0 };
-        self.open.push(Open { wish, stage: Stage::New, since: None, pressed: 0, process: None });
+        self.open.push(Open { wish, stage: Stage::New, since: None, pressed: 0, process: None, held_at: None });
         self.open.len() - 1
     }
 
     /// Carries all a step further.
-    pub(super) fn tend(&mut self, lab: &mut Lab<'_>) -> Step {
+    pub(crate) fn tend(&mut self, lab: &mut Lab<'_>) -> Step {
         lab.chat.look();
         (0..self.open.len()).try_for_each(|n| self.advance(lab, n))
     }
@@ -159,6 +162,7 @@ impl Wishes {
     fn advance(&mut self, lab: &mut Lab<'_>, n: usize) -> Step {
         let kind = self.open[n].wish.plan.kind;
         match self.open[n].stage {
+            stage if self.open[n].held_at == Some(stage) => Ok(()),
             Stage::New => self.ask(lab, n),
             Stage::Asking => self.listen(lab, n),
             Stage::Known if kind.is_heavy() => self.order(lab, n, Order::Approve),
@@ -307,7 +311,7 @@ impl Wishes {
     }
 
     /// A command was answered, or will not be.
-    pub(super) fn answered(&mut self, by: &str, verb: &str, at: i64, answered: Option<i64>, wrong: Option<String>) {
+    pub(crate) fn answered(&mut self, by: &str, verb: &str, at: i64, answered: Option<i64>, wrong: Option<String>) {
         let end = answered.unwrap_or(i64::MAX);
         let out: i64 = self.outages.iter().map(|(from, to)| (*to.min(&end) - *from.max(&at)).max(0)).sum();
         self.commands.push(Command {
@@ -322,7 +326,7 @@ impl Wishes {
     }
 
     /// At the end of a run: what was not answered, and everything for the evidence.
-    pub(super) fn give(mut self, evidence: &mut Evidence) {
+    pub(crate) fn give(mut self, evidence: &mut Evidence) {
         let unanswered: Vec<(&'static str, &'static str, i64)> =
             self.open.iter().filter_map(|open| Some((open.by(), open.waits_for(), open.since?))).collect();
         for (by, verb, at) in unanswered {

@@ -246,12 +246,22 @@ pub(super) fn calm(evidence: &Evidence) -> Answer {
 }
 
 pub(super) fn kill_rounds(evidence: &Evidence) -> Answer {
-    let looked: Vec<_> = evidence.seen.properties.values().filter(|looked| looked.suites.contains("kill")).collect();
+    properties_of(evidence, "kill")
+}
+
+pub(super) fn drill_rounds(evidence: &Evidence) -> Answer {
+    properties_of(evidence, "deploy")
+}
+
+/// Whether no property ever broke that a suite on a real machine asked for.
+fn properties_of(evidence: &Evidence, suite: &str) -> Answer {
+    let at = || format!("raw/{suite}/");
+    let looked: Vec<_> = evidence.seen.properties.values().filter(|looked| looked.suites.contains(suite)).collect();
     match looked.iter().find(|looked| looked.broken > 0) {
-        None if looked.is_empty() => Answer::unknown("no round on a real machine is told of", "raw/kill/"),
-        None => Answer::is(true, format!("{} properties", looked.len()), "raw/kill/"),
+        None if looked.is_empty() => Answer::unknown("no round on a real machine is told of", at()),
+        None => Answer::is(true, format!("{} properties", looked.len()), at()),
         Some(broken) => {
-            let at = broken.first.as_ref().map_or_else(|| "raw/kill/".to_owned(), ToString::to_string);
+            let at = broken.first.as_ref().map_or_else(at, ToString::to_string);
             Answer::is(false, format!("{} times", broken.broken), at)
         }
     }

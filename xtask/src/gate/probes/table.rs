@@ -95,6 +95,15 @@ pub(crate) const PROBES: &[Probe] = &[
 
     probe(Deploy, "drills-held", 3, PLAIN, "Were there deploy drills, and did all of them hold?", By(looks::drills)),
     probe(Deploy, "drills-on-file", 1, PLAIN, "Does each drill have its timeline in the bundle?", By(looks::timelines)),
+    probe(Deploy, "switches-hold", 3, CRITICAL, "Did every property of a switch of releases hold in every drill?", By(looks::drill_rounds)),
+    probe(Deploy, "back-in-time", 3, CRITICAL, "Was every way back from a release over within a minute?", Step("deploy", "back within a minute")),
+    probe(Deploy, "any-step-killed", 2, PLAIN, "Does a switch that is killed at any step come to an end that is right?", Step("deploy", "killed holds")),
+    probe(Deploy, "schemas-opened", 2, PLAIN, "Are databases of all earlier schemas gone on with, and newer ones left as they are?", Step("deploy", "old-schemas holds")),
+    probe(Deploy, "crashes-left", 1, PLAIN, "Were 20 releases left that crash at their start?", Struck(Lab, "release-crash-at-start", 20)),
+    probe(Deploy, "silence-left", 1, PLAIN, "Were 20 releases left that never answer?", Struck(Lab, "release-never-ready", 20)),
+    probe(Deploy, "hangs-left", 1, PLAIN, "Were 20 releases left that hang once they are ready?", Struck(Lab, "release-hang-after-ready", 20)),
+    probe(Deploy, "full-disks-left", 1, PLAIN, "Were 20 releases left that find no room to write?", Struck(Lab, "release-full-disk", 20)),
+    probe(Deploy, "poison-left", 1, PLAIN, "Were 20 releases left that fail while they are watched?", Struck(Lab, "release-slow-poison", 20)),
 
     probe(Evidence, "commit-clean", 5, CRITICAL, "Is the bundle of a commit, with nothing changed beside it?", By(looks::commit_clean)),
     probe(Evidence, "policy-as-built", 5, CRITICAL, "Is the policy the one that this program has?", By(looks::policy)),

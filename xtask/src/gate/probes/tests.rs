@@ -165,6 +165,16 @@ const SPOILS: &[Spoil] = &[
             true
         })
     }),
+    ("switches-hold", |f| {
+        f.lines(|run, line| {
+            if let Line::Property(property) = line
+                && run.suite == "deploy"
+            {
+                property.broken = Some("the old one runs".into());
+            }
+            true
+        })
+    }),
     ("drills-held", |f| {
         f.lines(|run, line| {
             if let Line::Step(step) = line
@@ -176,7 +186,7 @@ const SPOILS: &[Spoil] = &[
         })
     }),
     ("drills-on-file", |f| {
-        f.files.remove("drills/crash-on-start.json");
+        f.files.remove("drills/crash-at-start.json");
     }),
     ("commit-clean", |f| f.edit("bundle.json", |text| text.replace("\"dirty\": false", "\"dirty\": true"))),
     ("policy-as-built", |f| f.edit("policy.toml", |text| text.replacen("weight = 5", "weight = 9", 1))),
