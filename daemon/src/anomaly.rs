@@ -317,10 +317,11 @@ fn release_stuck(s: &Sight<'_>) -> Vec<(String, String)> {
     })
 }
 
+/// By the release that failed: the next one may do so minutes later, and is something new.
 fn release_failed(s: &Sight<'_>) -> Vec<(String, String)> {
     let recent = released(s, Became::WentBack).filter(|(.., at)| s.is_recent(*at));
     recent.map_or_else(Vec::new, |(release, from, why, _)| {
-        one(format!("release {from} failed ({}): {release} runs again", short(why, 60)))
+        vec![(from.to_owned(), format!("release {from} failed ({}): {release} runs again", short(why, 60)))]
     })
 }
 

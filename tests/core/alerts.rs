@@ -1,6 +1,7 @@
 //! What is wrong is told once, without anybody having asked, and `/ops` names it.
 
 use crate::world::{ADA, GROUP, OLGA, World};
+use mainstay::command::Became;
 use mainstay::event::{Event, Fact};
 use mainstay::id::Actor;
 use mainstay::policy::{ALERT_HOLD_MS, ALERT_OVER_MS, HEALTH_LOOK_MS};
@@ -63,6 +64,26 @@ fn who_should_have_ended_is_told_of_within_a_minute_and_once() {
     w.machine.borrow_mut().release();
     w.advance(2 * ALERT_OVER_MS);
     assert_eq!(w.shows(GROUP, &format!("over stale_running of #{id}: after ")), 1);
+    w.check_settled();
+}
+
+/// The next release may fail before the alert of the last one is over.
+#[test]
+fn every_release_that_fails_is_told_of() {
+    let mut w = World::new();
+    w.quiet();
+    let failed = |id: &str| {
+        let (release, from, why) = ("0.1.0-a".into(), Some(id.into()), "it does not answer".into());
+        Fact::Released { release, became: Became::WentBack, from, why }
+    };
+    for (n, id) in (1..).zip(["0.1.0-b", "0.1.0-c"]) {
+        record(&mut w, failed(id));
+        w.advance(HEALTH_LOOK_MS);
+        assert_eq!(w.shows(GROUP, "alert release_failed: release "), n);
+        assert_eq!(w.shows(GROUP, &format!("release {id} failed (it does not answer)")), 1);
+    }
+    w.advance(2 * ALERT_OVER_MS);
+    assert_eq!(w.shows(GROUP, "over release_failed of 0.1.0-b: after "), 1);
     w.check_settled();
 }
 

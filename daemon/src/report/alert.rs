@@ -20,12 +20,18 @@ pub fn alert(news: &[News]) -> Outgoing {
     Outgoing { text: text.text, silent: news.iter().all(|one| one.over_ms.is_some()), ..Outgoing::default() }
 }
 
+/// A task by its number, or a release by its name.
+fn about(news: &News) -> String {
+    let is_task = news.about.bytes().all(|byte| byte.is_ascii_digit());
+    if is_task { format!("#{}", news.about) } else { news.about.clone() }
+}
+
 fn line(news: &News) -> String {
     let name = &news.anomaly;
     match news.over_ms.map(span) {
         // What it is about stands in the words, as long as there are any.
         Some(after) if news.words.is_empty() && news.about.is_empty() => format!("over {name}: after {after}"),
-        Some(after) if news.words.is_empty() => format!("over {name} of #{}: after {after}", news.about),
+        Some(after) if news.words.is_empty() => format!("over {name} of {}: after {after}", about(news)),
         Some(after) => format!("over {name}: after {after}; {}", news.words),
         None => {
             let todo = ANOMALIES.iter().find(|anomaly| anomaly.name == name).map_or("", |anomaly| anomaly.todo);

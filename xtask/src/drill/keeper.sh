@@ -27,8 +27,9 @@ case $1 in
         i=0
         while kill -0 "$pid" 2> /dev/null; do
             i=$((i + 1))
-            [ "$1" = stop ] || [ $i -lt 50 ] || kill -KILL "$pid" 2> /dev/null
-            sleep 0.02
+            # Ten times: each is a process, and on a busy machine many of them take longer than who waits for this allows.
+            [ "$1" = stop ] || [ $i -le 10 ] || kill -KILL "$pid" 2> /dev/null
+            sleep 0.1
         done
         ;;
     status)

@@ -132,7 +132,9 @@ impl Round {
         self.seen.code = code;
         self.seen.said = machine.said();
         machine.moment("end");
-        let back = machine.round_trip()?;
+        let back = machine
+            .round_trip()
+            .map_err(|why| format!("{why} after the command had ended with {code:?}: {}", self.seen.said))?;
         self.seen.back = self.seen.began.map(|_| back);
         self.seen.led_back = machine.led_back;
         (self.seen.current, self.seen.runs) = (machine.current(), machine.runs());
