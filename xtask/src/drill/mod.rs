@@ -39,7 +39,7 @@ use std::time::Instant;
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask drill                                      every mode, three rounds of each
-  cargo xtask drill --mode killed --rounds 39            kill -9 of everybody at every step
+  cargo xtask drill --mode killed --rounds 42            kill -9 of everybody at every step
   cargo xtask drill --mode slow-poison --seed 7 --json   the evidence of other rounds
   cargo xtask drill --list                               which modes there are
 
