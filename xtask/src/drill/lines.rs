@@ -71,10 +71,8 @@ fn fault(seen: &Seen) -> Option<Fault> {
 /// What holds of all rounds of a mode.
 fn steps(rounds: &[Seen]) -> Vec<Step> {
     let Some(mode) = rounds.first().map(|seen| seen.mode) else { return Vec::new() };
-    let off: Vec<String> = rounds
-        .iter()
-        .filter_map(|seen| Some(format!("{} (seed {}): {}", seen.done, seen.seed, wrong(seen)?)))
-        .collect();
+    let off: Vec<String> =
+        rounds.iter().filter_map(|seen| Some(format!("{}: {} ({})", seen.done, wrong(seen)?, seen.again()))).collect();
     let slowest = rounds.iter().filter_map(Seen::way_back_ms).max();
     let back = slowest.map_or("no way back".to_owned(), |ms| format!("slowest way back {}", seconds(ms)));
     let n = rounds.len();
@@ -109,7 +107,7 @@ pub(crate) fn timeline(rounds: &[Seen]) -> Option<Value> {
     let moments = seen.moments.iter().filter(|(_, at)| *at >= zero);
     let moments: Vec<Value> = moments.map(|(what, at)| json!({ "what": what, "at_ms": at - zero })).collect();
     Some(json!({
-        "name": seen.mode.name, "held": bad.is_none(), "done": seen.done, "seed": seen.seed, "way_back_ms": seen.way_back_ms(),
+        "name": seen.mode.name, "held": bad.is_none(), "done": seen.done, "seed": seen.seed, "nth": seen.nth, "way_back_ms": seen.way_back_ms(),
         "supervisor": SUPERVISOR, "moments": moments,
     }))
 }

@@ -20,7 +20,7 @@ mod round;
 mod schemas;
 mod seen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use goods::{Goods, NAMES, build as built};
 pub(crate) use lines::{timeline, told};
@@ -39,7 +39,7 @@ use std::time::Instant;
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask drill                                      every mode, three rounds of each
-  cargo xtask drill --mode killed --rounds 39            kill -9 of everybody at every step
+  cargo xtask drill --mode killed --rounds 42            kill -9 of everybody at every step
   cargo xtask drill --mode slow-poison --seed 7 --json   the evidence of other rounds
   cargo xtask drill --list                               which modes there are
 
@@ -95,6 +95,7 @@ pub(crate) fn command() -> Command {
         )
         .arg(number("rounds", "N", "3", "rounds of each mode"))
         .arg(number("seed", "SEED", "1", "of the first round of each mode; the next has the next"))
+        .arg(number("nth", "N", "0", "of the first round: kinds of failure, steps and schemas are taken in turn"))
         .arg(number("at-once", "N", "4", "machines at the same time"))
         .arg(flag("list", "which modes there are"))
         .arg(flag("json", "the evidence, a JSON object a line, instead of a table"))
@@ -113,7 +114,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
     let modes: Vec<&'static Mode> =
         MODES.iter().filter(|mode| named.is_empty() || named.iter().any(|name| **name == mode.name)).collect();
     let profile = if matches.get_flag("release") { Profile::Release } else { Profile::Dev };
-    match drill(&modes, number("rounds").max(1), number("seed"), profile, matches) {
+    let first = (number("seed"), number("nth"));
+    match drill(&modes, number("rounds").max(1), first, profile, matches) {
         Ok(rounds) if matches.get_flag("json") => {
             let lines = modes.iter().flat_map(|mode| told(&of(&rounds, mode)));
             lines.filter_map(|line| serde_json::to_string(&line).ok()).for_each(|line| tell!("{line}"));
@@ -133,7 +135,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Verdict {
 fn drill(
     modes: &[&'static Mode],
     rounds: u64,
-    seed: u64,
+    (seed, nth): (u64, u64),
     profile: Profile,
     matches: &ArgMatches,
 ) -> Result<Vec<Seen>, String> {
@@ -141,7 +143,7 @@ fn drill(
     let began = Instant::now();
     let keep = matches.get_flag("keep");
     // One round of each mode, then the next.
-    let round = |nth: u64| modes.iter().map(move |mode| Wanted { mode, seed: seed + nth, nth, keep });
+    let round = |n: u64| modes.iter().map(move |mode| Wanted { mode, seed: seed.wrapping_add(n), nth: nth + n, keep });
     let wanted: Vec<Wanted> = (0..rounds).flat_map(round).collect();
     let (all, done) = (wanted.len(), AtomicUsize::new(0));
     let note = |seen: &Seen| {
@@ -177,7 +179,7 @@ fn table(modes: &[&'static Mode], rounds: &[Seen]) {
     }
     for seen in rounds {
         if let Some(wrong) = lines::wrong(seen) {
-            tell!("off: {} ({}, seed {}): {wrong}", seen.mode.name, seen.done, seen.seed);
+            tell!("off: {} ({}): {wrong}\n     again: cargo xtask drill {}", seen.mode.name, seen.done, seen.again());
         }
     }
     tell!("the daemon was {}", lines::SUPERVISOR);

@@ -79,6 +79,7 @@ fn seen(wanted: Wanted, variant: Variant) -> Seen {
         mode: wanted.mode,
         variant,
         seed: wanted.seed,
+        nth: wanted.nth,
         done: variant.name.to_owned(),
         ends: variant.ends.to_vec(),
         code: None,

@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) mode: &'static Mode,
     pub(crate) variant: Variant,
     pub(crate) seed: u64,
+    /// Which round of its mode it was.
+    pub(crate) nth: u64,
     /// What was done besides: who was killed, and at which step; which schema.
     pub(crate) done: String,
     /// How it may end.
@@ -56,6 +58,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// What is typed to have it again.
+    pub(crate) fn again(&self) -> String {
+        format!("--mode {} --rounds 1 --seed {} --nth {}", self.mode.name, self.seed, self.nth)
+    }
+
     /// How long the way back took, ms; none where there was none, or it did not come to its end.
     pub(crate) fn way_back_ms(&self) -> Option<i64> {
         Some(self.back? - self.began?)

@@ -16,7 +16,7 @@ use mainstay_metric::ledger::{Line, Property};
 use std::path::Path;
 
 /// A round of a release that failed and was left, with a task that ran over it; all is right.
-fn good() -> Seen {
+pub(crate) fn good() -> Seen {
     let mode = MODES.iter().find(|mode| mode.name == "crash-at-start").expect("a mode");
     let book = ["begin 1 1 100 5.00 job-1", "effect 1 1 100 5.01 job-1", "end 1 1 100 9.50 0"];
     let plan = Plan { kind: Kind::Once, via: Via::Socket, does: "until go 0".into(), code: 0 };
@@ -45,6 +45,7 @@ fn good() -> Seen {
         mode,
         variant,
         seed: 7,
+        nth: 0,
         done: variant.name.into(),
         ends: variant.ends.to_vec(),
         code: Some(23),

@@ -68,7 +68,16 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
 mod tests {
     use super::*;
     use crate::gate::policy::{FULL, QUICK};
+    use crate::gate::shape::Shape;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn what_a_unit_gives_is_what_a_bundle_wants() {
+        let rounds = [7, 8].map(|seed| drill::Seen { seed, ..drill::tests::good() });
+        let unit = Unit::seeded("crash-at-start-0001", 0..2);
+        assert_eq!(Shape::whole(&SUITE, &unit, &[7, 8], &drill::told(&rounds)), Ok(()));
+        assert!(layout::is_attachment("drills/crash-at-start.json"));
+    }
 
     #[test]
     fn a_full_gate_has_twenty_rounds_of_every_mode_and_a_look_has_one() {
