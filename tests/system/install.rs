@@ -2,6 +2,7 @@
 
 use super::place::binary;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -95,7 +96,7 @@ fn all_that_a_service_needs_is_there_and_installing_again_changes_nothing() {
         .arg(root.path("etc/mainstay/mainstay.toml"))
         .output();
     assert!(check.expect("it runs").status.success(), "the configuration is one that it takes");
-    let drop_in = root.path("etc/systemd/system/mainstay.service.d/closed.conf");
+    let drop_in = root.path("etc/systemd/system/mainstay-launch@.service.d/closed.conf");
     assert!(!drop_in.exists(), "unless it is asked for");
     root.steps(&["install", "--closed"]);
     assert!(drop_in.exists());
@@ -131,18 +132,55 @@ fn another_release_is_put_beside_the_one_that_runs() {
     let bin = unpacked.path().join("bin");
     fs::create_dir(&bin).expect("make");
     fs::copy(binary(), bin.join("mainstay")).expect("copy");
-    fs::write(unpacked.path().join("release.json"), r#"{"format":1,"id":"9.9.9-0123456789ab"}"#).expect("write");
-    fs::write(unpacked.path().join("SHA256SUMS"), "sums").expect("write");
+    let digest = |path: &Path| {
+        let bytes = fs::read(path).expect("read");
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let program = digest(&bin.join("mainstay"));
+    let about = unpacked.path().join("release.json");
+    let manifest = serde_json::json!({
+        "format": 1, "id": "9.9.9-0123456789ab", "target": format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+        "binaries": { "bin/mainstay": program }, "database": { "schema": 5, "min_reader": 5, "min_writer": 5 },
+    });
+    fs::write(&about, manifest.to_string()).expect("write");
+    let sums = unpacked.path().join("SHA256SUMS");
+    fs::write(&sums, format!("{program}  bin/mainstay\n{}  release.json\n", "0".repeat(64))).expect("write");
+    let damaged = root.run_with(&bin.join("mainstay"), &["install"]);
+    let said = String::from_utf8_lossy(&damaged.stderr);
+    assert!(!damaged.status.success() && said.contains("release.json is not what SHA256SUMS says"), "{said}");
+    fs::write(&sums, format!("{program}  bin/mainstay\n{}  release.json\n", digest(&about))).expect("write");
     let output = root.run_with(&bin.join("mainstay"), &["install"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     let release = root.path("opt/mainstay/releases/9.9.9-0123456789ab");
-    assert_eq!(fs::read_to_string(release.join("SHA256SUMS")).expect("all of it"), "sums");
+    assert_eq!(fs::read(release.join("SHA256SUMS")).expect("all of it"), fs::read(&sums).expect("read"));
     assert_eq!(fs::metadata(release.join("release.json")).expect("there").mode() & 0o7777, 0o444);
     assert_eq!(fs::read_link(root.path("opt/mainstay/current")).expect("a link"), runs);
     let again = root.run_with(&bin.join("mainstay"), &["install"]);
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(said.contains("mainstay release activate 9.9.9-0123456789ab"), "{said}");
+}
+
+/// What was built here is a release as any other: known, whole, and something to go back to once it has been blessed.
+#[test]
+fn what_was_built_here_is_a_release_that_can_be_verified() {
+    let root = Root::new();
+    root.steps(&["install"]);
+    let opt = root.path("opt/mainstay");
+    let runs = fs::read_link(opt.join("current")).expect("a link");
+    let id = runs.file_name().expect("a name").to_str().expect("text").to_owned();
+    assert!(id.contains("-local-"), "{id}");
+    let list = || {
+        let list = Command::new(binary()).args(["--json", "release", "--root"]).arg(&opt).arg("list").output();
+        serde_json::from_slice::<serde_json::Value>(&list.expect("it runs").stdout).expect("JSON")
+    };
+    let listed = list();
+    assert!(listed.to_string().contains(&id), "{listed}");
+    let staged = |from: &Path| {
+        let stage = Command::new(binary()).args(["release", "--root"]).arg(&opt).arg("stage").arg(from).output();
+        String::from_utf8_lossy(&stage.expect("it runs").stdout).into_owned()
+    };
+    assert!(staged(&opt.join(runs)).contains("was here already, the very same"));
 }
 
 #[test]

@@ -73,6 +73,9 @@ const BROKEN: &[(&str, &str, Make)] = &[
     ("unit-verify", "Unknown key", |h| {
         h.write("tools/verdict", "Unknown key 'Nonsense' in section [Service], ignoring.\n")
     }),
+    ("unit-launcher-missing", "mainstay-launch.socket", |h| {
+        h.unit("Environment=MAINSTAY_LAUNCHER=/run/mainstay-launch.sock")
+    }),
     ("unit-user-missing", "no user nobody-here", |h| h.unit("User=nobody-here")),
     ("unit-group-missing", "no group nobodies", |h| h.unit("SupplementaryGroups=nobodies")),
     ("unit-exec-none", "ExecStart", |h| h.unit("ExecStart=")),
@@ -122,6 +125,9 @@ const BROKEN: &[(&str, &str, Make)] = &[
 /// A code that is told all the same, and how the host came to be as it is.
 const GOOD: &[(&str, Make)] = &[
     ("units", |_| {}),
+    ("unit-key-later", |h| {
+        h.write("tools/verdict", "Unknown key 'DelegateSubgroup' in section [Service], ignoring.\n");
+    }),
     ("state", |h| {
         fs::remove_dir_all(h.path("state")).expect("remove");
         h.unit("ReadWritePaths=-{dir}/state");

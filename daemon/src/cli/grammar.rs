@@ -385,9 +385,10 @@ fn install() -> Command {
         .about("make this program a service of this machine (systemd); starts nothing, overwrites no configuration")
         .args(root_fs("only say what would be done"))
         .arg(
-            Arg::new("closed").long("closed").action(ArgAction::SetTrue).help(
-                "close the daemon in, and its tasks with it: no sudo, nothing written outside the state directory",
-            ),
+            Arg::new("closed")
+                .long("closed")
+                .action(ArgAction::SetTrue)
+                .help("close tasks in as the daemon is: no sudo, nothing written outside the state directory"),
         )
         .after_help("Example: mainstay install --dry-run")
 }

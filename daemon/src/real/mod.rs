@@ -21,6 +21,7 @@ pub mod restores;
 )]
 pub mod runner;
 pub mod secrets;
+mod service;
 #[expect(clippy::disallowed_methods, reason = "a process of its own, with a clock of its own")]
 pub mod shim;
 pub mod slice;
@@ -68,7 +69,8 @@ pub fn ports(config: &Config, token: Option<token::Token>) -> Result<Ports, Fata
     let shim = runner::ShimCommand::installed();
     let (live, archive) = (config.state_dir.join(ATTEMPTS_NAME), config.state_dir.join(ARCHIVE_NAME));
     let runner = runner::LocalRunner::new(&live, &archive, shim, runner::Cgroups::IfPossible)
-        .map_err(|e| Fatal::new(ExitCode::StateDirUnusable, format!("can't use {}: {e}", live.display())))?;
+        .map_err(|e| Fatal::new(ExitCode::StateDirUnusable, format!("can't use {}: {e}", live.display())))?
+        .with_service(std::env::var_os(service::VARIABLE).map(Into::into));
     Ok(Ports {
         version: installed::version(),
         time: Rc::new(clock),

@@ -7,6 +7,7 @@ use super::cgroup::{self, Group};
 use super::folder::{self, PROMPT, SHIM_LOG, SPEC};
 pub use super::launcher::ShimCommand;
 use super::process::{self, Marks, Pin};
+use super::service::Order;
 use super::watch::{self, Ending, Line, ProgressWatch};
 use super::{logfile, observe};
 use crate::attempt::{Identity, Observation};
@@ -44,11 +45,15 @@ pub struct LocalRunner {
     live: PathBuf,
     archive: PathBuf,
     shim: ShimCommand,
+    /// Where somebody else starts shims, if it is not we who do: a socket.
+    service: Option<PathBuf>,
     boot: String,
     /// What tasks may get of it is named in their specs.
     environment: BTreeMap<OsString, OsString>,
-    /// Prefix of this instance's cgroups, with the folder that holds them.
-    cgroups: Option<(PathBuf, String)>,
+    /// The folder that holds tasks' cgroups.
+    cgroups: Option<PathBuf>,
+    /// Prefix of the names of this instance's cgroups; none where tasks get none.
+    instance: Option<String>,
     /// Shims started by this instance and not yet buried.
     own: RefCell<BTreeMap<AttemptKey, Own>>,
     /// Where progress is made.
@@ -57,9 +62,10 @@ pub struct LocalRunner {
     reported: RefCell<BTreeMap<AttemptKey, Line>>,
 }
 
-/// A shim that is our child.
+/// A shim that this instance had started.
 struct Own {
-    pidfd: OwnedFd,
+    /// To bury it by: none where it is not our child.
+    pidfd: Option<OwnedFd>,
     /// Says "go", or by its end "don't". None once "go" was said.
     starter: Option<UnixStream>,
 }
@@ -81,9 +87,11 @@ impl LocalRunner {
             archive: archive.canonicalize()?,
             live,
             shim,
+            service: None,
             boot: process::boot_id()?,
             environment: std::env::vars_os().collect(),
-            cgroups: (cgroups == Cgroups::IfPossible).then(cgroup::find_base).flatten().map(|base| (base, instance)),
+            cgroups: (cgroups == Cgroups::IfPossible).then(cgroup::find_base).flatten(),
+            instance: (cgroups == Cgroups::IfPossible).then_some(instance),
             own: RefCell::default(),
             progress: ProgressWatch::default(),
             reported: RefCell::default(),
@@ -99,13 +107,22 @@ impl LocalRunner {
             archive: archive.canonicalize()?,
             live: live.canonicalize()?,
             shim: ShimCommand::of(PathBuf::new()),
+            service: None,
             boot: process::boot_id()?,
             environment: BTreeMap::new(),
             cgroups: None,
+            instance: None,
             own: RefCell::default(),
             progress: ProgressWatch::default(),
             reported: RefCell::default(),
         })
+    }
+
+    /// The same with shims that are started by whoever listens on this socket.
+    #[must_use]
+    pub fn with_service(mut self, socket: Option<PathBuf>) -> Self {
+        self.service = socket;
+        self
     }
 
     /// The same with another environment to pass variables on from than this process's own.
@@ -128,9 +145,13 @@ impl LocalRunner {
         self.archive.join(key.to_string())
     }
 
+    fn cgroup_name(&self, key: AttemptKey) -> Option<String> {
+        self.instance.as_ref().map(|instance| format!("{instance}-{key}"))
+    }
+
     /// The cgroup that the attempt has or would get.
     fn cgroup_path(&self, key: AttemptKey) -> Option<PathBuf> {
-        self.cgroups.as_ref().map(|(base, instance)| base.join(format!("{instance}-{key}")))
+        self.cgroups.as_ref().and_then(|base| Some(base.join(self.cgroup_name(key)?)))
     }
 
     /// The cgroups of an attempt that exist: where its shim said, and where we would put it.
@@ -142,18 +163,42 @@ impl LocalRunner {
 
     /// Buries shims that ended while nobody watched them.
     fn bury(&self) {
-        self.own.borrow_mut().retain(|_, own| !watch::reap(own.pidfd.as_fd()));
+        self.own.borrow_mut().retain(|_, own| match &own.pidfd {
+            Some(pidfd) => !watch::reap(pidfd.as_fd()),
+            None => own.starter.is_some(),
+        });
     }
 
     /// Starts a shim in the folder, and while it comes up writes what it is to do; the folder's fate is the caller's.
-    fn launch(&self, folder: &Path, spec: &Spec) -> io::Result<(OwnedFd, UnixStream)> {
+    fn launch(&self, folder: &Path, spec: &Spec) -> io::Result<(Option<OwnedFd>, UnixStream)> {
+        // The daemon's environment may hold secrets: only what the kind names goes on.
+        let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
+        let Some(socket) = &self.service else {
+            return self.spawn(folder, spec, passed).map(|(pidfd, stream)| (Some(pidfd), stream));
+        };
+        let order = Order {
+            folder: folder.to_owned(),
+            cgroup: self.cgroup_name(spec.key).map(Into::into),
+            environment: passed.map(|(name, value)| (name.into(), value.clone())).collect(),
+        };
+        let mut stream = order.send(socket)?;
+        hand_over(folder, spec, &mut stream)?;
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream).map(|stream| (None, stream))
+    }
+
+    fn spawn<'a>(
+        &self,
+        folder: &Path,
+        spec: &Spec,
+        passed: impl Iterator<Item = (&'a String, &'a OsString)>,
+    ) -> io::Result<(OwnedFd, UnixStream)> {
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(SHIM_LOG))?;
         let (mut ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = self.shim.command();
         command.arg(folder).args(self.cgroup_path(spec.key));
-        // The daemon's environment may hold secrets: only what the kind names goes on. No `pre_exec`: it would cost the fast way to spawn.
-        let passed = spec.env.iter().filter_map(|name| Some((name, self.environment.get(OsStr::new(name))?)));
+        // No `pre_exec`: it would cost the fast way to spawn.
         command.env_clear().envs(passed).stdin(OwnedFd::from(theirs)).stdout(log.try_clone()?).stderr(Stdio::from(log));
         let mut shim = command.spawn()?;
         // Our copy of its end closes, so that its end shows here.
@@ -191,13 +236,15 @@ impl LocalRunner {
             }
         };
         // Known from here on, so that it is buried even if this future is dropped; its shim then ends by itself.
-        self.own.borrow_mut().insert(key, Own { pidfd, starter: None });
+        if pidfd.is_some() {
+            self.own.borrow_mut().insert(key, Own { pidfd, starter: None });
+        }
         let answer = tokio::time::timeout(policy::SHIM_READY_WITHIN, read_answer(&mut stream)).await;
         match answer.unwrap_or_else(|_| Err("not ready in time".to_owned())) {
             Ok(identity) => {
-                if let Some(own) = self.own.borrow_mut().get_mut(&key) {
-                    own.starter = Some(stream);
-                }
+                let mut own = self.own.borrow_mut();
+                let pidfd = own.remove(&key).and_then(|own| own.pidfd);
+                own.insert(key, Own { pidfd, starter: Some(stream) });
                 Ok(identity)
             }
             Err(why) => {
@@ -211,9 +258,9 @@ impl LocalRunner {
     /// Takes back a start that came to nothing.
     async fn abandon(&self, key: AttemptKey) {
         let own = self.own.borrow_mut().remove(&key);
-        if let Some(own) = own {
-            let _ = rustix::process::pidfd_send_signal(&own.pidfd, Signal::KILL);
-            if let Ok(ending) = Ending::of_fd(own.pidfd) {
+        if let Some(pidfd) = own.and_then(|own| own.pidfd) {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+            if let Ok(ending) = Ending::of_fd(pidfd) {
                 // It has not been told to go, so there is no task to think of.
                 let _ = tokio::time::timeout(policy::SHIM_READY_WITHIN, ending.wait()).await;
             }

@@ -9,6 +9,7 @@
 use super::cgroup::Group;
 use super::folder::{self, Lock, ReceiptSlot, ShimRecord};
 use super::logfile::LogFile;
+use super::service::{self, ARGUMENT_FROM_SOCKET};
 use super::supervise::{self, Outcome};
 use super::{process, spawn, sys};
 use crate::attempt::{End, EndCause, LogDigest, Receipt};
@@ -59,6 +60,7 @@ pub fn program() -> u8 {
             // Unwinding must not get beyond here: whoever called us is no Rust.
             std::panic::catch_unwind(|| main(&PathBuf::from(folder), group)).unwrap_or(PANICKED)
         }
+        (Some(ARGUMENT_FROM_SOCKET), None) => refuse(&service::become_the_shim()),
         (Some(VERSION_ARGUMENT), None) => {
             // Unheard is as good as wrong to whoever asks.
             let _ = rustix::io::write(io::stdout(), VERSION.as_bytes());

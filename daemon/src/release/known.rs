@@ -124,6 +124,11 @@ impl Known {
         self.releases.push(release);
     }
 
+    /// A release became the current one by an installation, where none was.
+    pub fn installed(&mut self, id: &Id, now_ms: i64) {
+        self.note(id, |release| release.activated_ms = Some(now_ms));
+    }
+
     /// The release that a way back from `left` leads to: the last one that proved itself, has not failed since, and can go on
     /// with the database that is `there`.
     ///

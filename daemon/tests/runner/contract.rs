@@ -8,7 +8,7 @@ use mainstay::ports::{Runner, StartFailed, Stream};
 macro_rules! contract {
     ($($name:ident)*) => {
         $(async fn $name(machine: &Machine) { checks::$name(&machine.runner()).await; })*
-        mod on_this_machine { crate::support::both_ways! { $($name)* } }
+        mod on_this_machine { crate::support::all_ways! { $($name)* } }
     };
 }
 

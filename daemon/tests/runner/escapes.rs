@@ -1,6 +1,6 @@
 //! Ways in which programs get away from who started them. None of them may.
 
-use crate::support::{Machine, both_ways, key, launch, marked, progress, receipt, runs, script};
+use crate::support::{Machine, all_ways, key, launch, marked, progress, receipt, runs, script};
 use mainstay::attempt::{End, EndCause};
 use mainstay::ports::{Runner, Stream};
 
@@ -80,7 +80,7 @@ async fn a_helper_may_finish_its_line(machine: &Machine) {
 }
 
 mod ways {
-    crate::escapes::both_ways! {
+    crate::escapes::all_ways! {
         nothing_outlives_a_main_process_that_ends
         nothing_outlives_a_stop
         a_helper_may_finish_its_line

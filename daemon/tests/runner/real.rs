@@ -1,6 +1,6 @@
 //! What only a real machine can show: descriptors, environments, floods, full disks, zombies.
 
-use crate::support::{Machine, block_on, both_ways, end, key, launch, marked, progress, receipt, run, runs, script};
+use crate::support::{Machine, all_ways, block_on, end, key, launch, marked, progress, receipt, run, runs, script};
 use mainstay::attempt::{End, EndCause};
 use mainstay::ports::{Runner, StartFailed, Stream};
 use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
@@ -88,7 +88,7 @@ async fn descriptors_signals_and_group_are_clean(machine: &Machine) {
     assert_eq!(group, pid, "the main process leads its own group");
 }
 
-async fn a_prompt_arrives_unchanged_both_ways(machine: &Machine) {
+async fn a_prompt_arrives_unchanged_all_ways(machine: &Machine) {
     let runner = machine.runner();
     for (task, prompt) in [
         (1, ""),
@@ -216,12 +216,12 @@ impl Drop for SmallDisk<'_> {
 }
 
 mod ways {
-    crate::real::both_ways! {
+    crate::real::all_ways! {
         a_stray_that_holds_the_output_does_not_hold_the_task
         a_flood_is_cut_and_counted
         the_environment_is_exactly_what_is_allowed
         descriptors_signals_and_group_are_clean
-        a_prompt_arrives_unchanged_both_ways
+        a_prompt_arrives_unchanged_all_ways
         zombies_do_not_gather
         descriptors_do_not_gather
         a_start_that_fails_leaves_nothing

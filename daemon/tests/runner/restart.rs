@@ -1,6 +1,6 @@
 //! Daemons come and go, shims are killed: what the next daemon finds, and that no task ever runs twice.
 
-use crate::support::{Machine, block_on, both_ways, end, key, launch, marked, progress, receipt, run, runs, script};
+use crate::support::{Machine, all_ways, block_on, end, key, launch, marked, progress, receipt, run, runs, script};
 use mainstay::attempt::{End, EndCause, Identity, Observation};
 use mainstay::ports::{Runner, Spec, StartFailed};
 use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
@@ -215,7 +215,7 @@ async fn a_damaged_receipt_is_no_receipt(machine: &Machine) {
 }
 
 mod ways {
-    crate::restart::both_ways! {
+    crate::restart::all_ways! {
         a_dropped_daemon_starts_nothing
         a_running_task_is_adopted
         an_end_without_a_watcher_is_found
@@ -233,6 +233,8 @@ mod ways {
 
 /// The environment variable that makes this test binary a daemon to be killed.
 const DAEMON_FOLDER: &str = "RUNNER_TEST_DAEMON_FOLDER";
+/// Where its shims are started, if it is not to do that.
+const DAEMON_SERVICE: &str = "RUNNER_TEST_DAEMON_SERVICE";
 
 fn ledger_spec(folder: &Path) -> Spec {
     let mut spec = script(1, &format!("echo ran >>{}; exit 6", folder.join("ledger").display()));
@@ -248,6 +250,7 @@ fn as_a_daemon_to_be_killed() {
     let cgroups = if folder.join("no-cgroups").exists() { Cgroups::Never } else { Cgroups::IfPossible };
     let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
     let runner = LocalRunner::new(&folder.join("attempts"), &folder.join("archive"), shim, cgroups).expect("runner");
+    let runner = runner.with_service(std::env::var_os(DAEMON_SERVICE).map(Into::into));
     block_on(async {
         println!("\nalive");
         let spec = ledger_spec(folder);
@@ -274,20 +277,25 @@ async fn killed_daemons_at_any_moment_run_the_task_exactly_once(machine: &Machin
         }
         // Four kinds of moments: after a step that it told us of, and some spins of the processor later.
         let step = ["alive", "alive", "ready", "gone"][round as usize % 4];
-        kill_a_daemon_after(&folder, step, round / 4 * 40_000);
+        kill_a_daemon_after(&folder, machine.service().as_deref(), step, round / 4 * 40_000);
 
         let shim = ShimCommand::of(env!("CARGO_BIN_EXE_mainstay"));
         let cgroups = if machine.runner().uses_cgroups() { Cgroups::IfPossible } else { Cgroups::Never };
         let runner =
             LocalRunner::new(&folder.join("attempts"), &folder.join("archive"), shim, cgroups).expect("runner");
+        let runner = runner.with_service(machine.service());
         *seen.entry(recover(&runner, &folder).await).or_default() += 1;
         assert_eq!(std::fs::read_to_string(folder.join("ledger")).expect("ledger"), "ran\n", "round {round}");
     }
     println!("found by the next daemon: {seen:?}");
 }
 
-fn kill_a_daemon_after(folder: &Path, step: &str, spins: u32) {
-    let mut daemon = Command::new(std::env::current_exe().expect("this binary"))
+fn kill_a_daemon_after(folder: &Path, service: Option<&Path>, step: &str, spins: u32) {
+    let mut daemon = Command::new(std::env::current_exe().expect("this binary"));
+    if let Some(service) = service {
+        daemon.env(DAEMON_SERVICE, service);
+    }
+    let mut daemon = daemon
         .args(["--exact", "restart::as_a_daemon_to_be_killed", "--nocapture"])
         .env(DAEMON_FOLDER, folder)
         .stdout(Stdio::piped())

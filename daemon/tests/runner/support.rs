@@ -7,7 +7,10 @@ use mainstay::real::runner::{Cgroups, LocalRunner, ShimCommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -21,17 +24,42 @@ const GUARD: Duration = Duration::from_secs(90);
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
     cgroups: Cgroups,
+    /// Where somebody else starts shims.
+    service: Option<PathBuf>,
 }
 
 impl Machine {
     /// One with or without cgroups. None, with a word, where there are none to test.
     pub(crate) fn new(cgroups: Cgroups) -> Option<Machine> {
-        let machine = Machine { folder: tempfile::tempdir().expect("folder"), cgroups };
+        let machine = Machine { folder: tempfile::tempdir().expect("folder"), cgroups, service: None };
         if cgroups == Cgroups::IfPossible && !machine.runner().uses_cgroups() {
             eprintln!("skipped: no writable cgroup v2 here");
             return None;
         }
         Some(machine)
+    }
+
+    /// One on which a stand-in for systemd starts shims, as its `Accept=yes` does: a process a connection, which it has as its
+    /// standard input.
+    #[expect(clippy::disallowed_methods, reason = "it stands for another process, and not for the daemon")]
+    pub(crate) fn with_service() -> Machine {
+        let folder = tempfile::tempdir().expect("folder");
+        let socket = folder.path().join("launcher");
+        let listener = UnixListener::bind(&socket).expect("socket");
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut shim = Command::new(env!("CARGO_BIN_EXE_mainstay-shim"));
+                shim.arg("from-socket").env_clear().stdin(OwnedFd::from(stream)).stdout(Stdio::null());
+                let mut shim = shim.spawn().expect("shim");
+                std::thread::spawn(move || shim.wait());
+            }
+        });
+        Machine { folder, cgroups: Cgroups::Never, service: Some(socket) }
+    }
+
+    pub(crate) fn service(&self) -> Option<PathBuf> {
+        self.service.clone()
     }
 
     pub(crate) fn runner(&self) -> LocalRunner {
@@ -40,6 +68,7 @@ impl Machine {
         LocalRunner::new(&self.live(), &self.path("archive"), shim, self.cgroups)
             .expect("runner")
             .with_environment(environment())
+            .with_service(self.service())
     }
 
     pub(crate) fn live(&self) -> PathBuf {
@@ -150,8 +179,8 @@ pub(crate) fn marked(nonce: &str) -> Vec<String> {
     pids.filter(|p| p.bytes().all(|b| b.is_ascii_digit())).filter(has).collect()
 }
 
-/// Makes two tests of each function: with cgroups and without.
-macro_rules! both_ways {
+/// Makes three tests of each function: with cgroups and without, and with shims that somebody else starts.
+macro_rules! all_ways {
     ($($name:ident)*) => {$(
         mod $name {
             use mainstay::real::runner::Cgroups;
@@ -166,7 +195,11 @@ macro_rules! both_ways {
                 let machine = crate::support::Machine::new(Cgroups::Never).expect("always possible");
                 crate::support::block_on(super::super::$name(&machine));
             }
+            #[test]
+            fn by_service() {
+                crate::support::block_on(super::super::$name(&crate::support::Machine::with_service()));
+            }
         }
     )*};
 }
-pub(crate) use both_ways;
+pub(crate) use all_ways;

@@ -83,7 +83,9 @@ fn place(from: &str) -> Option<String> {
     let (folder, name) = from.rsplit_once('/').unwrap_or(("", from));
     match folder {
         "deploy" if from == DEFAULT_CONFIG => Some(CONFIG.to_owned()),
-        "deploy" if name.ends_with(".service") || name.ends_with(".timer") => Some(format!("systemd/{name}")),
+        "deploy" if [".service", ".socket", ".timer", ".conf"].iter().any(|end| name.ends_with(end)) => {
+            Some(format!("systemd/{name}"))
+        }
         "docs" if name.ends_with(".md") => Some(format!("share/doc/{name}")),
         "" if DOCUMENTS.contains(&name) => Some(format!("share/doc/{name}")),
         _ => None,
@@ -126,6 +128,7 @@ mod tests {
             ("deploy/mainstay.toml", Some("etc/mainstay.toml")),
             ("deploy/mainstay.service", Some("systemd/mainstay.service")),
             ("deploy/mainstay-backup.timer", Some("systemd/mainstay-backup.timer")),
+            ("deploy/mainstay-closed.conf", Some("systemd/mainstay-closed.conf")),
             ("deploy/deb/control", None),
             ("docs/OPERATIONS.md", Some("share/doc/OPERATIONS.md")),
             ("docs/adr/0001.md", None),

@@ -104,7 +104,7 @@ pub(crate) fn check(tree: &Tree, trusted: Option<&str>) -> Result<Verified, Stri
 
 fn is_placed(path: &str) -> bool {
     let name = |folder: &str| path.strip_prefix(folder).filter(|name| !name.contains('/'));
-    let unit = |name: &str| name.ends_with(".service") || name.ends_with(".timer");
+    let unit = |name: &str| [".service", ".socket", ".timer", ".conf"].iter().any(|end| name.ends_with(end));
     let document = |name: &str| name.ends_with(".md") || name == "LICENSE";
     BINARIES.contains(&path)
         || REQUIRED.contains(&path)

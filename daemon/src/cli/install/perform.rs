@@ -1,6 +1,7 @@
 //! Looks whether a step is done, and does it: on this machine, or below another root, where there is no service manager to be
 //! told and no user to be made.
 
+use super::super::release::{install, is_staged};
 use super::release::Release;
 use super::steps::{Existing, Owner, ROOT, SERVICE, SERVICE_USER, Step};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -67,8 +68,8 @@ impl<'a> Target<'a> {
             Step::Link { path, to } => done(fs::read_link(self.path(path)).is_ok_and(|there| there == Path::new(to))),
             Step::Release => {
                 let release = Release::of(&self.program)?;
-                let current = fs::read_link(self.current()).ok();
-                let is_there = self.release_folder(&release).is_dir();
+                let current = fs::read_link(self.path(ROOT).join("current")).ok();
+                let is_there = is_staged(&self.path(ROOT), &release.id);
                 match current {
                     Some(current) if is_there && current != target_of(&release) => {
                         let text = format!(
@@ -125,30 +126,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn current(&self) -> PathBuf {
-        self.path(ROOT).join("current")
-    }
-
-    fn release_folder(&self, release: &Release) -> PathBuf {
-        self.path(ROOT).join(target_of(release))
-    }
-
     fn put_release(&self) -> Result<Option<String>, String> {
         let release = Release::of(&self.program)?;
-        if !self.release_folder(&release).is_dir() {
-            let releases = self.path(ROOT).join("releases");
-            release.copy_below(&releases).map_err(|e| format!("can't copy to {}: {e}", releases.display()))?;
-        }
-        let current = self.current();
-        // A release that runs is changed by whoever watches what comes of it.
-        if fs::symlink_metadata(&current).is_err() {
-            symlink(target_of(&release), &current).map_err(|e| format!("{}: {e}", current.display()))?;
-            let folder = self.path(ROOT);
-            File::open(&folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|e| format!("{}: {e}", folder.display()))?;
-        }
-        Ok(Some(format!("release {}", release.id)))
+        let id = install(&self.path(ROOT), &release.from).map_err(|fatal| fatal.to_string())?;
+        Ok(Some(format!("release {id}")))
     }
 
     /// Uid and gid of the daemon's user in the system's own table.
@@ -186,7 +167,7 @@ impl<'a> Target<'a> {
 
 /// What `current` says where that release runs.
 fn target_of(release: &Release) -> PathBuf {
-    Path::new("releases").join(&release.id)
+    Path::new("releases").join(release.id.as_str())
 }
 
 /// Moves away what has the name of something of ours.

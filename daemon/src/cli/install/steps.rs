@@ -13,7 +13,9 @@ const TOKEN: &str = "/etc/mainstay/token";
 const STATE_DIR: &str = "/var/lib/mainstay";
 const LINK: &str = "/usr/local/bin/mainstay";
 pub(super) const SERVICE: &str = "/etc/systemd/system/mainstay.service";
-const CLOSED_CONF: &str = "/etc/systemd/system/mainstay.service.d/closed.conf";
+const LAUNCH_SOCKET: &str = "/etc/systemd/system/mainstay-launch.socket";
+const LAUNCH_SERVICE: &str = "/etc/systemd/system/mainstay-launch@.service";
+const CLOSED_CONF: &str = "/etc/systemd/system/mainstay-launch@.service.d/closed.conf";
 const BACKUP_SERVICE: &str = "/etc/systemd/system/mainstay-backup.service";
 const BACKUP_TIMER: &str = "/etc/systemd/system/mainstay-backup.timer";
 
@@ -56,7 +58,7 @@ pub(super) enum Step {
 }
 
 /// Puts it there, without starting anything: what is to run, and who may say so, is not known yet.
-pub(super) const INSTALL: [Step; 13] = [
+pub(super) const INSTALL: [Step; 15] = [
     Step::User,
     Step::Folder { path: ROOT, mode: 0o755, owner: Owner::Root },
     Step::Folder { path: "/opt/mainstay/releases", mode: 0o755, owner: Owner::Root },
@@ -74,11 +76,13 @@ pub(super) const INSTALL: [Step; 13] = [
     Step::File { path: TOKEN, mode: 0o600, content: "", existing: Existing::Stays },
     Step::Folder { path: STATE_DIR, mode: 0o700, owner: Owner::Service },
     unit(SERVICE, include_str!("../../../../deploy/mainstay.service")),
+    unit(LAUNCH_SOCKET, include_str!("../../../../deploy/mainstay-launch.socket")),
+    unit(LAUNCH_SERVICE, include_str!("../../../../deploy/mainstay-launch@.service")),
     unit(BACKUP_SERVICE, include_str!("../../../../deploy/mainstay-backup.service")),
     unit(BACKUP_TIMER, include_str!("../../../../deploy/mainstay-backup.timer")),
 ];
 
-/// For machines whose tasks need nothing of them (`--closed`).
+/// For machines whose tasks need little of them (`--closed`).
 pub(super) const CLOSED: Step = Step::File {
     path: CLOSED_CONF,
     mode: 0o644,
@@ -93,12 +97,14 @@ pub(super) const ENABLE: [Step; 2] = [
 ];
 
 /// Takes it away. Configuration, token and state stay.
-pub(super) const UNINSTALL: [Step; 9] = [
+pub(super) const UNINSTALL: [Step; 11] = [
     // Not `disable --now`: where no systemd runs, that disables and fails.
-    Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-launch.socket", "mainstay-backup.timer"] },
     Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
     Step::Gone { path: SERVICE },
     Step::Gone { path: CLOSED_CONF },
+    Step::Gone { path: LAUNCH_SOCKET },
+    Step::Gone { path: LAUNCH_SERVICE },
     Step::Gone { path: BACKUP_SERVICE },
     Step::Gone { path: BACKUP_TIMER },
     Step::Systemctl { args: &["daemon-reload"] },

@@ -6,6 +6,7 @@
 mod child;
 mod grammar;
 mod hand;
+mod local;
 mod root;
 mod show;
 mod signature;
@@ -15,6 +16,8 @@ mod supervisor;
 mod tree;
 
 pub(super) use grammar::command;
+pub(super) use local::id_of;
+pub(super) use stage::{From, install, is_staged};
 
 use super::Options;
 use super::client::Client;

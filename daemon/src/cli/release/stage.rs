@@ -1,13 +1,14 @@
-//! `release stage`: unpacks a release beside its place, verifies all of it, and gives it its place in one move.
+//! `release stage`: unpacks a release beside its place, verifies all of it, and gives it its place in one move. `install` puts
+//! the first one in place by the same steps.
 
 use super::super::{Options, print};
 use super::root::Root;
 use super::tree::{Whole, Writer};
-use super::{refused, signature, tree};
+use super::{local, refused, signature, tree};
 use crate::exit::{ExitCode, Fatal};
 use crate::real::clock::wall_ms;
 use crate::release::Id;
-use crate::release::known::Release;
+use crate::release::known::{Known, Release};
 use clap::ArgMatches;
 use flate2::read::GzDecoder;
 use serde_json::json;
@@ -17,16 +18,69 @@ use std::path::{Path, PathBuf};
 /// The folder of an archive has this before the release's id.
 const FOLDER_PREFIX: &str = "mainstay-";
 
+/// Where a release comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum From {
+    /// An archive, or the folder that one was unpacked to.
+    Path(PathBuf),
+    /// Programs that were built here: each by its path in the release, and where it lies.
+    Programs(Vec<(String, PathBuf)>),
+}
+
+/// What became of it.
+struct Staged {
+    id: Id,
+    was_there: bool,
+    signed_by: Option<String>,
+    removed: Vec<Id>,
+}
+
 /// Puts a release in place.
 pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
-    let from = matches.get_one::<PathBuf>("from").expect("clap asks for it");
-    let trusted = trusted(matches, root)?;
+    let from = From::Path(matches.get_one::<PathBuf>("from").expect("clap asks for it").clone());
+    let trusted = trusted(matches.get_one("key"), root)?;
     let _lock = root.lock()?;
     let mut known = root.known()?;
+    let staged = put(root, &from, &trusted, &mut known)?;
+    keep(root, &known, &staged.id)?;
+    told(&staged, options);
+    Ok(ExitCode::Ok)
+}
+
+/// Puts a release in place, and has it run from the next start on if none does so far. For `install`.
+pub(in crate::cli) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
+    let root = Root::new(root)?;
+    let trusted = trusted(None, &root)?;
+    let _lock = root.lock()?;
+    let mut known = root.known()?;
+    let Staged { id, .. } = put(&root, from, &trusted, &mut known)?;
+    // A release that runs is changed by whoever watches what comes of it.
+    if root.current().map_err(refused)?.is_none() {
+        root.flip(&id).map_err(|error| refused(format!("{id} is in place, and can't be made current: {error}")))?;
+        known.installed(&id, wall_ms());
+    }
+    keep(&root, &known, &id)?;
+    Ok(id)
+}
+
+/// Whether a release is in place. For `install`.
+pub(in crate::cli) fn is_staged(root: &Path, id: &Id) -> bool {
+    let there = |root: Root| root.folder(id).is_dir() && root.known().is_ok_and(|known| known.release(id).is_ok());
+    Root::new(root).is_ok_and(there)
+}
+
+fn keep(root: &Root, known: &Known, id: &Id) -> Result<(), Fatal> {
+    root.keep(known).map_err(|why| refused(format!("{id} is in place, but that can't be written down: {why}")))
+}
+
+fn put(root: &Root, from: &From, trusted: &[String], known: &mut Known) -> Result<Staged, Fatal> {
     let half = root.half()?;
-    let wrong = |why: String| refused(format!("{} is not staged: {why}", from.display()));
+    let wrong = |why: String| match from {
+        From::Path(path) => refused(format!("{} is not staged: {why}", path.display())),
+        From::Programs(_) => refused(format!("what was built here is not staged: {why}")),
+    };
     let whole = fill(&half, from).map_err(wrong)?;
-    let signed_by = signature::check(&whole.sums, whole.signature.as_deref(), &trusted).map_err(wrong)?;
+    let signed_by = signature::check(&whole.sums, whole.signature.as_deref(), trusted).map_err(wrong)?;
     let id = whole.manifest.id.clone();
     let (place, database) = (root.folder(&id), whole.manifest.database);
     let was_there = place.exists();
@@ -40,15 +94,13 @@ pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Res
         let (id, signed_by, staged_ms) = (id.clone(), signed_by.clone(), wall_ms());
         known.staged(Release { id, staged_ms, signed_by, database, preflight, activated_ms, blessed, bad });
     }
-    let removed = root.remove_superfluous(&mut known)?;
-    root.keep(&known).map_err(|why| refused(format!("{id} is in place, but that can't be written down: {why}")))?;
-    told(&id, was_there, signed_by.as_deref(), &removed, options);
-    Ok(ExitCode::Ok)
+    let removed = root.remove_superfluous(known)?;
+    Ok(Staged { id, was_there, signed_by, removed })
 }
 
 /// The keys of which one has to vouch for it.
-fn trusted(matches: &ArgMatches, root: &Root) -> Result<Vec<String>, Fatal> {
-    let keys = match matches.get_one::<String>("key") {
+fn trusted(named: Option<&String>, root: &Root) -> Result<Vec<String>, Fatal> {
+    let keys = match named {
         Some(text) => signature::key(text).map(|key| vec![key]),
         None => root.keys()?.iter().map(|path| signature::key_of(path)).collect(),
     };
@@ -56,13 +108,18 @@ fn trusted(matches: &ArgMatches, root: &Root) -> Result<Vec<String>, Fatal> {
 }
 
 /// Writes it to an empty folder, durably, and reads all of it back.
-fn fill(half: &Path, from: &Path) -> Result<Whole, String> {
+fn fill(half: &Path, from: &From) -> Result<Whole, String> {
     let mut writer = Writer::new(half);
-    let folder = if from.is_dir() {
-        writer.copy(from)?;
-        None
-    } else {
-        Some(unpack(from, &mut writer)?)
+    let folder = match from {
+        From::Programs(programs) => {
+            local::write(programs, &mut writer)?;
+            None
+        }
+        From::Path(folder) if folder.is_dir() => {
+            writer.copy(folder)?;
+            None
+        }
+        From::Path(archive) => Some(unpack(archive, &mut writer)?),
     };
     writer.finish().map_err(|error| error.to_string())?;
     let whole = tree::read(half)?;
@@ -114,7 +171,7 @@ fn is_the_same(whole: &Whole, place: &Path, id: &Id) -> Result<(), String> {
     Err(format!("another release {id} is here, with other files: one id has to mean one release"))
 }
 
-fn told(id: &Id, was_there: bool, signed_by: Option<&str>, removed: &[Id], options: &Options) {
+fn told(Staged { id, was_there, signed_by, removed }: &Staged, options: &Options) {
     if signed_by.is_none() {
         options.remark("nobody vouches for it: it is not signed");
     }
@@ -122,7 +179,7 @@ fn told(id: &Id, was_there: bool, signed_by: Option<&str>, removed: &[Id], optio
         print(&json!({ "id": id, "was_there": was_there, "signed_by": signed_by, "removed": removed }).to_string());
         return;
     }
-    let was = if was_there { " was here already, the very same" } else { " is staged" };
+    let was = if *was_there { " was here already, the very same" } else { " is staged" };
     print(&format!("{id}{was}; next: mainstay release activate {id}"));
     for id in removed {
         print(&format!("removed: {id}"));

@@ -13,6 +13,11 @@ use crate::real::config_file::{CONFIG_PLACES, CONFIG_VARIABLE};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Set, by the daemon's unit, where systemd starts the tasks.
+const LAUNCHER: &str = "MAINSTAY_LAUNCHER=";
+/// The units that it does so by.
+const LAUNCH_UNITS: [&str; 2] = ["mainstay-launch.socket", "mainstay-launch@.service"];
+
 pub(super) fn look(
     unit: &Unit,
     installed: &Installed,
@@ -25,6 +30,7 @@ pub(super) fn look(
     look_at_sandbox(unit, installed, config, findings);
     look_at_start_and_stop(unit, findings);
     look_at_watchdog(unit, findings);
+    look_at_launcher(unit, findings);
 }
 
 /// Where a setting stands, or would stand.
@@ -220,6 +226,20 @@ fn look_at_start_and_stop(unit: &Unit, findings: &mut Findings) {
             Code::UnitNoRestart,
             format!("{}: Restart=always is missing: a daemon that crashed stays down", at("Restart")),
         );
+    }
+}
+
+/// The socket that it asks for tasks on is systemd's, by a unit of its own.
+fn look_at_launcher(unit: &Unit, findings: &mut Findings) {
+    let entries = unit.all("Service", "Environment").into_iter();
+    let asks = entries.flat_map(|entry| value::words(&entry.value)).any(|word| word.starts_with(LAUNCHER));
+    let folder = unit.path.parent().unwrap_or(Path::new("/"));
+    if let Some(missing) = LAUNCH_UNITS.iter().find(|name| asks && !folder.join(name).exists()) {
+        let text = format!(
+            "{} has tasks started by mainstay-launch.socket, and there is no {missing} beside it: sudo mainstay install",
+            unit.path.display()
+        );
+        findings.add(Code::UnitLauncherMissing, text);
     }
 }
 

@@ -147,6 +147,13 @@ fn services(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     paths
 }
 
+/// Keys of the units that `install` puts in place which not every systemd knows that they are made for, and what an older one
+/// goes without.
+const LATER_KEYS: &[(&str, &str)] = &[(
+    "DelegateSubgroup",
+    "systemd is older than 254 here and passes over DelegateSubgroup=: limits of memory and CPU on tasks are not enforced",
+)];
+
 /// What systemd itself says of them, without starting anything.
 fn verify<'a>(units: impl Iterator<Item = &'a Unit>, findings: &mut Findings) {
     let paths: Vec<String> = units.map(|unit| unit.path.display().to_string()).collect();
@@ -170,6 +177,10 @@ fn verify<'a>(units: impl Iterator<Item = &'a Unit>, findings: &mut Findings) {
         return;
     }
     for line in lines {
+        if let Some((_, what)) = LATER_KEYS.iter().find(|(key, _)| line.contains(&format!("Unknown key '{key}'"))) {
+            findings.add(Code::UnitKeyLater, *what);
+            continue;
+        }
         findings.add(Code::UnitVerify, format!("systemd-analyze verify: {line}"));
     }
 }
