@@ -215,6 +215,8 @@ pub const OUTPUT_LAST_PIECES_MAX: u32 = 16;
 pub const RECEIPT_RETRY_CAP_S: i64 = 5;
 /// How long a shim may take to be ready. Generous: on a machine that swaps, failing a start helps nobody.
 pub const SHIM_READY_WITHIN: Duration = Duration::from_secs(60);
+/// Whoever starts shims for the daemon reads what to start within this; nothing else is done meanwhile.
+pub const LAUNCH_READ_WITHIN: Duration = Duration::from_secs(2);
 /// Bytes of a shim's answer: a line with its identity, or with what failed.
 pub const SHIM_ANSWER_BYTES_MAX: u64 = 16_384;
 /// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.

@@ -7,6 +7,7 @@
 use super::cgroup;
 use super::folder::SHIM_LOG;
 use super::shim::{ARGUMENT, VERSION};
+use crate::policy;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -49,6 +50,8 @@ impl Order {
             io::Error::new(error.kind(), text)
         };
         let mut stream = UnixStream::connect(socket).map_err(named)?;
+        // It fits into what the kernel keeps for the other end, unless an environment is huge and nobody reads.
+        stream.set_write_timeout(Some(policy::LAUNCH_READ_WITHIN))?;
         stream.write_all(&self.bytes()?)?;
         Ok(stream)
     }
