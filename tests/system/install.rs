@@ -132,26 +132,27 @@ fn another_release_is_put_beside_the_one_that_runs() {
     let bin = unpacked.path().join("bin");
     fs::create_dir(&bin).expect("make");
     fs::copy(binary(), bin.join("mainstay")).expect("copy");
+    fs::write(bin.join("mainstay-shim"), "a shim").expect("write");
     let digest = |path: &Path| {
         let bytes = fs::read(path).expect("read");
         Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
-    let program = digest(&bin.join("mainstay"));
+    let (program, shim) = (digest(&bin.join("mainstay")), digest(&bin.join("mainstay-shim")));
     let about = unpacked.path().join("release.json");
     let manifest = serde_json::json!({
         "format": 1, "id": "9.9.9-0123456789ab", "target": format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
-        "binaries": { "bin/mainstay": program }, "database": { "schema": 5, "min_reader": 5, "min_writer": 5 },
+        "binaries": { "bin/mainstay": program, "bin/mainstay-shim": shim }, "database": { "schema": 5, "min_reader": 5, "min_writer": 5 },
     });
     fs::write(&about, manifest.to_string()).expect("write");
     let sums = unpacked.path().join("SHA256SUMS");
-    fs::write(&sums, format!("{program}  bin/mainstay\n{}  release.json\n", "0".repeat(64))).expect("write");
+    let listed = |about: &str| format!("{program}  bin/mainstay\n{shim}  bin/mainstay-shim\n{about}  release.json\n");
+    fs::write(&sums, listed(&"0".repeat(64))).expect("write");
     let damaged = root.run_with(&bin.join("mainstay"), &["install"]);
     let said = String::from_utf8_lossy(&damaged.stderr);
     assert!(!damaged.status.success() && said.contains("release.json is not what SHA256SUMS says"), "{said}");
-    fs::write(&sums, format!("{program}  bin/mainstay\n{}  release.json\n", digest(&about))).expect("write");
+    fs::write(&sums, listed(&digest(&about))).expect("write");
     let output = root.run_with(&bin.join("mainstay"), &["install"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let release = root.path("opt/mainstay/releases/9.9.9-0123456789ab");
     assert_eq!(fs::read(release.join("SHA256SUMS")).expect("all of it"), fs::read(&sums).expect("read"));
     assert_eq!(fs::metadata(release.join("release.json")).expect("there").mode() & 0o7777, 0o444);

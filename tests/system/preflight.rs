@@ -74,7 +74,7 @@ const BROKEN: &[(&str, &str, Make)] = &[
         h.write("tools/verdict", "Unknown key 'Nonsense' in section [Service], ignoring.\n")
     }),
     ("unit-launcher-missing", "mainstay-launch.socket", |h| {
-        h.unit("Environment=MAINSTAY_LAUNCHER=/run/mainstay-launch.sock")
+        h.append("units/mainstay.service", "Environment=MAINSTAY_LAUNCHER=/run/mainstay-launch.sock\n");
     }),
     ("unit-user-missing", "no user nobody-here", |h| h.unit("User=nobody-here")),
     ("unit-group-missing", "no group nobodies", |h| h.unit("SupplementaryGroups=nobodies")),
@@ -193,7 +193,9 @@ const GOOD: &[(&str, Make)] = &[
     ("units", |h| {
         // As deployed, with what a test has to put elsewhere.
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-        for name in ["mainstay.service", "mainstay-backup.service"] {
+        let units =
+            ["mainstay.service", "mainstay-launch.socket", "mainstay-launch@.service", "mainstay-backup.service"];
+        for name in units {
             fs::copy(deploy.join(name), h.path("units").join(name)).expect("copy");
         }
         let own = "[Service]\nUser={user}\nSupplementaryGroups=\nGroup=\nReadWritePaths={dir}/state\nLoadCredential=\n\
@@ -201,6 +203,9 @@ const GOOD: &[(&str, Make)] = &[
         drop_in(h, &format!("{own}run\n"));
         fs::create_dir(h.path("units/mainstay-backup.service.d")).expect("make");
         h.write("units/mainstay-backup.service.d/own.conf", &format!("{own}backup\n"));
+        fs::create_dir(h.path("units/mainstay-launch@.service.d")).expect("make");
+        let task = "[Service]\nUser={user}\nExecStart=\nExecStart=-/bin/true\n";
+        h.write("units/mainstay-launch@.service.d/own.conf", task);
     }),
 ];
 
