@@ -217,6 +217,8 @@ pub const RECEIPT_RETRY_CAP_S: i64 = 5;
 pub const SHIM_READY_WITHIN: Duration = Duration::from_secs(60);
 /// Whoever starts shims for the daemon reads what to start within this; nothing else is done meanwhile.
 pub const LAUNCH_READ_WITHIN: Duration = Duration::from_secs(2);
+/// Bytes of what it reads: more than the arguments and the environment that the kernel lets a program have.
+pub const LAUNCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a shim's answer: a line with its identity, or with what failed.
 pub const SHIM_ANSWER_BYTES_MAX: u64 = 16_384;
 /// Least time between two reports of progress of one attempt, so that a chatty task can't keep the daemon busy.

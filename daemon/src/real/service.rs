@@ -25,8 +25,6 @@ pub(super) const VARIABLE: &str = "MAINSTAY_LAUNCHER";
 pub(super) const ARGUMENT_FROM_SOCKET: &str = "from-socket";
 /// Ends each word; an empty word ends all of them.
 const END: u8 = 0;
-/// More than the arguments and the environment that the kernel lets a program have.
-const ORDER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What to start.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +72,7 @@ impl Order {
     fn read(mut stream: impl Read) -> io::Result<Order> {
         let invalid = |why: &str| io::Error::new(ErrorKind::InvalidData, why.to_owned());
         let (mut words, mut word, mut byte) = (Vec::new(), Vec::new(), [0]);
-        for _ in 0..ORDER_BYTES_MAX {
+        for _ in 0..policy::LAUNCH_BYTES_MAX {
             stream.read_exact(&mut byte)?;
             match byte[0] {
                 END if word.is_empty() => return Order::of(words),

@@ -22,6 +22,9 @@ const KEEPER: &str = include_str!("keeper.sh");
 const KEEPER_NAME: &str = "keeper.sh";
 /// Somebody asks something in the chat so often.
 const ASKED_EVERY: Duration = Duration::from_millis(600);
+/// Questions that wait for an answer: who gets none asks no more. Telegram takes one message a second to a chat, so what piled
+/// up in a long silence would be answered for as long again, and the round trip with it.
+const OPEN_MAX: usize = 2 * PROBERS.len();
 /// Who hangs is waited for so long on the socket, and asked again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// A command of a drill has ended within this.
@@ -250,7 +253,7 @@ impl<'a> Machine<'a> {
         self.see_current();
         self.play.wishes.tend(&mut self.play.lab)?;
         self.hear();
-        if self.asked_last.elapsed() > ASKED_EVERY {
+        if self.asked_last.elapsed() > ASKED_EVERY && self.asked.len() < OPEN_MAX {
             self.ask()?;
         }
         Ok(())

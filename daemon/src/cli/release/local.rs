@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const ID_DIGITS: usize = 12;
 
 /// What a program that was built here is called as a release: each build is one of its own.
-pub(in crate::cli) fn id_of(program: &Path) -> Result<Id, String> {
+pub(in super::super) fn id_of(program: &Path) -> Result<Id, String> {
     let digest = hex(&Sha256::digest(read(program)?));
     Id::new(&format!("{}-local-{}", env!("CARGO_PKG_VERSION"), &digest[..ID_DIGITS]))
 }

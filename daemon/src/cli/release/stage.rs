@@ -20,7 +20,7 @@ const FOLDER_PREFIX: &str = "mainstay-";
 
 /// Where a release comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum From {
+pub(in super::super) enum From {
     /// An archive, or the folder that one was unpacked to.
     Path(PathBuf),
     /// Programs that were built here: each by its path in the release, and where it lies.
@@ -48,7 +48,7 @@ pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Res
 }
 
 /// Puts a release in place, and has it run from the next start on if none does so far. For `install`.
-pub(in crate::cli) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
+pub(in super::super) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
     let root = Root::new(root)?;
     let trusted = trusted(None, &root)?;
     let _lock = root.lock()?;
@@ -64,7 +64,7 @@ pub(in crate::cli) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
 }
 
 /// Whether a release is in place. For `install`.
-pub(in crate::cli) fn is_staged(root: &Path, id: &Id) -> bool {
+pub(in super::super) fn is_staged(root: &Path, id: &Id) -> bool {
     let there = |root: Root| root.folder(id).is_dir() && root.known().is_ok_and(|known| known.release(id).is_ok());
     Root::new(root).is_ok_and(there)
 }
