@@ -21,7 +21,7 @@ pub mod restores;
 )]
 pub mod runner;
 pub mod secrets;
-mod service;
+pub(crate) mod service;
 #[expect(clippy::disallowed_methods, reason = "a process of its own, with a clock of its own")]
 pub mod shim;
 pub mod slice;

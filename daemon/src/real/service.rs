@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The environment variable of the daemon that names the socket. Its unit sets it, together with the units behind the socket.
-pub(super) const VARIABLE: &str = "MAINSTAY_LAUNCHER";
+pub(crate) const VARIABLE: &str = "MAINSTAY_LAUNCHER";
 /// First argument of the shim that is started for a connection.
 pub(super) const ARGUMENT_FROM_SOCKET: &str = "from-socket";
 /// Ends each word; an empty word ends all of them.

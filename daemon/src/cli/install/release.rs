@@ -6,8 +6,8 @@ use crate::release::manifest::{MANIFEST, Manifest};
 use std::fs;
 use std::path::Path;
 
-/// Programs in a release's `bin`: the first one makes it what it is, others may be missing.
-const PROGRAMS: [&str; 2] = ["mainstay", "mainstay-shim"];
+/// The program that is beside this one wherever it was built.
+const SHIM: &str = "mainstay-shim";
 
 /// What is to be below `releases/`.
 #[derive(Debug)]
@@ -27,10 +27,7 @@ impl Release {
             let again = |why: String| format!("{}: {why}; unpack the archive again", folder.display());
             return Ok(Release { id: Manifest::parse(&bytes).map_err(again)?.id, from: From::Path(folder.to_owned()) });
         }
-        let beside = |name: &str| (format!("bin/{name}"), bin.join(name));
-        let [own, others @ ..] = PROGRAMS.map(beside);
-        let others = others.into_iter().filter(|(_, path)| path.is_file());
-        let programs = std::iter::once((own.0, program.to_owned())).chain(others).collect();
+        let programs = vec![("bin/mainstay".to_owned(), program.to_owned()), (format!("bin/{SHIM}"), bin.join(SHIM))];
         Ok(Release { id: id_of(program)?, from: From::Programs(programs) })
     }
 }

@@ -10,12 +10,11 @@ use super::value::{self, Command, span};
 use crate::config::Config;
 use crate::policy;
 use crate::real::config_file::{CONFIG_PLACES, CONFIG_VARIABLE};
+use crate::real::service::VARIABLE as LAUNCHER_VARIABLE;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Set, by the daemon's unit, where systemd starts the tasks.
-const LAUNCHER: &str = "MAINSTAY_LAUNCHER=";
-/// The units that it does so by.
+/// The units by which systemd starts tasks, where the daemon's unit says that it does.
 const LAUNCH_UNITS: [&str; 2] = ["mainstay-launch.socket", "mainstay-launch@.service"];
 
 pub(super) fn look(
@@ -232,7 +231,9 @@ fn look_at_start_and_stop(unit: &Unit, findings: &mut Findings) {
 /// The socket that it asks for tasks on is systemd's, by a unit of its own.
 fn look_at_launcher(unit: &Unit, findings: &mut Findings) {
     let entries = unit.all("Service", "Environment").into_iter();
-    let asks = entries.flat_map(|entry| value::words(&entry.value)).any(|word| word.starts_with(LAUNCHER));
+    let asks = entries
+        .flat_map(|entry| value::words(&entry.value))
+        .any(|word| word.split_once('=').is_some_and(|(name, _)| name == LAUNCHER_VARIABLE));
     let folder = unit.path.parent().unwrap_or(Path::new("/"));
     if let Some(missing) = LAUNCH_UNITS.iter().find(|name| asks && !folder.join(name).exists()) {
         let text = format!(
