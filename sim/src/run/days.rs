@@ -7,6 +7,7 @@
 use crate::fault::{Fault, KINDS, To};
 use crate::people;
 use crate::scenario::{Job, Moment, Planned, Soak, Span, Via};
+use mainstay::policy::{APPROVAL_TTL_MS, QUEUE_TTL_MS};
 
 /// A day, ms.
 pub const DAY_MS: u64 = 24 * 3_600_000;
@@ -14,6 +15,10 @@ pub const DAY_MS: u64 = 24 * 3_600_000;
 const WORK_MS: std::ops::Range<u64> = 8 * 3_600_000..17 * 3_600_000 + 1_800_000;
 /// Before the end nothing goes wrong for so long: ten minutes to recover, and some to see it.
 const SPARED_MS: u64 = 15 * 60_000;
+/// Of a hundred requests so many are never looked at again, where there is time enough to see what becomes of them.
+const FORGOTTEN: u32 = 3;
+/// What nobody looks at has expired by then, in every state in which it may wait; some of it is for a daemon that is away.
+const EXPIRES_WITHIN_MS: u64 = (APPROVAL_TTL_MS + QUEUE_TTL_MS).cast_unsigned() + SPARED_MS;
 /// Kinds, each as often as it is asked for.
 const KINDS_ASKED: [&str; 21] = [
     "build", "build", "build", "build", "build", "build", "backup", "backup", "backup", "flaky", "flaky", "flaky",
@@ -43,6 +48,11 @@ pub(super) fn jobs(rng: &mut fastrand::Rng, soak: &Soak, lasts: Span) -> Vec<Job
         }
     }
     jobs.retain(|job| job.at < lasts);
+    // Last, so that what a seed means else does not hang on it.
+    for job in &mut jobs {
+        let forgotten = rng.u32(..100) < FORGOTTEN;
+        job.left_alone = forgotten && job.at.0 + EXPIRES_WITHIN_MS < lasts.0;
+    }
     jobs.sort_by_key(|job| job.at);
     jobs
 }
