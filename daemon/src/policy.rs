@@ -349,6 +349,9 @@ pub const DEPLOY_SOAK_MS: i64 = 60_000;
 pub const DEPLOY_LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// A release that ends so often before its first answer is no slow one.
 pub const DEPLOY_CRASHES_MAX: i64 = 3;
+/// Refusals of its token in a row with which a new release is left again: the one before it was let in with its own. Telegram
+/// refuses a good one now and then, for a moment.
+pub const DEPLOY_REFUSALS_MAX: i64 = 3;
 /// A running daemon that is asked something in passing (to drain, to put on record what became of a release) answers within
 /// this, or is taken for one that does not.
 pub const DEPLOY_ASK_WITHIN: Duration = Duration::from_secs(10);

@@ -14,6 +14,8 @@ pub struct PollHealth {
     pub broke_at: Option<i64>,
     /// 409 answers in a row.
     pub conflicts: u32,
+    /// Refusals of the token in a row.
+    pub refusals: u32,
     /// Wall clock of the last completed poll, ms. The watchdog counts these alone: other calls that succeed prove nothing.
     pub completed_ms: Option<i64>,
     /// Boot clock of the same, or of when this daemon began, ms.
@@ -28,7 +30,7 @@ impl PollHealth {
 
     /// As those see it who judge it.
     pub fn seen(&self, boot_ms: i64) -> Polling {
-        Polling { silent_ms: boot_ms - self.heard_at, failures: self.failures }
+        Polling { silent_ms: boot_ms - self.heard_at, failures: self.failures, refusals: self.refusals }
     }
 
     /// A poll completed.
@@ -44,6 +46,7 @@ impl PollHealth {
         self.failures += 1;
         let conflict = error.kind == CallErrorKind::Conflict;
         self.conflicts = if conflict { self.conflicts + 1 } else { 0 };
+        self.refusals = if error.kind == CallErrorKind::Unauthorized { self.refusals + 1 } else { 0 };
         let pause = match &error.kind {
             CallErrorKind::Flood(wait) => {
                 i64::try_from(wait.as_millis()).unwrap_or(policy::POLL_RETRY_CAP_MS).max(policy::POLL_RETRY_BASE_MS / 2)

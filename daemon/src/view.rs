@@ -213,6 +213,8 @@ pub struct Polling {
     pub silent_ms: i64,
     /// Failed polls since then.
     pub failures: u32,
+    /// How often Telegram has refused the token, without another answer in between.
+    pub refusals: u32,
 }
 
 /// An event that is remembered as the newest of its sort, also when it was removed from the record.

@@ -51,7 +51,7 @@ type Change = fn(&mut View, &mut OpsRow);
 /// What is the case, and which anomaly that is.
 const CASES: [(&str, Change); 27] = [
     ("", |_, _| {}),
-    ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0 })),
+    ("", |view, _| view.polling = Some(Polling { silent_ms: 44_000, failures: 0, refusals: 0 })),
     ("", |_, ops| ops.unsent = Some((1, NOW.wall_ms - 60_000))),
     ("daemon_offline", |view, _| view.offline = true),
     ("storage_refuses", |view, _| view.refuses = Some("write".into())),
@@ -63,7 +63,7 @@ const CASES: [(&str, Change); 27] = [
     ("poll_broken", |_, ops| ops.poll = event(1, 5, Fact::PollBroke { error: "x".into() })),
     ("starts_fail", |view, _| view.shortage = Some("no more processes".into())),
     // Half-open: nothing failed, and nothing came.
-    ("poll_broken", |view, _| view.polling = Some(Polling { silent_ms: 46_000, failures: 0 })),
+    ("poll_broken", |view, _| view.polling = Some(Polling { silent_ms: 46_000, failures: 0, refusals: 0 })),
     ("second_poller", |_, ops| ops.poll = event(1, 5, Fact::PollContested { times: 3 })),
     ("outbox_stuck", |view, _| view.outage = outage()),
     ("outbox_stuck", |_, ops| (ops.failing, ops.worst) = (1, Some((1, 3, "x".into())))),

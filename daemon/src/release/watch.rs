@@ -32,6 +32,8 @@ pub struct Heard {
     pub life: i64,
     /// Violations on record.
     pub violations: i64,
+    /// How often Telegram has refused its token in a row; 0 of one that does not say, or has none.
+    pub refusals: i64,
 }
 
 /// What is seen at one moment.
@@ -155,6 +157,9 @@ impl Watch {
                     "it put {} violation(s) on record (`mainstay logs --kind violation`)",
                     heard.violations - first.violations
                 ));
+            }
+            Ok(heard) if heard.refusals >= policy::DEPLOY_REFUSALS_MAX => {
+                return Verdict::Failed(format!("telegram has refused its token {} times in a row", heard.refusals));
             }
             Ok(heard) => {
                 if let Some(other) = self.other(heard) {

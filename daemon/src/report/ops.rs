@@ -136,6 +136,7 @@ fn data(view: &View, ops: &OpsRow, findings: &[Finding], now: Moment) -> Value {
             "last_event": ops.poll.as_ref().map(|e| e.fact.kind()),
             "silent_ms": view.polling.map(|polling| polling.silent_ms),
             "failures": view.polling.map(|polling| polling.failures),
+            "token_refusals": view.polling.map(|polling| polling.refusals),
         },
         "replays": ops.replays,
         "violations": ops.violations,

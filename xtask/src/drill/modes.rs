@@ -130,6 +130,7 @@ pub(crate) const MODES: [Mode; 12] = [
         left("a few KiB", Run(START, "trap '' XFSZ; ulimit -f 64; exec \"$here/mainstay-real\" \"$@\"")),
     ] },
     Mode { name: "wrong-credentials", about: "a release that is given no token, or another one", variants: &[
+        left("another bot's token at its start", Run(START, "export MAINSTAY_TELEGRAM_TOKEN=4201:another-token-that-opens-nothing; exec \"$here/mainstay-real\" \"$@\"")),
         left("no token at its start", Run(START, "export MAINSTAY_TELEGRAM_TOKEN=none; exec \"$here/mainstay-real\" \"$@\"")),
         refused("no token", Run(BOTH, "export MAINSTAY_TELEGRAM_TOKEN=none; exec \"$here/mainstay-real\" \"$@\"")),
         refused("another bot's token", Run(BOTH, "export MAINSTAY_TELEGRAM_TOKEN=4201:another-token-that-opens-nothing; exec \"$here/mainstay-real\" \"$@\"")),

@@ -78,6 +78,7 @@ pub(super) fn heard(ops: &Value) -> Result<Heard, String> {
             config_hash: text("config_hash")?,
             life: ops["epoch"].as_i64()?,
             violations: ops["violations"].as_i64()?,
+            refusals: ops["poll"]["token_refusals"].as_i64().unwrap_or(0),
         })
     };
     read().ok_or_else(|| "it does not say yet what it is".to_owned())

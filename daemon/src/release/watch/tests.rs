@@ -5,7 +5,7 @@ use super::*;
 const LIMITS: Limits = Limits { ready_ms: 30_000, answer_ms: 10_000, soak_ms: 60_000 };
 
 fn heard() -> Heard {
-    Heard { version: "b".into(), config_hash: "abcdef".into(), life: 8, violations: 2 }
+    Heard { version: "b".into(), config_hash: "abcdef".into(), life: 8, violations: 2, refusals: 0 }
 }
 
 fn look(at_s: i64, heard: Heard) -> Look {
@@ -98,4 +98,15 @@ fn what_is_not_as_expected_is_seen_at_the_first_answer_and_later() {
     let at_once = |heard: Heard| why([look(0, heard)]);
     assert!(at_once(Heard { version: "a".into(), ..heard() }).contains("another release"));
     assert!(at_once(Heard { config_hash: String::new(), ..heard() }).contains("another configuration"));
+}
+
+#[test]
+fn one_whose_token_is_refused_again_and_again_is_left() {
+    let refused = |refusals: i64| (0..=60).map(move |at| look(at, Heard { refusals: refusals.min(at), ..heard() }));
+    assert_eq!(
+        judged(refused(policy::DEPLOY_REFUSALS_MAX - 1)),
+        Verdict::Proven,
+        "now and then a good one is refused, too"
+    );
+    assert_eq!(why(refused(9)), "telegram has refused its token 3 times in a row");
 }
