@@ -9,17 +9,22 @@ use super::progress::{Happened, Progress};
 use super::raw;
 use super::shape::Shape;
 use super::site::{Site, Stop};
-use super::suites::{Suite, Unit};
+use super::suites::{Load, Suite, Unit};
+use rustix::process::setpriority_process;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
+use std::vec::IntoIter;
 
 /// How often the display is looked after.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Units that are left, the next one last; and why there will be no more.
-type Queue<'a> = (Vec<&'a (Suite, Unit)>, Option<String>);
+/// How nice those are that compute: what is waited for in real time goes first.
+const POLITE: i32 = 10;
+
+/// How many units at once, how nice, and which.
+type Lane<'a> = (usize, i32, Vec<&'a (Suite, Unit)>);
 
 /// What units run with.
 pub(crate) struct Execution<'a> {
@@ -50,10 +55,11 @@ pub(crate) fn execute(on: &Execution<'_>, planned: &[(Suite, Unit)]) -> Result<(
             prepared.push(suite.name);
         }
     }
-    // Those that share the machine run together, and those that want it for themselves one after the other.
-    for group in left.chunk_by(|(a, _), (b, _)| a.alone == b.alone) {
-        let jobs = if group[0].0.alone { 1 } else { on.jobs };
-        on.together(group, jobs, &mut progress)?;
+    let alone = |(suite, _): &&(Suite, Unit)| suite.load == Load::Alone;
+    for group in left.chunk_by(|a, b| alone(a) == alone(b)) {
+        let of = |load| group.iter().copied().filter(move |(suite, _)| suite.load == load).collect();
+        let lanes = [(on.jobs, POLITE, of(Load::Computes)), (1, 0, of(Load::Waits)), (1, 0, of(Load::Alone))];
+        on.together(lanes, &mut progress)?;
     }
     progress.clear();
     Ok(())
@@ -70,13 +76,23 @@ impl<'a> Execution<'a> {
         if self.stop.is_set() { Ended::Interrupted(what.to_owned()) } else { Ended::machine(what) }
     }
 
-    fn together(&self, group: &[&(Suite, Unit)], jobs: usize, progress: &mut Progress) -> Result<(), Ended> {
-        let queue: Mutex<Queue<'_>> = Mutex::new((group.iter().rev().copied().collect(), None));
+    /// Runs units in lanes beside each other, until none is left or one fails.
+    fn together(&self, lanes: [Lane<'_>; 3], progress: &mut Progress) -> Result<(), Ended> {
+        let failed: Mutex<Option<String>> = Mutex::new(None);
+        let lanes = lanes.map(|(jobs, niceness, units)| (jobs, niceness, Mutex::new(units.into_iter())));
         let (send, receive) = channel();
         std::thread::scope(|scope| {
-            for _ in 0..jobs.max(1) {
-                let (send, queue) = (send.clone(), &queue);
-                scope.spawn(move || self.work(queue, &send));
+            for (jobs, niceness, units) in &lanes {
+                for _ in 0..*jobs {
+                    let (send, failed) = (send.clone(), &failed);
+                    scope.spawn(move || {
+                        if *niceness > 0 {
+                            // Linux: of this thread, and of the processes that it starts.
+                            let _ = setpriority_process(None, *niceness);
+                        }
+                        self.work(units, failed, &send);
+                    });
+                }
             }
             drop(send);
             loop {
@@ -88,28 +104,25 @@ impl<'a> Execution<'a> {
                 progress.tick();
             }
         });
-        let (_, failed) = queue.into_inner().map_err(|_| Ended::machine("a unit panicked"))?;
-        match failed {
+        match failed.into_inner().map_err(|_| Ended::machine("a unit panicked"))? {
             Some(what) => Err(self.ended(&what)),
             None if self.stop.is_set() => Err(self.ended("no unit was running")),
             None => Ok(()),
         }
     }
 
-    /// Takes one unit after the other, until none is left or one fails.
-    fn work(&self, queue: &Mutex<Queue<'_>>, send: &Sender<Happened>) {
+    /// Takes one unit after the other, until none is left or one fails, here or in another lane.
+    fn work(&self, units: &Mutex<IntoIter<&(Suite, Unit)>>, failed: &Mutex<Option<String>>, send: &Sender<Happened>) {
         loop {
-            let next = {
-                let Ok(mut queue) = queue.lock() else { return };
-                if queue.1.is_some() || self.stop.is_set() { None } else { queue.0.pop() }
-            };
+            let over = self.stop.is_set() || failed.lock().map_or(true, |failed| failed.is_some());
+            let next = if over { None } else { units.lock().ok().and_then(|mut units| units.next()) };
             let Some((suite, unit)) = next else { return };
             let name = format!("{}/{}", suite.name, unit.name);
             // Nobody listens any more only when this is over.
             let _ = send.send(Happened::Begun(name.clone()));
             if let Err(error) = self.one(suite, unit) {
-                if let Ok(mut queue) = queue.lock() {
-                    queue.1.get_or_insert(format!("{name}: {error}"));
+                if let Ok(mut failed) = failed.lock() {
+                    failed.get_or_insert(format!("{name}: {error}"));
                 }
                 return;
             }

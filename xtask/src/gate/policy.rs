@@ -165,8 +165,11 @@ fn suites_text(suites: &[Suite]) -> String {
         let origin = serde_json::to_string(&suite.origin).expect("a word");
         let _ = write!(
             text,
-            "\n[suite.{}]\nabout = {:?}\norigin = {origin}\nalone = {}\nreplays = {}\n",
-            suite.name, suite.about, suite.alone, suite.replays
+            "\n[suite.{}]\nabout = {:?}\norigin = {origin}\nload = {:?}\nreplays = {}\n",
+            suite.name,
+            suite.about,
+            suite.load.name(),
+            suite.replays
         );
     }
     text

@@ -1,7 +1,7 @@
 //! Bench: what the released program costs, beside floors of the same run. A target that is missed is shown, and decides nothing,
 //! unless it is about something that is counted: commits, wake-ups, memory, bytes. Those are steps.
 
-use super::{Suite, Unit};
+use super::{Load, Suite, Unit};
 use crate::bench::{Bench, change, figures};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
@@ -12,7 +12,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "bench",
     about: "what the released program costs, beside floors of the same run, the last verdict, and others that queue commands",
     origin: Origin::Lab,
-    alone: true,
+    load: Load::Alone,
     replays: false,
     prepare,
     units,

@@ -1,7 +1,7 @@
 //! What needs no world: format, lints, rules of the house, documentation, tests, dependency policy. Each is a step that holds
 //! or does not; a tool that is not there is a step that could not be tried.
 
-use super::{Suite, Unit, steps};
+use super::{Load, Suite, Unit, steps};
 use crate::gate::policy::Policy;
 use crate::gate::site::{Called, Site};
 use crate::release::Rustc;
@@ -12,7 +12,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "check",
     about: "format, lints, rules of the house, documentation, tests, dependency policy",
     origin: Origin::Lab,
-    alone: true,
+    load: Load::Alone,
     replays: false,
     prepare,
     units,

@@ -2,7 +2,7 @@
 //! writes that may survive it. Two controls, a disk that lies and commits that are not synced, must be found.
 
 use super::simulator;
-use super::{Suite, Unit};
+use super::{Load, Suite, Unit};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
 use mainstay_metric::ledger::{End, Line, Origin, Property, Run, Step};
@@ -14,7 +14,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "crash",
     about: "one life of a task, cut off at each of its points: killed, and without power with every set of surviving writes",
     origin: Origin::Sim,
-    alone: false,
+    load: Load::Computes,
     replays: true,
     prepare: simulator::prepare,
     units,

@@ -1,7 +1,7 @@
 //! Deploy drills: releases that are good and that are not, the way back from each, and databases of other schemas.
 //! [`crate::drill`] has all of it.
 
-use super::{Suite, Unit, pieces};
+use super::{Load, Suite, Unit, pieces};
 use crate::drill::{self, Goods, MODES, Mode, NAMES, Wanted};
 use crate::gate::layout;
 use crate::gate::policy::Policy;
@@ -14,8 +14,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "deploy",
     about: "releases that are good and that are not, switched to and left again while tasks run and people ask; judged from outside",
     origin: Origin::Lab,
-    // Times are judged, and a disk that many write to at once stands still for tens of seconds.
-    alone: true,
+    load: Load::Waits,
     replays: false,
     prepare,
     units,
@@ -24,7 +23,8 @@ pub(super) const SUITE: Suite = Suite {
 
 /// Rounds of a unit.
 const ROUNDS: u64 = 10;
-/// Machines at the same time: they mostly wait, and each start of one writes a release to the disk.
+/// Machines at the same time: they mostly wait, but each start of one writes a release to the disk, and a disk that many write
+/// to at once stands still for tens of seconds.
 const TOGETHER: usize = 4;
 /// The seeds of a mode begin so far behind those of the one before.
 const APART: u64 = 1_000_000;

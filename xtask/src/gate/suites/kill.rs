@@ -1,7 +1,7 @@
 //! Kill: the released program on a real disk with real processes, killed, stopped and starved of room at every moment of its
 //! tasks' lives, and judged by what does not come from it. [`crate::kill`] has all of it.
 
-use super::{Suite, Unit, pieces};
+use super::{Load, Suite, Unit, pieces};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
 use crate::kill::{ROUNDS_A_RUN, ROUNDS_ON_SMALL_DISK, Wanted, run_together};
@@ -13,7 +13,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "kill",
     about: "the released program with real processes, killed, stopped, ended and starved of disk at any moment; judged from outside",
     origin: Origin::Lab,
-    alone: false,
+    load: Load::Waits,
     replays: false,
     prepare,
     units,

@@ -31,8 +31,8 @@ pub(crate) struct Suite {
     pub(crate) about: &'static str,
     /// Who sees what happens: stamped here, and each run has to say the same.
     pub(crate) origin: Origin,
-    /// Its units have the machine to themselves: it measures, or it uses all of the machine anyway.
-    pub(crate) alone: bool,
+    /// What its units do to the machine, and so what may run beside them.
+    pub(crate) load: Load,
     /// The same commit and seeds give the same lines, byte for byte: a verifier may run units again and compare.
     pub(crate) replays: bool,
     /// Builds what its units need, once before the first.
@@ -42,6 +42,29 @@ pub(crate) struct Suite {
     /// Runs one of them. Seeds come from [`Site::seeds`], processes are started by [`Site::call`] so that an interruption ends
     /// them, further files go to [`Site::attach`].
     pub(crate) run: fn(&Site<'_>, &Unit) -> Result<Vec<Line>, String>,
+}
+
+/// What a unit does to the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// It keeps one core busy and touches nothing else: as many at once as there are cores.
+    Computes,
+    /// It waits for real processes, time and the disk most of the time: one at once, beside those that compute, which let its
+    /// processes go first.
+    Waits,
+    /// It has the machine for itself: it measures, or it uses all of the machine anyway.
+    Alone,
+}
+
+impl Load {
+    /// The word for it in the policy.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Load::Computes => "computes",
+            Load::Waits => "waits",
+            Load::Alone => "alone",
+        }
+    }
 }
 
 /// A piece of a suite.
@@ -87,9 +110,9 @@ pub(crate) const SUITES: &[Suite] = &[
     soak::SUITE,
     crash::SUITE,
     kill::SUITE,
+    deploy::SUITE,
     mutants::SUITE,
     bench::SUITE,
-    deploy::SUITE,
 ];
 
 /// A run that is made of steps: what suites without a world give.

@@ -3,7 +3,7 @@
 //! every property has to see.
 
 use super::fails::{self, By};
-use super::{Suite, Unit, scenarios, simulator, steps};
+use super::{Load, Suite, Unit, scenarios, simulator, steps};
 use crate::gate::policy::Policy;
 use crate::gate::site::{Build, Site};
 use crate::sim::mutants::{Hunted, Planted};
@@ -35,7 +35,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "mutants",
     about: "planted bugs, each found by a property that is named for it, and a gate of each fails; forged evidence, which each has to see",
     origin: Origin::Sim,
-    alone: false,
+    load: Load::Computes,
     replays: true,
     prepare: |site| simulator::prepare(site).and_then(|()| Planted::build(site.root)),
     units,

@@ -2,7 +2,7 @@
 //! enough tasks were dispatched under faults.
 
 use super::simulator::{self, Play};
-use super::{Suite, Unit, pieces};
+use super::{Load, Suite, Unit, pieces};
 use crate::gate::policy::{Policy, REGRESSIONS};
 use crate::gate::shape::Shape;
 use crate::gate::site::Site;
@@ -12,7 +12,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "scenarios",
     about: "every scenario with a few seeds, kept regressions, and the swarm until enough was dispatched under faults",
     origin: Origin::Sim,
-    alone: false,
+    load: Load::Computes,
     replays: true,
     prepare: simulator::prepare,
     units,

@@ -2,7 +2,7 @@
 //! schedules of faults. Human time in it is a model's.
 
 use super::simulator::{self, Play};
-use super::{Suite, Unit, pieces};
+use super::{Load, Suite, Unit, pieces};
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
 use mainstay_metric::ledger::{Line, Origin};
@@ -11,7 +11,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "soak",
     about: "simulated days and weeks with operators of three kinds and a probe from outside; jobs run five times over",
     origin: Origin::Sim,
-    alone: false,
+    load: Load::Computes,
     replays: true,
     prepare: simulator::prepare,
     units,

@@ -7,7 +7,7 @@ use crate::gate::policy::{self, Policy};
 use crate::gate::run::{How, Ran, begin};
 use crate::gate::sign::Secret;
 use crate::gate::site::{Site, Stop};
-use crate::gate::suites::{Suite, Unit, pieces};
+use crate::gate::suites::{Load, Suite, Unit, pieces};
 use crate::gate::verify::{Doubt, Verified, verify};
 use crate::gate::{Gate, finish};
 use mainstay_metric::ledger::{End, Line, Origin, Property, Run, Step};
@@ -20,7 +20,7 @@ pub(super) const SUITES: &[Suite] = &[
         name: "dice",
         about: "throws dice",
         origin: Origin::Sim,
-        alone: false,
+        load: Load::Computes,
         replays: true,
         prepare: |_| Ok(()),
         units: |_| {
@@ -33,7 +33,7 @@ pub(super) const SUITES: &[Suite] = &[
         name: "look",
         about: "looks around",
         origin: Origin::Lab,
-        alone: true,
+        load: Load::Alone,
         replays: false,
         prepare: |_| Ok(()),
         units: |_: &Policy| vec![Unit::new("left"), Unit::new("right")],
