@@ -1,5 +1,6 @@
 //! What releases are made of: the built programs, and scripts in front of them that make a release bad.
 
+use super::supervisor::By;
 use crate::stage::{Profile, Programs};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ const CONFIG: &str = "deploy/mainstay.toml";
 pub(crate) struct Goods {
     /// What is played with.
     pub(super) programs: Programs,
+    /// What starts the daemon.
+    pub(super) supervisor: By,
     /// Makes older and newer databases.
     pub(super) older: PathBuf,
     /// The versions of its database, as a release says them.
@@ -47,13 +50,25 @@ pub(crate) fn build(profile: Profile) -> Result<[PathBuf; 4], String> {
 
 impl Goods {
     /// Of built programs, in the order of [`NAMES`]; called in the checkout's folder.
-    pub(crate) fn new([mainstay, shim, botapi, older]: [PathBuf; 4], root: &Path) -> Result<Goods, String> {
+    pub(crate) fn new(
+        [mainstay, shim, botapi, older]: [PathBuf; 4],
+        root: &Path,
+        supervisor: By,
+    ) -> Result<Goods, String> {
         let failed = |error: io::Error| format!("failed to make ready what releases are made of: {error}");
         let folder = tempfile::Builder::new().prefix("mainstay-goods-").tempdir().map_err(failed)?;
         let program = lean(&mainstay, &folder.path().join("mainstay")).map_err(failed)?;
         let shim = lean(&shim, &folder.path().join("mainstay-shim")).map_err(failed)?;
         let database = facts(&mainstay, &root.join(CONFIG))?;
-        Ok(Goods { programs: Programs { mainstay, botapi }, older, database, program, shim, _folder: folder })
+        Ok(Goods {
+            programs: Programs { mainstay, botapi },
+            supervisor,
+            older,
+            database,
+            program,
+            shim,
+            _folder: folder,
+        })
     }
 
     /// Makes a release of this id in a new folder. `script` is a shell's, and stands in front of the program.

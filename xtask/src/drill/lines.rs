@@ -7,9 +7,6 @@ use crate::kill::lines::lines;
 use mainstay_metric::ledger::{Fault, Line, Origin, Property, Run, Step};
 use serde_json::{Value, json};
 
-/// What starts the daemon in a drill, as the evidence says it.
-pub(crate) const SUPERVISOR: &str = "started by a stand-in for systemd";
-
 /// A round that went wrong: why.
 pub(crate) fn wrong(seen: &Seen) -> Option<String> {
     let broken = judge(seen).into_iter().find_map(|Property { name, broken, .. }| Some(format!("{name}: {}", broken?)));
@@ -77,7 +74,7 @@ fn steps(rounds: &[Seen]) -> Vec<Step> {
     let back = slowest.map_or("no way back".to_owned(), |ms| format!("slowest way back {}", seconds(ms)));
     let n = rounds.len();
     let seen = match off.first() {
-        None => format!("{n} rounds, {back}; {SUPERVISOR}"),
+        None => format!("{n} rounds, {back}; {}", rounds[0].supervisor.words()),
         Some(first) => format!("{} of {n} rounds did not; first: {first}", off.len()),
     };
     let mut steps = vec![Step { name: format!("{} holds", mode.name), held: Some(off.is_empty()), seen }];
@@ -108,6 +105,6 @@ pub(crate) fn timeline(rounds: &[Seen]) -> Option<Value> {
     let moments: Vec<Value> = moments.map(|(what, at)| json!({ "what": what, "at_ms": at - zero })).collect();
     Some(json!({
         "name": seen.mode.name, "held": bad.is_none(), "done": seen.done, "seed": seen.seed, "nth": seen.nth, "way_back_ms": seen.way_back_ms(),
-        "supervisor": SUPERVISOR, "moments": moments,
+        "supervisor": seen.supervisor.words(), "moments": moments,
     }))
 }

@@ -2,6 +2,7 @@
 //! everything from outside.
 
 use super::goods::Goods;
+use super::supervisor::Supervisor;
 use crate::kill::chance::Plan;
 use crate::kill::lab::{Lab, PATIENCE, PROBERS, Step};
 use crate::kill::play::Play;
@@ -10,16 +11,13 @@ use crate::stage::{Place, Setting};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// What is played on: the people, kinds and workers of the suite `kill`.
 pub(super) const SETTING: Setting = Setting { name: "drill", ..crate::kill::lab::SETTING };
-/// The script that stands in for systemd.
-const KEEPER: &str = include_str!("keeper.sh");
-/// Its name in the place.
-const KEEPER_NAME: &str = "keeper.sh";
 /// Somebody asks something in the chat so often.
 const ASKED_EVERY: Duration = Duration::from_millis(600);
 /// Questions that wait for an answer: who gets none asks no more. Telegram takes one message a second to a chat, so what piled
@@ -49,7 +47,7 @@ struct Asked {
 pub(super) struct Machine<'a> {
     pub(super) play: Play<'a>,
     goods: &'a Goods,
-    keeper: Child,
+    supervisor: Supervisor,
     asked: Vec<Asked>,
     asked_last: Instant,
     /// Questions asked so far.
@@ -71,16 +69,11 @@ impl<'a> Machine<'a> {
     pub(super) fn set(goods: &'a Goods, place: &'a Place, seed: u64) -> Step<Machine<'a>> {
         let mut lab = Lab::around(&goods.programs, place)?;
         lab.answer_within = ANSWER_WITHIN;
-        fs::write(place.path(KEEPER_NAME), KEEPER).map_err(|e| format!("failed to write the keeper: {e}"))?;
-        let mut keeper = Command::new("/bin/sh");
-        keeper.arg(place.path(KEEPER_NAME)).arg("run").stdin(Stdio::null());
-        // A shell tells of everybody who is killed.
-        let keeper = keeper.stderr(Stdio::null()).spawn();
-        let keeper = keeper.map_err(|e| format!("failed to start the keeper: {e}"))?;
+        let supervisor = Supervisor::set(goods.supervisor, place.dir())?;
         Ok(Machine {
             play: Play::new(lab, Wishes::new("drill", seed)),
             goods,
-            keeper,
+            supervisor,
             asked: Vec::new(),
             asked_last: Instant::now(),
             questions: 0,
@@ -138,11 +131,10 @@ impl<'a> Machine<'a> {
     pub(super) fn begin(&self, args: &[&str]) -> Step<Child> {
         let failed = |e: std::io::Error| format!("failed to start mainstay release: {e}");
         let log = File::create(self.path("release.log")).map_err(failed)?;
-        let keeper = format!("/bin/sh {}", self.path(KEEPER_NAME).display());
         let root = self.path("opt").display().to_string();
         let mut command = self.play.lab.command(&[&["release", "--root", &root], args].concat());
         if matches!(args.first(), Some(&"activate" | &"rollback")) {
-            command.args(["--supervisor", &keeper]);
+            command.args(["--supervisor", &self.supervisor.argument()]);
         }
         command.stdout(log.try_clone().map_err(failed)?).stderr(log);
         command.spawn().map_err(failed)
@@ -208,20 +200,22 @@ impl<'a> Machine<'a> {
 
     /// Its process, as the supervisor knows it.
     pub(super) fn daemon(&self) -> Option<Pid> {
-        Pid::from_raw(fs::read_to_string(self.path("pid")).ok()?.trim().parse().ok()?)
+        self.supervisor.daemon()
     }
 
     /// The release whose program that process runs: by the kernel's word, not by its own.
     pub(super) fn runs(&self) -> Option<String> {
-        let program = fs::read_link(format!("/proc/{}/exe", self.daemon()?.as_raw_nonzero())).ok()?;
-        let below = program.strip_prefix(self.path("opt/releases").canonicalize().ok()?).ok()?;
-        Some(below.components().next()?.as_os_str().to_str()?.to_owned())
+        // By the file: a daemon that is closed in sees other mounts, and by those its path is another one.
+        let file = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+        let program = file(format!("/proc/{}/exe", self.daemon()?.as_raw_nonzero()).as_ref())?;
+        let programs = |id: &str| fs::read_dir(self.path("opt/releases").join(id).join("bin")).into_iter().flatten();
+        let runs = |id: &&str| programs(id).flatten().any(|entry| file(&entry.path()) == Some(program));
+        [A, B].into_iter().find(runs).map(str::to_owned)
     }
 
     /// Ends it with this signal, and keeps it from being started again.
     pub(super) fn down(&mut self, signal: Signal) -> Step {
-        let paused = fs::write(self.path("paused"), "");
-        paused.map_err(|e| format!("failed to pause the keeper: {e}"))?;
+        self.supervisor.pause()?;
         self.outage_from(self.now());
         let pid = self.daemon().ok_or("there is no daemon to end")?;
         kill_process(pid, signal).map_err(|e| format!("failed to end the daemon: {e}"))?;
@@ -230,8 +224,7 @@ impl<'a> Machine<'a> {
 
     /// Has it started, and waits until somebody was answered.
     pub(super) fn up(&mut self) -> Step {
-        // It is not there at the first start.
-        let _ = fs::remove_file(self.path("paused"));
+        self.supervisor.go()?;
         self.round_trip().map(drop)
     }
 
@@ -360,26 +353,12 @@ impl<'a> Machine<'a> {
 
     /// The supervisor ends the daemon and itself; the daemon's exit code.
     pub(super) fn stop(&mut self) -> Step<Option<i32>> {
-        let stop = Command::new("/bin/sh").arg(self.path(KEEPER_NAME)).arg("stop").stdin(Stdio::null()).spawn();
-        let mut stop = stop.map_err(|e| format!("failed to start the keeper: {e}"))?;
-        let began = Instant::now();
-        while !matches!(self.keeper.try_wait(), Ok(Some(_))) {
-            if began.elapsed() > PATIENCE {
-                let _ = stop.kill();
-                let _ = stop.wait();
-                return Err(format!("the daemon did not end within {} s of SIGTERM", PATIENCE.as_secs()));
-            }
-            std::thread::sleep(GLANCE);
-        }
-        let _ = stop.wait();
-        Ok(fs::read_to_string(self.path("ended")).ok().and_then(|code| code.trim().parse().ok()))
+        self.supervisor.stop()
     }
 
     /// Ends what still runs, whatever it is; what was seen stays.
     pub(super) fn clear(mut self) -> (Wishes, crate::kill::evidence::Evidence) {
-        let _ = self.keeper.kill();
-        let _ = self.keeper.wait();
-        Machine::kill(self.daemon());
+        self.supervisor.clear();
         let Play { lab, wishes, evidence, .. } = self.play;
         lab.clear();
         (wishes, evidence)

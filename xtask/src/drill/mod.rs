@@ -2,12 +2,10 @@
 //! who ask, and what became of it judged from outside.
 //!
 //! [`modes`] has the table of what can be wrong with a release, [`goods`] makes releases of the built program, [`machine`] is a
-//! machine with them, [`round`] plays one ([`killed`] and [`schemas`] what is no plain switch), [`seen`] is what was seen of it,
+//! machine with them, [`supervisor`] what starts the daemon there, [`round`] plays one ([`killed`] and [`schemas`] what is no plain switch), [`seen`] is what was seen of it,
 //! [`judge`] says what must hold of that, [`forge`] shows that it can be broken, [`lines`] writes it down.
 //!
-//! People, workers and half of the judge are those of [`crate::kill`]. The same rounds are the gate's suite `deploy`. What is not
-//! here: a real systemd. The unit that `mainstay release` restarts is the machine's own `mainstay.service`, and a drill has no
-//! business with that; `keeper.sh` stands in for it, and the evidence says so.
+//! People, workers and half of the judge are those of [`crate::kill`]. The same rounds are the gate's suite `deploy`.
 
 mod forge;
 mod goods;
@@ -19,6 +17,7 @@ mod modes;
 mod round;
 mod schemas;
 mod seen;
+mod supervisor;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -27,6 +26,7 @@ pub(crate) use lines::{timeline, told};
 pub(crate) use modes::{MODES, Mode};
 pub(crate) use round::Wanted;
 pub(crate) use seen::Seen;
+pub(crate) use supervisor::By;
 
 use crate::Verdict;
 use crate::stage::Profile;
@@ -100,6 +100,7 @@ pub(crate) fn command() -> Command {
         .arg(flag("list", "which modes there are"))
         .arg(flag("json", "the evidence, a JSON object a line, instead of a table"))
         .arg(flag("release", "with the program as it is shipped, and not as it is built while one works at it"))
+        .arg(flag("stand-in", "without systemd, also where there is one and we are root"))
         .arg(flag("keep", "do not remove the folders"))
         .after_help(EXAMPLES)
 }
@@ -139,7 +140,8 @@ fn drill(
     profile: Profile,
     matches: &ArgMatches,
 ) -> Result<Vec<Seen>, String> {
-    let goods = Goods::new(built(profile)?, Path::new("."))?;
+    let supervisor = if matches.get_flag("stand-in") { By::StandIn } else { By::of_this_machine() };
+    let goods = Goods::new(built(profile)?, Path::new("."), supervisor)?;
     let began = Instant::now();
     let keep = matches.get_flag("keep");
     // One round of each mode, then the next.
@@ -182,5 +184,7 @@ fn table(modes: &[&'static Mode], rounds: &[Seen]) {
             tell!("off: {} ({}): {wrong}\n     again: cargo xtask drill {}", seen.mode.name, seen.done, seen.again());
         }
     }
-    tell!("the daemon was {}", lines::SUPERVISOR);
+    if let Some(seen) = rounds.first() {
+        tell!("the daemon was {}", seen.supervisor.words());
+    }
 }

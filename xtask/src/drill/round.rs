@@ -4,6 +4,7 @@ use super::goods::Goods;
 use super::machine::{A, B, Machine, SETTING};
 use super::modes::{Bad, Ends, Flow, Mode, Variant};
 use super::seen::{Seen, Span};
+use super::supervisor::By;
 use super::{killed, schemas};
 use crate::Verdict;
 use crate::kill::chance::{Chance, Kind, Plan, Via};
@@ -61,7 +62,12 @@ fn play_in(goods: &Goods, place: &Place, wanted: Wanted) -> Result<Seen, String>
     let mut machine = Machine::set(goods, place, wanted.seed)?;
     let n = usize::try_from(wanted.nth).unwrap_or(0) % wanted.mode.variants.len();
     let variant = wanted.mode.variants[n];
-    let mut round = Round { variant, nth: wanted.nth, chance: Chance::new(wanted.seed), seen: seen(wanted, variant) };
+    let mut round = Round {
+        variant,
+        nth: wanted.nth,
+        chance: Chance::new(wanted.seed),
+        seen: seen(wanted, variant, goods.supervisor),
+    };
     let played = round.play(&mut machine);
     let Round { mut seen, .. } = round;
     // Whatever went wrong, what is there is looked at.
@@ -74,12 +80,13 @@ fn play_in(goods: &Goods, place: &Place, wanted: Wanted) -> Result<Seen, String>
     Ok(seen)
 }
 
-fn seen(wanted: Wanted, variant: Variant) -> Seen {
+fn seen(wanted: Wanted, variant: Variant, supervisor: By) -> Seen {
     Seen {
         mode: wanted.mode,
         variant,
         seed: wanted.seed,
         nth: wanted.nth,
+        supervisor,
         done: variant.name.to_owned(),
         ends: variant.ends.to_vec(),
         code: None,

@@ -1,6 +1,7 @@
 //! What was seen of a round, beside what is seen of every run: how the switch ended, what runs, who was told, how long it took.
 
 use super::modes::{Ends, Mode, Variant};
+use super::supervisor::By;
 use crate::kill::evidence::Evidence;
 
 /// A task that ran before the switch began, and was let go when it was over.
@@ -21,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) seed: u64,
     /// Which round of its mode it was.
     pub(crate) nth: u64,
+    /// What started the daemon.
+    pub(crate) supervisor: By,
     /// What was done besides: who was killed, and at which step; which schema.
     pub(crate) done: String,
     /// How it may end.

@@ -7,7 +7,7 @@ use super::lines::{fault_class, timeline, told, wrong};
 use super::machine::{A, B};
 use super::modes::{Bad, Ends, Flow, MODES, Mode, Runs, Variant};
 use super::seen::{Seen, Span};
-use super::{Goods, Wanted, built, play};
+use super::{By, Goods, Wanted, built, play};
 use crate::kill::chance::{Kind, Plan, Via};
 use crate::kill::evidence::{Evidence, Said, Told, Wish};
 use crate::kill::lab::entry;
@@ -46,6 +46,7 @@ pub(crate) fn good() -> Seen {
         variant,
         seed: 7,
         nth: 0,
+        supervisor: By::StandIn,
         done: variant.name.into(),
         ends: variant.ends.to_vec(),
         code: Some(23),
@@ -158,7 +159,7 @@ const MISTAKEN: Mode = Mode {
 #[test]
 fn a_real_drill_holds_and_one_that_ends_otherwise_is_noticed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let goods = built(Profile::Dev).and_then(|built| Goods::new(built, &root)).expect("programs");
+    let goods = built(Profile::Dev).and_then(|built| Goods::new(built, &root, By::StandIn)).expect("programs");
     let crash = MODES.iter().find(|mode| mode.name == "crash-at-start").expect("a mode");
     let wanted = [crash, &MISTAKEN].map(|mode| Wanted { mode, seed: 1, nth: 0, keep: false });
     let rounds = play(&goods, &wanted, 2, &|| false, &|_| {}).expect("the machine plays along");

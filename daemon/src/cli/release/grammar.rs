@@ -34,7 +34,8 @@ pub(in super::super) fn command() -> Command {
              switch, and rollback undoes it.\n\n\
              --supervisor CMD, where there is no systemd: a program with its arguments, separated by spaces. CMD restart ends \
              the daemon (a silent one by force) and starts it as current/bin/mainstay. CMD status prints restarts=N, how often \
-             it was started anew by itself; a line that begins with `failed` says that it is not started again.\n\n\
+             it was started anew by itself; a line that begins with `failed` says that it is not started again. \
+             --supervisor systemd:UNIT, where the daemon's unit has another name.\n\n\
              Example: mainstay release activate 0.1.0-1f5504b0abcd",
         )
 }
@@ -63,7 +64,7 @@ fn supervisor() -> Arg {
     Arg::new("supervisor")
         .long("supervisor")
         .value_name("CMD")
-        .help("what starts the daemon anew, where it is not systemd (mainstay.service)")
+        .help("what starts the daemon anew, where it is not systemd with mainstay.service")
 }
 
 fn force(help: &'static str) -> Arg {

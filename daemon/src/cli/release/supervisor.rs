@@ -9,8 +9,10 @@ use crate::real::clock::boot_ms;
 use std::path::Path;
 use std::process::Command;
 
-/// The daemon's unit.
+/// The daemon's unit, unless another is named.
 const UNIT: &str = "mainstay.service";
+/// Another is named behind this.
+const BY_UNIT: &str = "systemd:";
 /// There as long as systemd is what runs this machine.
 const SYSTEMD: &str = "/run/systemd/system";
 
@@ -34,7 +36,13 @@ pub(super) trait Supervisor {
 
 /// The one of this machine, or the one that was named.
 pub(super) fn of_this_machine(named: Option<&str>) -> Result<Box<dyn Supervisor>, Fatal> {
+    let is_there = Path::new(SYSTEMD).is_dir();
     match named {
+        Some(named) if let Some(unit) = named.strip_prefix(BY_UNIT) => match unit {
+            "" => Err(Fatal::new(ExitCode::Usage, "--supervisor systemd: names no unit")),
+            _ if !is_there => Err(Fatal::new(ExitCode::Usage, "there is no systemd on this machine")),
+            _ => Ok(Box::new(Systemd { unit: unit.to_owned() })),
+        },
         Some(named) => {
             let words: Vec<String> = named.split_whitespace().map(str::to_owned).collect();
             if words.is_empty() {
@@ -42,7 +50,7 @@ pub(super) fn of_this_machine(named: Option<&str>) -> Result<Box<dyn Supervisor>
             }
             Ok(Box::new(ByCommand(words)))
         }
-        None if Path::new(SYSTEMD).is_dir() => Ok(Box::new(Systemd)),
+        None if is_there => Ok(Box::new(Systemd { unit: UNIT.to_owned() })),
         None => {
             let text = "there is no systemd on this machine: name what starts the daemon anew with --supervisor CMD (`mainstay release --help`)";
             Err(Fatal::new(ExitCode::Usage, text))
@@ -50,7 +58,9 @@ pub(super) fn of_this_machine(named: Option<&str>) -> Result<Box<dyn Supervisor>
     }
 }
 
-struct Systemd;
+struct Systemd {
+    unit: String,
+}
 
 impl Systemd {
     fn systemctl(args: &[&str]) -> Result<String, String> {
@@ -59,27 +69,28 @@ impl Systemd {
         if ran.code == Some(0) { Ok(ran.out) } else { Err(format!("systemctl {}: {}", args.join(" "), ran.words())) }
     }
 
-    fn show(properties: &str) -> Result<String, String> {
-        Systemd::systemctl(&["show", UNIT, "--property", properties])
+    fn show(&self, properties: &str) -> Result<String, String> {
+        Systemd::systemctl(&["show", &self.unit, "--property", properties])
     }
 
-    fn main_pid() -> Result<i64, String> {
-        let shown = Systemd::show("MainPID")?;
-        number(&shown, "MainPID").ok_or_else(|| format!("systemctl tells no MainPID of {UNIT}: {}", shown.trim()))
+    fn main_pid(&self) -> Result<i64, String> {
+        let shown = self.show("MainPID")?;
+        number(&shown, "MainPID")
+            .ok_or_else(|| format!("systemctl tells no MainPID of {}: {}", self.unit, shown.trim()))
     }
 }
 
 impl Supervisor for Systemd {
     fn restart(&self) -> Result<(), String> {
-        let before = Systemd::main_pid()?;
+        let before = self.main_pid()?;
         // Else what was counted and said of the last one stands there for this one. It fails where nothing has to be forgotten.
-        let _ = Systemd::systemctl(&["reset-failed", UNIT]);
-        Systemd::systemctl(&["restart", "--no-block", UNIT])?;
+        let _ = Systemd::systemctl(&["reset-failed", &self.unit]);
+        Systemd::systemctl(&["restart", "--no-block", &self.unit])?;
         let until = boot_ms() + policy::DEPLOY_STOP_WITHIN_MS;
-        while before != 0 && Systemd::main_pid()? == before {
+        while before != 0 && self.main_pid()? == before {
             if boot_ms() >= until {
                 // It hangs. It would be killed anyway, when the unit's time to stop is over.
-                return Systemd::systemctl(&["kill", "--kill-who=main", "--signal=SIGKILL", UNIT]).map(drop);
+                return Systemd::systemctl(&["kill", "--kill-who=main", "--signal=SIGKILL", &self.unit]).map(drop);
             }
             std::thread::sleep(policy::DEPLOY_LOOK_PAUSE);
         }
@@ -87,16 +98,16 @@ impl Supervisor for Systemd {
     }
 
     fn status(&self) -> Result<Seen, String> {
-        seen_by_systemd(&Systemd::show("ActiveState,Result,ExecMainStatus,NRestarts")?)
+        seen_by_systemd(&self.unit, &self.show("ActiveState,Result,ExecMainStatus,NRestarts")?)
     }
 }
 
-fn seen_by_systemd(shown: &str) -> Result<Seen, String> {
+fn seen_by_systemd(unit: &str, shown: &str) -> Result<Seen, String> {
     let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    let state = value("ActiveState").ok_or_else(|| format!("systemctl tells nothing of {UNIT}: {}", shown.trim()))?;
+    let state = value("ActiveState").ok_or_else(|| format!("systemctl tells nothing of {unit}: {}", shown.trim()))?;
     let given_up = (state == "failed").then(|| {
         let (result, code) = (value("Result").unwrap_or("unknown"), value("ExecMainStatus").unwrap_or("unknown"));
-        format!("{result}, exit code {code}; `journalctl -u {UNIT}` has its last words")
+        format!("{result}, exit code {code}; `journalctl -u {unit}` has its last words")
     });
     Ok(Seen { given_up, restarts: number(shown, "NRestarts") })
 }
@@ -136,12 +147,12 @@ mod tests {
     #[test]
     fn what_systemd_shows_is_understood() {
         let up = "ActiveState=active\nResult=success\nExecMainStatus=0\nNRestarts=2\n";
-        assert_eq!(seen_by_systemd(up), Ok(Seen { given_up: None, restarts: Some(2) }));
+        assert_eq!(seen_by_systemd(UNIT, up), Ok(Seen { given_up: None, restarts: Some(2) }));
         let down = up.replace("=active", "=failed").replace("=success", "=exit-code").replace("Status=0", "Status=10");
-        let seen = seen_by_systemd(&down).expect("understood");
+        let seen = seen_by_systemd(UNIT, &down).expect("understood");
         assert!(seen.given_up.is_some_and(|why| why.starts_with("exit-code, exit code 10; ")));
-        assert_eq!(seen_by_systemd(&up.replace("=active", "=activating")).map(|seen| seen.given_up), Ok(None));
-        assert!(seen_by_systemd("").is_err());
+        assert_eq!(seen_by_systemd(UNIT, &up.replace("=active", "=activating")).map(|seen| seen.given_up), Ok(None));
+        assert!(seen_by_systemd(UNIT, "").is_err());
         assert_eq!(number("MainPID=77\n", "MainPID"), Some(77));
     }
 
@@ -165,5 +176,7 @@ mod tests {
         assert!(of_this_machine(Some("my-init mainstay")).is_ok());
         let here = of_this_machine(None);
         assert_eq!(here.is_ok(), Path::new(SYSTEMD).is_dir());
+        assert_eq!(of_this_machine(Some("systemd:mainstay-test.service")).is_ok(), here.is_ok());
+        assert!(of_this_machine(Some("systemd:")).is_err());
     }
 }

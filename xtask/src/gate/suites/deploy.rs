@@ -2,7 +2,7 @@
 //! [`crate::drill`] has all of it.
 
 use super::{Load, Suite, Unit, pieces};
-use crate::drill::{self, Goods, MODES, Mode, NAMES, Wanted};
+use crate::drill::{self, By, Goods, MODES, Mode, NAMES, Wanted};
 use crate::gate::layout;
 use crate::gate::policy::Policy;
 use crate::gate::site::Site;
@@ -53,7 +53,7 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
     let nth = unit.seeds.clone().map(|index| index % APART);
     let wanted: Vec<Wanted> =
         site.seeds(unit).into_iter().zip(nth).map(|(seed, nth)| Wanted { mode, seed, nth, keep: false }).collect();
-    let goods = Goods::new(programs(site), site.root)?;
+    let goods = Goods::new(programs(site), site.root, By::of_this_machine())?;
     let rounds = drill::play(&goods, &wanted, TOGETHER, &|| site.stop.is_set(), &|_| {})?;
     if site.stop.is_set() {
         return Err("interrupted".into());
