@@ -13,6 +13,9 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
+/// The anomaly of a database that takes no writes.
+const STORAGE_REFUSES: &str = "storage_refuses";
+
 /// Watches the daemon to the end of the switch. At both ends it has to commit something: what becomes of the release.
 pub(super) fn soak(
     switch: &Switch,
@@ -69,8 +72,13 @@ fn look(supervisor: &dyn Supervisor, state_dir: &Path, within: Duration) -> Look
     Look { at_ms: boot_ms(), given_up, restarts, heard }
 }
 
-/// What a daemon says of itself in its answer to `ops`.
+/// What a daemon says of itself in its answer to `ops`. One whose database takes no writes answers questions, and that is no
+/// answer here: it could not carry out a command.
 pub(super) fn heard(ops: &Value) -> Result<Heard, String> {
+    let mut anomalies = ops["anomalies"].as_array().into_iter().flatten();
+    if let Some(refuses) = anomalies.find(|anomaly| anomaly["name"] == STORAGE_REFUSES) {
+        return Err(format!("it answers questions alone: {}", refuses["words"].as_str().unwrap_or_default()));
+    }
     let text = |name: &str| ops[name].as_str().map(str::to_owned);
     let read = || -> Option<Heard> {
         Some(Heard {
@@ -82,4 +90,27 @@ pub(super) fn heard(ops: &Value) -> Result<Heard, String> {
         })
     };
     read().ok_or_else(|| "it does not say yet what it is".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::ANOMALIES;
+    use serde_json::json;
+
+    #[test]
+    fn what_writes_nothing_has_not_answered() {
+        let ops = |anomalies: Value| {
+            json!({
+                "version": "b", "config_hash": "ab", "epoch": 3, "violations": 0, "anomalies": anomalies,
+                "poll": { "token_refusals": 2 },
+            })
+        };
+        let said = heard(&ops(json!([{ "name": "poll_broken", "words": "x" }])));
+        assert!(said.is_ok_and(|heard| (heard.life, heard.refusals) == (3, 2)));
+        let name = ANOMALIES.iter().find(|anomaly| anomaly.name == STORAGE_REFUSES).map(|anomaly| anomaly.name);
+        let said = heard(&ops(json!([{ "name": name, "words": "the daemon can't write" }])));
+        assert_eq!(said, Err("it answers questions alone: the daemon can't write".into()));
+        assert!(heard(&json!({})).is_err(), "nothing");
+    }
 }
