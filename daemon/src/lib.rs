@@ -6,6 +6,9 @@
 //! [`real`] the world. What you will not find: a second path for recovery, a cache of tasks, a detached task, a clock or
 //! random number outside the ports.
 
+// They panic where nothing can be written; `real::complain` and `cli::print` do not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod anomaly;
 pub mod attempt;
 pub mod cli;

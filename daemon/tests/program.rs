@@ -341,3 +341,14 @@ fn whoever_starts_the_shim_by_hand_is_told_what_it_is_for() {
     let nobody_listens = shim().args(["shim", "/nonexistent"]).stdin(Stdio::null()).output().expect("run");
     assert_eq!(nobody_listens.status.code(), Some(1));
 }
+
+#[test]
+fn where_nothing_can_be_said_the_exit_code_still_is() {
+    let place = Place::new("nonsense");
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let code = |mut command: Command| command.stdout(full()).stderr(full()).status().expect("it runs").code();
+    assert_eq!(code(place.command(&["ops"])), place.run(&["ops"]).status.code());
+    let shim = || Command::new(env!("CARGO_BIN_EXE_mainstay-shim"));
+    assert_eq!(code(shim()), shim().output().expect("it runs").status.code());
+    assert_eq!(code(shim()), Some(2));
+}

@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::exit::{ExitCode, Fatal};
 use crate::policy;
 use crate::ports::Answer;
+use crate::real::complain::complain;
 use crate::real::config_file;
 use crate::task::State;
 use clap::ArgMatches;
@@ -70,7 +71,7 @@ fn show(answer: &Answer, options: &Options) {
     }
     if !answer.ok {
         for line in answer.text.lines() {
-            eprintln!("mainstay: {line}");
+            complain(format_args!("mainstay: {line}"));
         }
     } else if !options.json {
         print(&answer.text);

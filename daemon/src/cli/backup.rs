@@ -13,6 +13,7 @@ use crate::offline::database;
 use crate::policy;
 use crate::real::backups::{self, BACKUPS_NAME, Unfinished};
 use crate::real::clock::wall_ms;
+use crate::real::complain::complain;
 use crate::real::config_file;
 use crate::real::store::{Source, StoreError, read_back};
 use clap::ArgMatches;
@@ -231,7 +232,7 @@ fn report(
         }
     };
     for text in &trouble {
-        eprintln!("mainstay: {text}");
+        complain(format_args!("mainstay: {text}"));
     }
     Ok(if trouble.is_empty() { ExitCode::Ok } else { code })
 }

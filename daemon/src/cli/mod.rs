@@ -28,6 +28,7 @@ mod serve;
 mod verify;
 
 use crate::exit::{ExitCode, Fatal};
+use crate::real::complain::complain;
 use crate::real::config_file;
 use clap::{ArgMatches, ColorChoice};
 use std::ffi::OsString;
@@ -60,7 +61,7 @@ impl Options {
     /// A remark beside the answer.
     fn remark(&self, text: &str) {
         if !self.quiet {
-            eprintln!("mainstay: {text}");
+            complain(format_args!("mainstay: {text}"));
         }
     }
 
@@ -104,7 +105,7 @@ pub fn main() -> std::process::ExitCode {
         Err(fatal) => {
             let text = crate::real::log::clean(&fatal.text);
             for line in text.lines() {
-                eprintln!("mainstay: {line}");
+                complain(format_args!("mainstay: {line}"));
             }
             if options.json {
                 print(&serde_json::json!({ "error": text, "code": fatal.code.number() }).to_string());

@@ -4,6 +4,7 @@ pub mod backups;
 mod cgroup;
 #[expect(clippy::disallowed_methods, reason = "the port Time and its entropy")]
 pub mod clock;
+pub(crate) mod complain;
 pub mod config_file;
 pub mod control;
 mod folder;

@@ -7,6 +7,7 @@
 //! One thread, no runtime: a task's whole life pays for this process's start.
 
 use super::cgroup::Group;
+use super::complain::complain;
 use super::folder::{self, Lock, ReceiptSlot, ShimRecord};
 use super::logfile::LogFile;
 use super::service::{self, ARGUMENT_FROM_SOCKET};
@@ -67,9 +68,7 @@ pub fn program() -> u8 {
             OK
         }
         _ => {
-            eprintln!(
-                "mainstay-shim stands between the daemon and a task; the daemon starts it: see `mainstay --help`"
-            );
+            complain("mainstay-shim stands between the daemon and a task; the daemon starts it: see `mainstay --help`");
             USAGE
         }
     }
@@ -97,7 +96,7 @@ fn main(folder: &Path, cgroup: Option<OsString>) -> u8 {
     }
     // From here on it may have run: within this boot, no such line and no shim mean that it certainly has not.
     if let Err(e) = ready.lock.record_go() {
-        eprintln!("not recorded that it may go, so nothing was started: {e}");
+        complain(format_args!("not recorded that it may go, so nothing was started: {e}"));
         ready.remove_group();
         return FAILED;
     }
@@ -257,10 +256,10 @@ fn until_done(mut write: impl FnMut() -> io::Result<()>) {
     let mut pause_s = 1;
     while let Err(e) = write() {
         if e.kind() == io::ErrorKind::NotFound {
-            eprintln!("receipt not written: its folder is gone, with the one it was in");
+            complain("receipt not written: its folder is gone, with the one it was in");
             return;
         }
-        eprintln!("receipt not written, trying again: {e}");
+        complain(format_args!("receipt not written, trying again: {e}"));
         let _ = poll(&mut [], Some(&Timespec { tv_sec: pause_s, tv_nsec: 0 }));
         pause_s = (pause_s * 2).min(policy::RECEIPT_RETRY_CAP_S);
     }

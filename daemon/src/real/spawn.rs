@@ -2,6 +2,7 @@
 //! cgroup from the first instruction on.
 
 use super::cgroup::Group;
+use super::complain::complain;
 use super::folder::{ARTIFACTS, PROGRESS, PROMPT};
 use super::sys::{self, Forked};
 use crate::ports::Spec;
@@ -95,7 +96,7 @@ fn spawn(command: &mut Command, group: Option<&Group>) -> io::Result<Pid> {
                 return exec_result(pid, failure);
             }
             // An old kernel, or a sandbox without clone3: go on without the cgroup.
-            Err(e) => eprintln!("no start in {:?}: {e}", group.map(Group::path)),
+            Err(e) => complain(format_args!("no start in {:?}: {e}", group.map(Group::path))),
         }
     }
     // The handle is dropped: the shim reaps whoever ends, in one place.

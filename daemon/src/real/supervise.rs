@@ -6,6 +6,7 @@
 //! because its pid, and with it the group's number, cannot have come to mean somebody else before.
 
 use super::cgroup::Group;
+use super::complain::complain;
 use super::logfile::LogFile;
 use super::process::{self, Pin, Stat};
 use super::shim::now_ms;
@@ -310,7 +311,7 @@ impl Output {
             }
             Err(Errno::AGAIN | Errno::INTR) => Taken::Nothing,
             Err(e) => {
-                eprintln!("output can't be read any more: {e}");
+                complain(format_args!("output can't be read any more: {e}"));
                 self.pipe = None;
                 Taken::Nothing
             }

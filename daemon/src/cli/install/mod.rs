@@ -64,8 +64,12 @@ pub(super) fn uninstall(matches: &ArgMatches, options: &Options) -> Result<ExitC
 /// Back-ups are among what goes: it has to be typed.
 fn confirm_purge() -> Result<(), Fatal> {
     if std::io::stdin().is_terminal() {
-        eprint!("this removes the record and all back-ups in the state directory; type {SERVICE_USER} to go on: ");
-        let _ = std::io::stderr().flush();
+        let mut err = std::io::stderr().lock();
+        let _ = write!(
+            err,
+            "this removes the record and all back-ups in the state directory; type {SERVICE_USER} to go on: "
+        )
+        .and_then(|()| err.flush());
     }
     let mut typed = String::new();
     let _ = std::io::stdin().read_line(&mut typed);
