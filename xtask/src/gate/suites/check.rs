@@ -125,7 +125,10 @@ fn unmet(site: &Site<'_>, need: &[&str]) -> Result<Option<String>, String> {
 /// Tests run without nextest as well, with no report in XML; for others there is no substitute.
 fn without(site: &Site<'_>, check: &Check, why: String) -> Result<Step, String> {
     if check.name == "tests" {
-        return Ok(step(check, &call(site, &["test", "--workspace", "--locked", "--all-targets"])?));
+        return Ok(step(
+            check,
+            &call(site, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--examples"])?,
+        ));
     }
     Ok(Step { name: check.name.to_owned(), held: None, seen: why })
 }
