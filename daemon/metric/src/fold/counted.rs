@@ -41,6 +41,8 @@ pub(crate) struct Counted {
     pub(crate) total: Cluster,
     pub(crate) seeds: BTreeMap<u64, Cluster>,
     pub(crate) parts: BTreeMap<String, Cluster>,
+    /// Seeds of each part.
+    pub(crate) seeds_of: BTreeMap<String, BTreeMap<u64, Cluster>>,
     pub(crate) excluded: BTreeMap<String, u64>,
     /// The most that one run has that came to its end.
     pub(crate) longest_run: u64,
@@ -57,6 +59,7 @@ impl Counted {
         self.seeds.entry(seed).or_default().add(cluster);
         if let Some(part) = part {
             self.parts.entry(part.to_owned()).or_default().add(cluster);
+            self.seeds_of.entry(part.to_owned()).or_default().entry(seed).or_default().add(cluster);
         }
     }
 

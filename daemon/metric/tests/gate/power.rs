@@ -114,6 +114,27 @@ fn without_evidence_no_row_passes() {
     }
 }
 
+/// All of them together are well below the target.
+#[test]
+fn one_persona_that_takes_too_much_time_passes_in_one_gate_of_twenty_at_most() {
+    let passed = |gate: u64| {
+        let mut rng = Rng::with_seed(gate);
+        let mut lines = Vec::new();
+        for (persona, minutes) in [("attentive", 30.0), ("hasty", 30.0), ("slow", 60.5)] {
+            let mut days = soak("operator-time", Size { seeds: 70, each: 1 }, minutes, &mut rng);
+            for line in &mut days {
+                if let Line::Run(run) = line {
+                    run.persona = Some(persona.into());
+                }
+            }
+            lines.extend(days);
+        }
+        of(&score(&lines), "operator-time", Origin::Sim).outcome == Outcome::Pass
+    };
+    let passed = (0..200).filter(|gate| passed(*gate)).count();
+    assert!(passed <= 10, "{passed} of 200");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
