@@ -11,6 +11,8 @@ use std::time::Instant;
 /// Steps as they are written down, there and back.
 const THERE: [&str; 7] = ["verify", "preflight", "back_up", "drain", "flip", "restart", "soak"];
 const BACK: [&str; 6] = ["verify", "preflight", "drain", "flip", "restart", "soak"];
+/// Pairs of a step and a victim on the longer of both ways.
+pub(super) const CASES: u64 = (THERE.len() * Victim::ALL.len()) as u64;
 /// From here on the daemon that is killed may be the one that is watched.
 const WATCHED: &str = "restart";
 

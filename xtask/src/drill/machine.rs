@@ -357,9 +357,9 @@ impl<'a> Machine<'a> {
     }
 
     /// Ends what still runs, whatever it is; what was seen stays.
-    pub(super) fn clear(mut self) -> (Wishes, crate::kill::evidence::Evidence) {
-        self.supervisor.clear();
-        let Play { lab, wishes, evidence, .. } = self.play;
+    pub(super) fn clear(self) -> (Wishes, crate::kill::evidence::Evidence) {
+        let Machine { play: Play { lab, wishes, evidence, .. }, supervisor, .. } = self;
+        drop(supervisor);
         lab.clear();
         (wishes, evidence)
     }

@@ -1,6 +1,7 @@
 //! The modes: what is wrong with a release, and what has to come of it. One table; the command line, the gate, the docs and the
 //! judge go by it.
 
+use super::killed;
 use Bad::{Config, Migration, Nothing, Poison, Run};
 use Flow::{Activate, KilledBack, KilledForward, RollBack, Schemas};
 use Runs::{New, Old};
@@ -77,6 +78,15 @@ pub(crate) struct Mode {
     pub(crate) about: &'static str,
     /// Rounds take them in turn.
     pub(crate) variants: &'static [Variant],
+}
+
+impl Mode {
+    /// So many rounds, taken in turn, show each of its cases.
+    pub(crate) fn cases(&self) -> u64 {
+        let each =
+            if self.variants.iter().any(|variant| variant.flow == Flow::KilledForward) { killed::CASES } else { 1 };
+        self.variants.len() as u64 * each
+    }
 }
 
 /// The exit code of a switch that failed and was undone.

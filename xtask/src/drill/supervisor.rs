@@ -121,8 +121,17 @@ impl Supervisor {
         }
     }
 
-    /// Leaves nothing of itself behind, nor the daemon, whatever state that is in.
-    pub(super) fn clear(&mut self) {
+    fn place(&self) -> &Path {
+        match self {
+            Supervisor::StandIn { place, .. } | Supervisor::Systemd { place, .. } => place,
+        }
+    }
+}
+
+/// Leaves nothing of itself behind, nor the daemon, whatever state that is in. Should nobody come to do so, the folder's janitor
+/// ends the daemon, and systemd starts nothing without a folder.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
         // What is not there any more needs no end, and who is asked to end everything has nobody to tell.
         let _ = self.pause();
         if let Some(pid) = self.daemon() {
@@ -142,12 +151,6 @@ impl Supervisor {
                 }
                 let _ = systemctl(&["daemon-reload"]);
             }
-        }
-    }
-
-    fn place(&self) -> &Path {
-        match self {
-            Supervisor::StandIn { place, .. } | Supervisor::Systemd { place, .. } => place,
         }
     }
 }
@@ -187,7 +190,9 @@ fn unit(text: &str, name: &str, place: &Path) -> String {
             "ReadWritePaths={place}\nStandardOutput=append:{place}/daemon.log\nStandardError=append:{place}/daemon.log"
         )),
         line if line.starts_with("StateDirectory") || line.starts_with("LoadCredential=") => None,
-        "StartLimitIntervalSec=0" => Some(format!("{line}\nConditionPathExists=!{place}/paused")),
+        "StartLimitIntervalSec=0" => {
+            Some(format!("{line}\nConditionPathExists=!{place}/paused\nConditionPathExists={place}/opt/current"))
+        }
         line => Some(
             line.replace("/opt/mainstay", &format!("{place}/opt"))
                 .replace("/etc/mainstay", &place)

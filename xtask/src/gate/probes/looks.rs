@@ -285,12 +285,13 @@ fn steps(steps: &[&Tried], at: &str) -> Answer {
 }
 
 pub(super) fn timelines(evidence: &Evidence) -> Answer {
-    let files = evidence.files.keys().filter(|path| path.starts_with("drills/")).count();
     let drills: BTreeSet<&str> = evidence.seen.steps_of("deploy").map(|tried| tried.scenario.as_str()).collect();
-    if drills.is_empty() || files == 0 {
+    if drills.is_empty() {
         return Answer::unknown("none", "drills/");
     }
-    enough(files >= drills.len(), format!("{files} files for {} drills", drills.len()), "drills/")
+    let without = drills.iter().find(|name| !evidence.files.contains_key(&format!("drills/{name}.json")));
+    let seen = without.map_or(format!("{} drills", drills.len()), |name| format!("there is none of {name}"));
+    enough(without.is_none(), seen, "drills/")
 }
 
 pub(super) fn commit_clean(evidence: &Evidence) -> Answer {

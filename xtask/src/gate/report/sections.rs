@@ -230,9 +230,16 @@ pub(super) fn drills(report: &Report) -> Markup {
     )
 }
 
-/// `drills/NAME.json`: `{"moments": [{"what": "flip", "at_ms": 180}, ...]}`.
+/// `drills/NAME.json`, and `drills/NAME-0002.json` of a further unit: `{"held": true, "moments": [{"what": "flip", "at_ms": 180},
+/// ...]}`. One that went wrong goes first.
 fn moments(report: &Report, name: &str) -> Option<Vec<(String, i64)>> {
-    let drill = report.evidence.json(&format!("drills/{name}.json"))?;
+    let of_mode = |path: &&String| {
+        let stem = path.strip_prefix("drills/").and_then(|file| file.strip_suffix(".json"));
+        stem.and_then(|stem| stem.strip_prefix(name)).is_some_and(|piece| piece.is_empty() || piece.starts_with("-0"))
+    };
+    let mut drills = report.evidence.files.keys().filter(of_mode).filter_map(|path| report.evidence.json(path));
+    let first = drills.next()?;
+    let drill = drills.chain([first.clone()]).find(|drill| drill["held"] == false).unwrap_or(first);
     let moments = drill.get("moments")?.as_array()?;
     moments.iter().map(|m| Some((m.get("what")?.as_str()?.to_owned(), m.get("at_ms")?.as_i64()?))).collect()
 }
