@@ -173,7 +173,8 @@ fn verified(matches: &ArgMatches) -> Result<u8, Ended> {
         crate::say(format_args!("{}", in_json(&found, &doubt)));
     } else {
         in_words(&found, &doubt);
-        crate::say(format_args!("verified: {word}: {}", found.why));
+        let Verified { commit, attempt, why, .. } = &found;
+        crate::say(format_args!("verified: {word}: {why}\nof commit {commit}, attempt {attempt}"));
     }
     Ok(code)
 }
@@ -199,7 +200,7 @@ fn in_json(found: &Verified, doubt: &Doubt<'_>) -> serde_json::Value {
         Signed::No => serde_json::Value::Null,
     };
     serde_json::json!({
-        "verdict": found.verdict, "why": found.why, "signed": signed,
+        "commit": found.commit, "attempt": found.attempt, "verdict": found.verdict, "why": found.why, "signed": signed,
         "replayed": found.replayed.iter().map(|unit| &unit.name).collect::<Vec<_>>(), "units": found.units,
         "nonce": doubt.nonce, "metrics": metrics,
     })

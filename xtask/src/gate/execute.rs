@@ -1,6 +1,7 @@
 //! Runs units, several at once where they may, and writes the evidence of each when it is whole. What is written stays: an
 //! interrupted gate goes on with what is missing.
 
+use super::checkout::Checkout;
 use super::ended::Ended;
 use super::head::Head;
 use super::layout;
@@ -132,6 +133,10 @@ impl<'a> Execution<'a> {
 
     fn one(&self, suite: &Suite, unit: &Unit) -> Result<(), String> {
         let bytes = evidence(&self.site(suite), self.head, unit)?;
+        let here = Checkout { root: self.root.to_owned() }.head()?;
+        if here.commit != self.head.commit || here.dirty != self.head.dirty {
+            return Err("the tree is not what it was when this began, so this shows nothing of it: put it back".into());
+        }
         layout::write(&self.run.join(layout::raw(suite.name, &unit.name)), &bytes)
     }
 }

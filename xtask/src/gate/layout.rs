@@ -59,6 +59,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     temporary.persist(path).map(drop).map_err(|error| failed(error.error))
 }
 
+/// Removes what [`write`] left of files that it had no time to finish.
+pub(crate) fn sweep(run: &Path) -> Result<(), String> {
+    for path in files(run)? {
+        if path.rsplit('/').next().is_some_and(|name| name.starts_with('.')) {
+            std::fs::remove_file(run.join(&path)).map_err(|error| format!("{path}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads a file of a bundle.
 pub(crate) fn read(bundle: &Path, path: &str) -> Result<Vec<u8>, String> {
     std::fs::read(bundle.join(path)).map_err(|error| format!("{path}: {error}"))

@@ -39,6 +39,7 @@ pub(crate) fn merge(
             head.commit
         )));
     }
+    gate.is_at(&head)?;
     let policy = Policy::of(&gate.checkout, &head.commit, head.quick).map_err(Ended::Infrastructure)?;
     let name = name(parts, &head);
     let bundle = out.join(&name);

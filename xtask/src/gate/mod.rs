@@ -42,6 +42,8 @@ mod tests;
 pub(crate) mod verify;
 
 use checkout::Checkout;
+use ended::Ended;
+use head::Head;
 use suites::Suite;
 
 pub(super) use cli::{command, run};
@@ -52,4 +54,19 @@ pub(crate) struct Gate {
     pub(crate) checkout: Checkout,
     /// The suites: those of this project, or those of a test.
     pub(crate) suites: &'static [Suite],
+}
+
+impl Gate {
+    /// What follows from evidence is computed by this program, so it has to be the one of the commit that the evidence is
+    /// about: another one may draw the report otherwise, and nothing in the bundle would be wrong.
+    pub(crate) fn is_at(&self, head: &Head) -> Result<(), Ended> {
+        let here = self.checkout.head().map_err(Ended::Infrastructure)?.commit;
+        if here == head.commit {
+            return Ok(());
+        }
+        let commit = &head.commit;
+        Err(Ended::Usage(format!(
+            "it is about commit {commit}, and this checkout is at {here}: `git worktree add DIR {commit}`, and ask there"
+        )))
+    }
 }

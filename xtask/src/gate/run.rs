@@ -78,6 +78,7 @@ pub(crate) fn resume(gate: &Gate, run: &Path, how: &How<'_>) -> Result<Ran, Ende
         return Err(Ended::Usage(format!("{}: began with another {what} than there is here", run.display())));
     }
     let policy = Policy::of(&gate.checkout, &head.commit, head.quick).map_err(Ended::Infrastructure)?;
+    layout::sweep(run).map_err(Ended::Infrastructure)?;
     finish::also_here(run)?;
     go_on(gate, run, &head, &policy, how)
 }

@@ -5,6 +5,7 @@ use crate::gate::ended::Ended;
 use crate::gate::head::Head;
 use crate::gate::layout;
 use crate::gate::raw::digest;
+use crate::gate::sign::Secret;
 use crate::gate::site::Stop;
 use crate::gate::verify::{Doubt, verify};
 use crate::gate::{self, checkout, judge};
@@ -34,8 +35,13 @@ pub(crate) fn tests(report: &[u8]) -> Result<Tests, String> {
 }
 
 /// What a gate of this very commit said, and what its tests came to. Its bundle is verified first: what stands in it counts
-/// only if it follows from the evidence.
-pub(crate) fn gate(here: &gate::Gate, at: &checkout::Head, bundle: &Path) -> Result<(Gate, Option<Tests>), Ended> {
+/// only if it follows from the evidence; and where the release is signed, only if the bundle is, by the same key.
+pub(crate) fn gate(
+    here: &gate::Gate,
+    at: &checkout::Head,
+    bundle: &Path,
+    signer: Option<&Secret>,
+) -> Result<(Gate, Option<Tests>), Ended> {
     let shown = bundle.display();
     let head = Head::read(bundle).map_err(Ended::Refused)?;
     if head.commit != at.commit {
@@ -50,7 +56,8 @@ pub(crate) fn gate(here: &gate::Gate, at: &checkout::Head, bundle: &Path) -> Res
         return Err(Ended::Usage(format!("{shown}: is a part; merge it with the others first")));
     }
     let stop = Stop::on_signals().map_err(Ended::Infrastructure)?;
-    let verified = verify(here, bundle, &Doubt { key: None, replay: 0, nonce: String::new(), stop: &stop })?;
+    let verified =
+        verify(here, bundle, &Doubt { key: signer.map(Secret::public), replay: 0, nonce: String::new(), stop: &stop })?;
     let manifest = layout::read(bundle, layout::MANIFEST).map_err(Ended::Refused)?;
     let (verdict, _) = judge::said(verified.verdict);
     let tests = match bundle.join(REPORT).exists() {

@@ -37,7 +37,7 @@ pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<Made, Ended> 
     let (gate, of_gate) = match &wanted.gate {
         Some(bundle) => {
             let here = Gate { checkout: checkout.clone(), suites: SUITES };
-            let (gate, tests) = evidence::gate(&here, &at, bundle)?;
+            let (gate, tests) = evidence::gate(&here, &at, bundle, wanted.key.as_ref())?;
             (Some(gate), tests)
         }
         None => (None, None),

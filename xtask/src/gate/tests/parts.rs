@@ -1,6 +1,6 @@
 //! Parts, merging, resuming, and that nothing clean is refused.
 
-use super::small::{Small, everything, ours};
+use super::small::{SUITES, Small, everything, ours};
 use crate::gate::ended::Ended;
 use crate::gate::head::Wanted;
 use crate::gate::merge::merge;
@@ -8,8 +8,9 @@ use crate::gate::run::{How, resume};
 use crate::gate::shard::Shard;
 use crate::gate::sign::{Secret, Signed};
 use crate::gate::site::Stop;
+use crate::gate::suites::Suite;
 use crate::gate::verify::Assurance;
-use crate::gate::{judge, keep, layout};
+use crate::gate::{Gate, judge, keep, layout, policy};
 use mainstay_metric::ledger::Origin;
 use mainstay_metric::scorecard::Outcome;
 use std::collections::BTreeMap;
@@ -130,6 +131,39 @@ fn a_dirty_tree_never_passes() {
 }
 
 #[test]
+fn a_tree_that_changes_meanwhile_gives_no_evidence() {
+    const CHANGES: &[Suite] = &[Suite {
+        run: |site, unit| {
+            std::fs::write(site.root.join("scenarios/b.toml"), "about = \"b\"\n").map_err(|e| e.to_string())?;
+            (SUITES[1].run)(site, unit)
+        },
+        ..SUITES[1]
+    }];
+    let small = Small::new();
+    let gate = Gate { checkout: small.gate.checkout.clone(), suites: CHANGES };
+    let how = How { out: small.out.clone(), jobs: 1, key: None, stop: &Stop::default() };
+    let wanted = Wanted { suites: vec!["look".into()], ..Wanted::default() };
+    for (path, text) in policy::FILES {
+        std::fs::write(small.gate.checkout.root.join(path), text(CHANGES)).expect("written");
+    }
+    small.commit("of one suite");
+    let Err(ended) = crate::gate::run::begin(&gate, wanted, &how) else { panic!("it was seen") };
+    assert_eq!(ended.code(), 5);
+    assert!(ended.to_string().contains("the tree is not what it was"), "{ended}");
+}
+
+#[test]
+fn a_bundle_is_verified_where_its_commit_is_checked_out() {
+    let small = Small::new();
+    let bundle = small.run("whole", everything()).expect("a bundle").bundle;
+    let found = small.verify(&bundle).expect("sound");
+    std::fs::write(small.gate.checkout.root.join("scenarios/b.toml"), "about = \"b\"\n").expect("written");
+    small.commit("second");
+    let elsewhere = small.verify(&bundle).map(drop);
+    assert!(matches!(&elsewhere, Err(Ended::Usage(what)) if what.contains(&found.commit)), "{elsewhere:?}");
+}
+
+#[test]
 fn an_interrupted_run_goes_on_to_the_same_bytes_and_not_on_another_commit() {
     let small = Small::new();
     let whole = small.run("whole", everything()).expect("a bundle").bundle;
@@ -140,6 +174,8 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_not_on_another_commit() {
         let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         assert!(removed.is_ok() || path.ends_with("report"), "{}", path.display());
     }
+    // Who was killed while it wrote has left this.
+    std::fs::write(part_way.join("raw/dice/.tmpAbCdEf"), "half").expect("written");
     let kept =
         std::fs::metadata(part_way.join("raw/dice/throw-0001.jsonl.zst")).expect("there").modified().expect("known");
     let stop = Stop::default();

@@ -44,6 +44,10 @@ pub(crate) struct Doubt<'a> {
 /// What was found of a bundle that was not refused.
 #[derive(Debug)]
 pub(crate) struct Verified {
+    /// What it is about.
+    pub(crate) commit: String,
+    /// Its how-manieth try.
+    pub(crate) attempt: u32,
     /// Its verdict.
     pub(crate) verdict: Outcome,
     /// Why.
@@ -109,6 +113,8 @@ pub(crate) fn verify(gate: &Gate, bundle: &Path, doubt: &Doubt<'_>) -> Result<Ve
         .map(|metric| (metric.id.clone(), metric.origin, assurance(metric, &replayed)))
         .collect();
     Ok(Verified {
+        commit: head.commit.clone(),
+        attempt: head.attempt,
         verdict: derived.verdict.verdict,
         why: derived.verdict.why,
         signed,

@@ -51,6 +51,7 @@ pub(super) fn check(gate: &Gate, bundle: &Path, head: &Head) -> Result<Policy, E
             head.commit
         )));
     }
+    gate.is_at(head)?;
     let policy = Policy::of(&gate.checkout, &head.commit, head.quick).map_err(Ended::Infrastructure)?;
     if read(layout::SEEDS)? != head::seeds_file(head, &plan::of(gate.suites, head, &policy)) {
         return refused(format!("{}: not the seeds that follow from commit and policy", layout::SEEDS));
