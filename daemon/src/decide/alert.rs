@@ -117,8 +117,13 @@ fn tell(draft: &mut Draft<'_>, news: &[News]) {
             Some(What::Alert(lines)) => lines.clone(),
             Some(What::Text(_) | What::Document { .. } | What::Card { .. } | What::Report(_)) | None => Vec::new(),
         };
+        let before = lines.clone();
         for one in news {
             add(&mut lines, one.clone());
+        }
+        // What has no room in it is still to be told, and is in it already.
+        if waiting.is_some() && lines == before {
+            continue;
         }
         let id = waiting.map(|row| row.id).unwrap_or_else(|| draft.message_id());
         let fact = Fact::Queued { id, class: Class::Note, chat, what: What::Alert(lines), anew: false };

@@ -413,8 +413,8 @@ impl Store {
     }
 
     fn is_told(&self, news: &[News]) -> Result<()> {
-        // A line that says "over" is about one before it.
-        for one in news.iter().filter(|one| one.over_ms.is_none()) {
+        // What is beyond these is counted and not named: it has still to be told. A line that says "over" is about one before it.
+        for one in news.iter().take(policy::ALERT_LINES_MAX).filter(|one| one.over_ms.is_none()) {
             let of = params![one.anomaly, one.about];
             self.run("UPDATE alerts SET told = 1 WHERE anomaly = ?1 AND about = ?2", of)?;
         }
