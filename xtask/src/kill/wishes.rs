@@ -225,11 +225,9 @@ impl Wishes {
 
     /// Somebody asked and was answered.
     fn asked(&mut self, lab: &Lab<'_>, n: usize, answer: &Value) {
-        if is_full(answer) {
-            return;
-        }
-        // It was down, and nothing was said to it: whoever is told so says it again. Its exit code is in its answer.
-        if answer["data"]["code"] == NOT_RUNNING {
+        // Nothing was done, or it was down and nothing was said to it: whoever is told so says it again. The exit code is in the
+        // answer.
+        if is_full(answer) || answer["data"]["code"] == NOT_RUNNING {
             self.open[n].stage = Stage::New;
             return;
         }
