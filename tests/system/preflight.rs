@@ -73,6 +73,11 @@ const BROKEN: &[(&str, &str, Make)] = &[
     ("unit-verify", "Unknown key", |h| {
         h.write("tools/verdict", "Unknown key 'Nonsense' in section [Service], ignoring.\n")
     }),
+    ("unit-verify", "Unknown key name 'Nonsense'", |h| {
+        let line = "{dir}/units/mainstay.service:3: Unknown key name 'Nonsense' in section 'Service', ignoring.\n";
+        older_systemd(h, line);
+    }),
+    ("unit-verify", "Failed to load", |h| older_systemd(h, "mainstay.service: Failed to load properly\n")),
     ("unit-launcher-missing", "mainstay-launch.socket", |h| {
         h.append("units/mainstay.service", "Environment=MAINSTAY_LAUNCHER=/run/mainstay-launch.sock\n");
     }),
@@ -128,6 +133,12 @@ const GOOD: &[(&str, Make)] = &[
     ("unit-key-later", |h| {
         h.write("tools/verdict", "Unknown key 'DelegateSubgroup' in section [Service], ignoring.\n");
     }),
+    ("unit-key-later", |h| {
+        let line =
+            "{dir}/units/mainstay.service:3: Unknown key name 'DelegateSubgroup' in section 'Service', ignoring.\n";
+        older_systemd(h, line);
+    }),
+    ("units", |h| older_systemd(h, "/lib/systemd/system/x.service:3: Unknown key name 'Y' in section 'Service'\n")),
     ("state", |h| {
         fs::remove_dir_all(h.path("state")).expect("remove");
         h.unit("ReadWritePaths=-{dir}/state");
@@ -212,6 +223,12 @@ const GOOD: &[(&str, Make)] = &[
 fn drop_in(host: &Host, text: &str) {
     fs::create_dir(host.path("units/mainstay.service.d")).expect("make");
     host.write("units/mainstay.service.d/override.conf", text);
+}
+
+/// A systemd of before 250, and what its `systemd-analyze verify` says.
+fn older_systemd(host: &Host, verdict: &str) {
+    host.write("tools/older", "");
+    host.write("tools/verdict", verdict);
 }
 
 /// Holds the state directory, and says that it is this process.

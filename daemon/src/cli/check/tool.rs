@@ -24,7 +24,8 @@ pub(super) fn ask(program: &Path, args: &[&str]) -> Result<Said> {
     // A file takes whatever is said, without anybody who reads meanwhile; this one is in memory.
     let mut output = File::from(memfd_create("said", MemfdFlags::CLOEXEC)?);
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
+    // What it says is read, so it says it in the language that we know.
+    command.args(args).env("LC_ALL", "C").stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
     let mut child = command.spawn()?;
     let deadline = boot_ms() + i64::try_from(policy::CHECK_TOOL_WITHIN.as_millis()).unwrap_or(i64::MAX);
     let status = loop {

@@ -154,14 +154,14 @@ const LATER_KEYS: &[(&str, &str)] = &[(
     "systemd is older than 254 here and passes over DelegateSubgroup=: limits of memory and CPU on tasks are not enforced",
 )];
 
+/// Has `systemd-analyze verify` tell of the units that are named alone, and fail for them. Of systemd 250.
+const THESE_ALONE: &str = "--recursive-errors=no";
+
 /// What systemd itself says of them, without starting anything.
 fn verify<'a>(units: impl Iterator<Item = &'a Unit>, findings: &mut Findings) {
     let paths: Vec<String> = units.map(|unit| unit.path.display().to_string()).collect();
-    // Without the option it ends well whatever it finds.
-    let mut args = vec!["verify", "--man=no", "--recursive-errors=no"];
-    args.extend(paths.iter().map(String::as_str));
-    let said = match tool::ask(Path::new("systemd-analyze"), &args) {
-        Ok(said) => said,
+    let lines = match said_of(&paths) {
+        Ok(lines) => lines,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let text = "systemd-analyze is not here: unknown keys and values in the units were not looked for";
             return findings.add(Code::UnitUnverified, text);
@@ -171,16 +171,47 @@ fn verify<'a>(units: impl Iterator<Item = &'a Unit>, findings: &mut Findings) {
         }
     };
     // That a program is missing was said already, with what to do.
-    let lines = said.text.lines().filter(|line| !line.trim().is_empty() && !line.contains("is not executable"));
-    let lines: Vec<&str> = lines.collect();
-    if said.ok {
-        return;
-    }
-    for line in lines {
-        if let Some((_, what)) = LATER_KEYS.iter().find(|(key, _)| line.contains(&format!("Unknown key '{key}'"))) {
-            findings.add(Code::UnitKeyLater, *what);
-            continue;
+    for line in lines.iter().filter(|line| !line.trim().is_empty() && !line.contains("is not executable")) {
+        match later_key(line) {
+            Some(what) => findings.add(Code::UnitKeyLater, what),
+            None => findings.add(Code::UnitVerify, format!("systemd-analyze verify: {line}")),
         }
-        findings.add(Code::UnitVerify, format!("systemd-analyze verify: {line}"));
     }
+}
+
+/// What `systemd-analyze verify` has against the units at these paths.
+fn said_of(paths: &[String]) -> std::io::Result<Vec<String>> {
+    let ask = |options: &[&str]| {
+        let paths = paths.iter().map(String::as_str);
+        let args: Vec<&str> = ["verify", "--man=no"].into_iter().chain(options.iter().copied()).chain(paths).collect();
+        tool::ask(Path::new("systemd-analyze"), &args)
+    };
+    let lines = |said: &tool::Said| said.text.lines().map(str::to_owned).collect::<Vec<String>>();
+    // Without the option it ends well whatever it finds.
+    let said = ask(&[THESE_ALONE])?;
+    if said.ok {
+        return Ok(Vec::new());
+    }
+    if !said.text.contains("unrecognized option") {
+        return Ok(lines(&said));
+    }
+    // An older one. It tells of all that those units need, too.
+    let mut lines = lines(&ask(&[])?);
+    lines.retain(|line| paths.iter().any(|path| is_of(line, path)));
+    Ok(lines)
+}
+
+/// Whether a line is about the unit at `path`: `/etc/systemd/system/mainstay.service:7: ...`, or `mainstay.service: ...`. Of a
+/// template, some instance is verified.
+fn is_of(line: &str, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.find('@').map_or(name, |at| &name[..=at]);
+    line.split(':').next().unwrap_or(line).contains(stem)
+}
+
+/// What is passed over, where a line says that a key is not known which came later than this systemd.
+fn later_key(line: &str) -> Option<&'static str> {
+    // Older ones call it the name of a key.
+    let says = |key: &str| ["key", "key name"].iter().any(|word| line.contains(&format!("Unknown {word} '{key}'")));
+    LATER_KEYS.iter().find(|(key, _)| says(key)).map(|(_, what)| *what)
 }
