@@ -44,24 +44,28 @@ pub trait Hands {
 
 /// Goes on with the switch under way until there is none.
 ///
+/// What can't be written down is done all the same once another release may run: it would go on unwatched, and on a disk that is
+/// full the way back is needed most. The next command then finds the switch where the disk has it, and goes on from there.
+///
 /// # Errors
 /// Why it stands still. What is known says where.
 pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
+    let mut may_have_flipped = known.switch.as_ref().is_some_and(|switch| switch.step.may_have_flipped());
     while let Some(switch) = &known.switch {
         let (way, step) = (switch.way, switch.step);
         let (at, of) = switch.place();
         hands.say(&format!("{at}/{of} {} {}", step.name(), switch.to));
         if let Err(error) = hands.keep(known) {
-            let words = format!("what is done can't be written down: {error}");
-            // On a disk that is full, too, the way back is gone.
-            if way == Way::Forward {
-                return Err(words);
+            let words = unwritten(&error);
+            if way == Way::Forward && !may_have_flipped {
+                return stand_still(known, hands, words);
             }
             hands.say(&words);
         }
+        may_have_flipped |= step.may_have_flipped();
         match hands.perform(known) {
             Ok(()) => known.done(hands.now_ms()),
-            Err(Failure::Halt(why)) => return Err(why),
+            Err(Failure::Halt(why)) => return stand_still(known, hands, why),
             Err(Failure::Step(why)) => {
                 hands.say(&format!("{} failed: {why}", step.name()));
                 let drained = known.switch.as_ref().is_some_and(|switch| switch.drained);
@@ -74,7 +78,22 @@ pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
             }
         }
     }
-    hands.keep(known)
+    if let Err(error) = hands.keep(known) {
+        hands.say(&unwritten(&error));
+    }
+    Ok(())
+}
+
+fn unwritten(error: &str) -> String {
+    format!("what is done can't be written down: {error}")
+}
+
+/// Leaves a switch that has flipped nothing where it is; tasks start again meanwhile.
+fn stand_still(known: &Known, hands: &mut impl Hands, why: String) -> Result<(), String> {
+    if known.switch.as_ref().is_some_and(|switch| switch.drained) {
+        hands.lift_drain();
+    }
+    Err(why)
 }
 
 /// Gives up the switch under way as long as it has changed nothing; false when it has.

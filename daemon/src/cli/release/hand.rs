@@ -186,7 +186,16 @@ impl<'a> Hand<'a> {
             return Ok(());
         }
         switch.drained = true;
-        self.keep(known).map_err(Failure::Halt)?;
+        if let Err(why) = self.keep(known) {
+            let switch = under_way(known);
+            if switch.way == Way::Forward {
+                return Err(Failure::Halt(why));
+            }
+            // Nobody would know later that it was for this.
+            switch.drained = false;
+            self.say(&format!("nothing is drained: {why}"));
+            return Ok(());
+        }
         match self.ask(&["drain"]) {
             Ok(_) => {}
             Err(why) => self.say(&format!("nothing is drained: {why}")),

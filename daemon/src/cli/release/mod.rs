@@ -109,7 +109,12 @@ fn go(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) ->
     if known.last.as_ref().is_some_and(|last| last.outcome == Outcome::Blessed) {
         root.remove_superfluous(known)?;
     }
-    root.keep(known).map_err(|why| root.unwritten(&why))?;
+    // What came of it is what counts: the switch is over, whether that can be written down or not.
+    if let Err(why) = root.keep(known) {
+        let text =
+            "`mainstay release status` tells where the disk has it, activate or rollback without an id goes on there";
+        options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
+    }
     Ok(show::ended(known, options))
 }
 

@@ -27,6 +27,10 @@ struct Machine {
     draining: bool,
     fails: BTreeMap<(Id, Step), bool>,
     moves_left: u32,
+    /// It was killed: nothing it does counts.
+    dead: bool,
+    /// The disk takes nothing while a switch is at one of these steps.
+    full_at: Vec<Step>,
     now_ms: i64,
     flips: Vec<Id>,
 }
@@ -55,6 +59,8 @@ impl Machine {
             draining: false,
             fails: BTreeMap::new(),
             moves_left: u32::MAX,
+            dead: false,
+            full_at: Vec::new(),
             now_ms: 0,
             flips: Vec::new(),
         };
@@ -67,8 +73,11 @@ impl Machine {
 
     /// One move more, if the command lives.
     fn lives(&mut self) -> Result<(), Failure> {
-        self.moves_left = self.moves_left.checked_sub(1).ok_or_else(|| Failure::Halt("killed".to_owned()))?;
-        Ok(())
+        match self.moves_left.checked_sub(1) {
+            Some(left) => self.moves_left = left,
+            None => self.dead = true,
+        }
+        if self.dead { Err(Failure::Halt("killed".to_owned())) } else { Ok(()) }
     }
 
     /// Switches with nobody killed.
@@ -81,6 +90,9 @@ impl Machine {
 impl Hands for Machine {
     fn keep(&mut self, known: &Known) -> Result<(), String> {
         self.lives().map_err(|_| "killed".to_owned())?;
+        if known.switch.as_ref().is_some_and(|switch| self.full_at.contains(&switch.step)) {
+            return Err("the disk is full".to_owned());
+        }
         self.kept = Known::parse(known.text().as_bytes()).expect("what is written can be read");
         assert_eq!(self.kept, *known);
         Ok(())
@@ -116,7 +128,7 @@ impl Hands for Machine {
     }
 
     fn lift_drain(&mut self) {
-        self.draining = false;
+        self.draining &= self.dead;
     }
 
     fn database(&mut self) -> Option<Database> {
@@ -172,6 +184,36 @@ fn it_never_flaps_between_two_that_fail() {
     }
 }
 
+/// The disk of the releases is full from some step on.
+#[test]
+fn what_can_not_be_written_down_stops_a_switch_only_before_the_flip() {
+    for (n, step) in Way::Forward.steps().iter().enumerate() {
+        for fails in [false, true] {
+            let (mut machine, mut known) = Machine::new(&["a", "b"]);
+            machine.switch(&mut known, "a");
+            machine.fails.insert((id("b"), Step::Soak), fails);
+            machine.full_at = Way::Forward.steps()[n..].to_vec();
+            known.activate(&id("b"), &machine.here(), wish()).expect("nothing against it");
+            let ended = drive(&mut known, &mut machine);
+            assert!(!machine.draining, "{step:?}: tasks start again");
+            if *step <= Step::Flip {
+                assert!(ended.is_err_and(|why| why.contains("the disk is full")), "{step:?}");
+                assert_eq!((&machine.current, &machine.runs), (&Some(id("a")), &Some(id("a"))), "{step:?}");
+                // With room it is gone on with where the disk has it; before the first step there is nothing to go on with.
+                machine.full_at.clear();
+                known = machine.kept.clone();
+                drive(&mut known, &mut machine).expect("it ends");
+                let runs = if fails || *step == Step::Verify { "a" } else { "b" };
+                assert_eq!(machine.runs, Some(id(runs)), "{step:?}");
+            } else {
+                assert_eq!(ended, Ok(()), "{step:?}: it is watched to the end");
+                let (expected, runs) = if fails { (Outcome::WentBack, "a") } else { (Outcome::Blessed, "b") };
+                assert_eq!((outcome(&known), &machine.runs), (Some(expected), &Some(id(runs))), "{step:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -193,7 +235,7 @@ proptest! {
         known.activate(&id("b"), &machine.here(), wish()).expect("nothing against it");
         let mut gone_on = kills.len();
         for (moves, undo) in &kills {
-            machine.moves_left = *moves;
+            (machine.moves_left, machine.dead) = (*moves, false);
             let undone = *undo && known.switch.as_ref().is_some_and(|switch| switch.way == Way::Forward);
             let ended = if undone && give_up(&mut known, &mut machine) == Ok(true) {
                 Ok(())
@@ -203,7 +245,7 @@ proptest! {
                 }
                 drive(&mut known, &mut machine)
             };
-            if ended.is_ok() {
+            if ended.is_ok() && !machine.dead {
                 break;
             }
             gone_on -= 1;
@@ -211,7 +253,7 @@ proptest! {
             known = machine.kept.clone();
             prop_assert!(machine.current.is_some(), "current leads somewhere");
         }
-        machine.moves_left = u32::MAX;
+        (machine.moves_left, machine.dead) = (u32::MAX, false);
         drive(&mut known, &mut machine).expect("it ends");
         prop_assert!(known.switch.is_none() && !machine.draining);
         let a_fails = machine.fails.keys().any(|(release, _)| *release == id("a"));
