@@ -79,7 +79,7 @@ fn tell(database: &Path, rehearsal: &Rehearsal, findings: &mut Findings) {
     findings.add(Code::Database, format!("{shown}: up to event {events}, {version}; whole, and {followed}"));
     if found < then && min_writer > found {
         let text = format!(
-            "{shown}: after the next start, programs that know no more than schema {found} can't write to it: the way back is a back-up made before"
+            "{shown}: after the next start, programs that know no more than schema {found} can't write to it, and there is no way back to them: what is wrong with this one has to be mended forward"
         );
         findings.add(Code::DatabaseOneWay, text);
     }
