@@ -293,11 +293,16 @@ impl Known {
             Way::Back => Outcome::RolledBack,
             Way::BackByItself => Outcome::WentBack,
         };
+        self.leave(&switch, now_ms);
+        self.end(now_ms, outcome, switch, why);
+    }
+
+    /// What a way back leads away from is not come to again without a reason.
+    fn leave(&mut self, switch: &Switch, now_ms: i64) {
         if let (Way::Back | Way::BackByItself, Some(left)) = (switch.way, &switch.from) {
-            let words = why.clone();
+            let words = switch.why.clone();
             self.note(left, |release| release.bad = Some(Note { at_ms: now_ms, words }));
         }
-        self.end(now_ms, outcome, switch, why);
     }
 
     /// A release has proven itself, by its own doings or by somebody's `words`. A switch to it is over.
@@ -310,6 +315,7 @@ impl Known {
             release.bad = None;
         });
         if let Some(switch) = self.switch.take_if(|switch| switch.to == *id) {
+            self.leave(&switch, now_ms);
             self.end(now_ms, Outcome::Blessed, switch, String::new());
         }
     }

@@ -144,6 +144,21 @@ fn one_switch_at_a_time_and_a_rollback_undoes_it() {
 }
 
 #[test]
+fn a_way_back_that_was_cut_off_and_blessed_by_hand_leaves_the_other_one_bad() {
+    let mut known = known();
+    known.bless(&id("d"), 4, "it proved itself");
+    known.roll_back(None, &here("d"), wish()).expect("there is one");
+    while known.switch.as_ref().is_some_and(|switch| switch.step != Step::Soak) {
+        known.done(5);
+    }
+    known.bless(&id("c"), 6, "somebody said so");
+    assert!(known.switch.is_none());
+    let left = known.release(&id("d")).expect("there");
+    assert_eq!(left.bad.as_ref().map(|note| note.words.as_str()), Some("somebody wanted it"));
+    assert_eq!(known.way_back(&id("c"), None), Ok(id("b")));
+}
+
+#[test]
 fn the_newest_stay_and_those_that_are_needed() {
     let gone = |known: &Known, current: &str, keep| {
         known.superfluous(Some(&id(current)), keep).iter().map(ToString::to_string).collect::<String>()
