@@ -330,6 +330,10 @@ pub const RELEASE_FILES_MAX: usize = 1_000;
 pub const RELEASES_KEPT: usize = 5;
 /// A new release's own check of this machine: it makes a copy of the database and brings that up to date.
 pub const PREFLIGHT_WITHIN_MS: i64 = 10 * 60_000;
+/// The check of a release that somebody goes back to by hand: it has run here before, and the night is short.
+pub const PREFLIGHT_BACK_WITHIN_MS: i64 = 60_000;
+/// Reading the configuration takes a program a moment.
+pub const FACTS_WITHIN_MS: i64 = 20_000;
 /// The back-up before a switch: as long as that of the timer may take.
 pub const DEPLOY_BACKUP_WITHIN_MS: i64 = 60 * 60_000;
 /// The supervisor takes a wish, or tells how it stands, within this.

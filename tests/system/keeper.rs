@@ -98,10 +98,10 @@ impl Host {
     /// A release that does something else when it is run in one of these ways (a shell's pattern), and works otherwise.
     pub(crate) fn strange(&self, id: &str, pattern: &str, does: &str) -> PathBuf {
         let script = format!(
-            "#!/bin/sh\nhere=${{0%/*}}\ncase \"$*\" in\n {pattern}) {does} ;;\nesac\nexec \"$here/real\" \"$@\"\n"
+            "#!/bin/sh\nhere=${{0%/*}}\ncase \"$*\" in\n {pattern}) {does} ;;\nesac\nexec \"$here/mainstay-real\" \"$@\"\n"
         );
         let real = fs::read(program()).expect("the program");
-        self.release(id, &[("bin/mainstay", script.as_bytes()), ("bin/real", &real)], json!({}))
+        self.release(id, &[("bin/mainstay", script.as_bytes()), ("bin/mainstay-real", &real)], json!({}))
     }
 
     /// A release of these files; `more` is put into its manifest.

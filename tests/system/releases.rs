@@ -1,11 +1,13 @@
 //! Switching releases on a real machine: a good one is blessed, a bad one is left again, and nobody's task notices.
 
 use super::keeper::{Host, said};
-use super::place::until;
+use super::place::{binary, until};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
-use std::process::{Child, Output};
+use std::io::Write;
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Output};
 
 const A: &str = "0.1.0-aaaaaaaaaaaa";
 const B: &str = "0.1.0-bbbbbbbbbbbb";
@@ -65,6 +67,26 @@ fn a_good_release_is_blessed_and_gone_back_from_and_running_tasks_notice_nothing
     host.place.assert_sound();
 }
 
+/// It can't drain, nor put the back-up on record.
+#[test]
+fn a_release_that_gives_no_answer_can_be_left_forward() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    let socket = host.place.path("state").join(mainstay::real::control::SOCKET_NAME);
+    fs::remove_file(&socket).expect("removed");
+    let listener = UnixListener::bind(&socket).expect("bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"this is no answer\n");
+        }
+    });
+    let output = host.activate(B, &["--soak", "100ms"]);
+    assert_eq!(code(&output), Some(0), "{}", said(&output));
+    let text = said(&output);
+    assert!(text.contains("the back-up is made and verified") && text.contains("not on record"), "{text}");
+    host.answers_as(B);
+}
+
 #[test]
 fn a_preflight_that_says_no_changes_nothing() {
     let host = Host::with(A);
@@ -121,7 +143,7 @@ fn a_release_that_runs_with_another_configuration_than_was_looked_at_is_left_aga
     // Somebody edits the file meanwhile.
     let config = host.place.path("mainstay.toml").display().to_string();
     let edit = format!(
-        "\"$here/real\" \"$@\"; code=$?; printf '[[operator]]\\nid = 1002\\nname = \"ben\"\\nroles = [\"viewer\"]\\n' >> {config}; exit $code"
+        "\"$here/mainstay-real\" \"$@\"; code=$?; printf '[[operator]]\\nid = 1002\\nname = \"ben\"\\nroles = [\"viewer\"]\\n' >> {config}; exit $code"
     );
     host.stage(&host.strange(B, "*check*", &edit));
     let output = host.activate(B, &["--soak", "60s"]);
@@ -153,6 +175,48 @@ fn where_older_programs_could_not_go_on_with_the_database_that_has_to_be_wanted(
     assert!(code(&output) == Some(1) && said(&output).contains(&format!("no way back to {A}")), "{}", said(&output));
     let wanted = host.activate(B, &["--no-way-back"]);
     assert!(code(&wanted) == Some(1) && said(&wanted).contains("preflight"), "{}", said(&wanted));
+}
+
+/// Both would be down if the new one failed.
+#[test]
+fn where_the_release_of_the_way_back_could_not_read_the_configuration_that_has_to_be_wanted() {
+    let host = Host::new();
+    host.stage(&host.strange(A, "facts*", "echo 'mainstay.toml:3: there is no key later' >&2; exit 10"));
+    assert_eq!(code(&host.activate(A, &["--soak", "0s"])), Some(0));
+    host.stage(&host.good(B));
+    let refused = host.activate(B, &[]);
+    let text = said(&refused);
+    assert!(code(&refused) == Some(1) && text.contains(&format!("no way back to {A}")), "{text}");
+    assert!(text.contains("there is no key later") && text.contains("--no-way-back"), "{text}");
+    host.answers_as(A);
+    let wanted = host.activate(B, &["--soak", "0s", "--no-way-back"]);
+    assert_eq!(code(&wanted), Some(0), "{}", said(&wanted));
+    // As a release says it: a key that it does not know.
+    let config = host.place.path("mainstay.toml");
+    let facts = || Command::new(binary()).arg("facts").arg(&config).output().expect("run the program");
+    assert_eq!(code(&facts()), Some(0));
+    let text = fs::read_to_string(&config).expect("read");
+    fs::write(&config, format!("later = 1\n{text}")).expect("write");
+    let unknown = facts();
+    assert!(code(&unknown) == Some(10) && said(&unknown).contains("later"), "{}", said(&unknown));
+}
+
+/// At night, on a disk that is full.
+#[test]
+fn a_rollback_is_not_refused_for_want_of_room() {
+    let host = Host::new();
+    let full =
+        r#"echo '{"errors":["no room"],"findings":[{"code":"space-low","weight":"error","text":"no room"}]}'; exit 15"#;
+    let when_full = format!("[ ! -e \"$here/../../../../full\" ] || {{ {full}; }}");
+    host.stage(&host.strange(A, "*check*", &when_full));
+    assert_eq!(code(&host.activate(A, &["--soak", "0s"])), Some(0));
+    host.stage(&host.good(B));
+    assert_eq!(code(&host.activate(B, &["--soak", "0s"])), Some(0));
+    fs::write(host.place.path("full"), "").expect("write");
+    let back = ended(host.begin(&["rollback"]));
+    assert_eq!(code(&back), Some(0), "{}", said(&back));
+    assert!(said(&back).contains("not held against it on the way back: no room"), "{}", said(&back));
+    host.answers_as(A);
 }
 
 /// Killed at each of its steps, then gone on with or undone: one of the two runs, and it is the one that is current.

@@ -1,4 +1,5 @@
-//! `facts`: what a release has to say of the program in it, told by the program itself. Hidden: `cargo xtask release` asks.
+//! `facts`: what a release has to say of the program in it, told by the program itself. Hidden: `cargo xtask release` asks, and a
+//! switch, which wants to know whether the release of the way back could read the configuration.
 
 use super::print;
 use crate::config::build::parse;

@@ -231,6 +231,7 @@ impl Known {
             why,
             step: way.steps()[0],
             forced: wish.force,
+            no_way_back: wish.no_way_back,
             drained,
             life: None,
             violations: None,

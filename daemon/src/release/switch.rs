@@ -117,6 +117,9 @@ pub struct Switch {
     pub step: Step,
     /// Why somebody wanted it though something spoke against it.
     pub forced: Option<String>,
+    /// Somebody wants it also where it leaves no way back.
+    #[serde(default)]
+    pub no_way_back: bool,
     /// The daemon is draining because of it: an end before the flip lifts that.
     pub drained: bool,
     /// The newest of the daemon's lives on record before the restart: a later one is the new daemon's.

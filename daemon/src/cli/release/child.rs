@@ -32,34 +32,41 @@ impl Ran {
 /// Runs it. What it starts in turn is ended with it when the time is over; a terminal that hangs up does not end it.
 pub(super) fn run(command: &mut Command, within_ms: i64) -> Result<Ran, String> {
     let name = command.get_program().to_string_lossy().into_owned();
+    within(command, within_ms)?.ok_or_else(|| format!("{name} had not ended after {} s", within_ms / 1_000))
+}
+
+/// The same; none when it was ended because the time was over.
+pub(super) fn within(command: &mut Command, within_ms: i64) -> Result<Option<Ran>, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
     let failed = |error: std::io::Error| format!("{name} can't be run: {error}");
     // Not pipes: nobody reads while it is waited for.
     let (mut out, mut err) = (memory().map_err(failed)?, memory().map_err(failed)?);
     command.stdin(Stdio::null()).process_group(0);
     command.stdout(out.try_clone().map_err(failed)?).stderr(err.try_clone().map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
-    let code = wait(&mut child, within_ms).map_err(|why| format!("{name} {why}"))?;
-    Ok(Ran { code, out: text(&mut out).map_err(failed)?, err: text(&mut err).map_err(failed)? })
+    let waited = wait(&mut child, within_ms).map_err(|error| format!("{name} can't be waited for: {error}"))?;
+    let Some(code) = waited else { return Ok(None) };
+    Ok(Some(Ran { code, out: text(&mut out).map_err(failed)?, err: text(&mut err).map_err(failed)? }))
 }
 
 fn memory() -> std::io::Result<File> {
     Ok(File::from(memfd_create("output", MemfdFlags::CLOEXEC)?))
 }
 
-fn wait(child: &mut Child, within_ms: i64) -> Result<Option<i32>, String> {
+/// Its exit code, if a signal did not end it; nothing when we did.
+fn wait(child: &mut Child, within_ms: i64) -> std::io::Result<Option<Option<i32>>> {
     let until = boot_ms() + within_ms;
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status.code()),
-            Ok(None) if boot_ms() < until => std::thread::sleep(policy::PREDECESSOR_END_PAUSE),
-            Ok(None) => {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status.code())),
+            None if boot_ms() < until => std::thread::sleep(policy::PREDECESSOR_END_PAUSE),
+            None => {
                 if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
                     let _ = kill_process_group(group, Signal::KILL);
                 }
                 let _ = child.wait();
-                return Err(format!("had not ended after {} s", within_ms / 1_000));
+                return Ok(None);
             }
-            Err(error) => return Err(format!("can't be waited for: {error}")),
         }
     }
 }
@@ -93,5 +100,7 @@ mod tests {
         let began = boot_ms();
         let error = sh("sleep 60 & sleep 60", 50).err().expect("it takes longer");
         assert!(error.contains("had not ended") && boot_ms() - began < 30_000, "{error}");
+        let waited = within(Command::new("/bin/sh").args(["-c", "sleep 60"]), 50).expect("run");
+        assert!(waited.is_none() && boot_ms() - began < 30_000);
     }
 }

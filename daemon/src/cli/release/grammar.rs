@@ -99,7 +99,7 @@ fn activate() -> Command {
             Arg::new("no-way-back")
                 .long("no-way-back")
                 .action(ArgAction::SetTrue)
-                .help("also where it changes the database so that no other release can go on with it"),
+                .help("also where no other release could go on with the database or the configuration"),
         )
         .arg(force("why it is tried again though it failed before"))
         .after_help("Example: mainstay release activate 0.1.0-1f5504b0abcd --soak 5m")

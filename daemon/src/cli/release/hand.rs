@@ -2,10 +2,12 @@
 
 use super::super::Options;
 use super::super::client::{Client, fresh_key};
+use super::child::Ran;
+use super::preflight::Checked;
 use super::root::Root;
 use super::soak;
 use super::supervisor::{Supervisor, of_this_machine};
-use super::{child, passing_client, refused};
+use super::{child, passing_client, preflight, refused};
 use crate::command::{Became, ReleaseNews};
 use crate::exit::Fatal;
 use crate::policy;
@@ -127,30 +129,39 @@ impl<'a> Hand<'a> {
     }
 
     fn preflight(&mut self, known: &mut Known) -> Result<(), Failure> {
-        let to = under_way(known).to.clone();
-        let mut command = Command::new(self.root.folder(&to).join(PROGRAM));
-        command.arg("--config").arg(&self.config).args(["--json", "check"]);
-        let ran = child::run(&mut command, policy::PREFLIGHT_WITHIN_MS).map_err(Failure::Step)?;
-        let found: Option<Value> = serde_json::from_str(ran.out.trim()).ok();
-        let lines = |name: &str| -> Vec<String> {
-            let all = found.as_ref().and_then(|found| found[name].as_array()).into_iter().flatten();
-            all.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        for warning in lines("warnings") {
-            self.say(&format!("warning: {warning}"));
+        let switch = under_way(known).clone();
+        let program = self.root.folder(&switch.to).join(PROGRAM);
+        let Checked { told, verdict } = preflight::check(&program, &self.config, switch.way).map_err(Failure::Step)?;
+        for words in told {
+            self.say(&words);
         }
-        if ran.code != Some(0) {
-            let errors = lines("errors").join("; ");
-            let said = if errors.is_empty() { ran.words() } else { errors };
-            return Err(Failure::Step(format!("the new program's own check says no: {said}")));
+        let hash = verdict.map_err(Failure::Step)?;
+        if switch.way == Way::Forward && !switch.no_way_back {
+            self.see_the_way_back_reads_the_configuration(known, &switch.to)?;
         }
-        let hash = lines("good").iter().find_map(|line| config_hash_in(line));
         if hash.is_none() {
             self.say("the check tells no hash of the configuration: that it runs with this one is not held against it");
         }
-        known.looked_at(&to, wall_ms(), "");
+        known.looked_at(&switch.to, wall_ms(), "");
         under_way(known).config = hash;
         Ok(())
+    }
+
+    /// A key that only the new release knows keeps the one before from starting: if the new one fails, both are down.
+    fn see_the_way_back_reads_the_configuration(&mut self, known: &Known, to: &Id) -> Result<(), Failure> {
+        let database = self.database();
+        // That there is none was said when the switch began.
+        let Ok(back) = known.way_back(to, database) else { return Ok(()) };
+        match preflight::reads(&self.root.folder(&back).join(PROGRAM), &self.config) {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(Failure::Step(format!(
+                "there will be no way back to {back}: it can't read the configuration ({why}); leave out until {to} is blessed what {back} does not know, or --no-way-back goes on all the same"
+            ))),
+            Err(why) => {
+                self.say(&format!("whether {back} could still read the configuration is not known: {why}"));
+                Ok(())
+            }
+        }
     }
 
     fn back_up(&mut self) -> Result<(), Failure> {
@@ -161,12 +172,14 @@ impl<'a> Hand<'a> {
         // Our own program: it knows the database as it is now.
         let own = std::env::current_exe().map_err(|error| Failure::Step(error.to_string()))?;
         let mut command = Command::new(own);
-        command.arg("--config").arg(&self.config).args(["--quiet", "backup"]);
+        command.arg("--config").arg(&self.config).args(["--quiet", "--json", "backup"]);
         let ran = child::run(&mut command, policy::DEPLOY_BACKUP_WITHIN_MS).map_err(Failure::Step)?;
+        let made = backup_made(&ran).map_err(Failure::Step)?;
+        self.say(&made);
         if ran.code != Some(0) {
-            return Err(Failure::Step(ran.words()));
+            // To leave a daemon that can't be told may be what the switch is for.
+            self.say(&format!("the back-up is made and verified; {}", ran.words()));
         }
-        self.say(ran.out.trim());
         Ok(())
     }
 
@@ -283,11 +296,13 @@ pub(super) fn asked(client: &mut Client, argv: &[&str]) -> Result<Answer, String
     if answer.data["error"] == "not_permitted" { Err(client.not_permitted().text) } else { Ok(answer) }
 }
 
-/// The hash in `/etc/mainstay/mainstay.toml: 2 operators, 3 kinds, hash 0123456789ab`.
-fn config_hash_in(line: &str) -> Option<String> {
-    let (_, hash) = line.rsplit_once(", hash ")?;
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (hash.len() >= 8 && hash.bytes().all(hex)).then(|| hash.to_owned())
+/// The back-up that is there, whatever else did not go as it should.
+fn backup_made(ran: &Ran) -> Result<String, String> {
+    let Ok(said) = serde_json::from_str::<Value>(ran.out.trim()) else { return Err(ran.words()) };
+    match said["file"].as_str() {
+        Some(file) => Ok(format!("{file}: up to event {}", said["events"])),
+        None => Err(ran.words()),
+    }
 }
 
 #[cfg(test)]
@@ -295,11 +310,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_the_configuration_is_found_in_what_the_check_says() {
-        let line = "/etc/mainstay/mainstay.toml: 2 operators, 3 kinds, hash 0123456789ab";
-        assert_eq!(config_hash_in(line).as_deref(), Some("0123456789ab"));
-        for other in ["token of bot 42", "x, hash ", "x, hash 0123", "x, hash 0123456789aX"] {
-            assert_eq!(config_hash_in(other), None, "{other}");
-        }
+    fn a_back_up_that_is_made_counts_whatever_the_daemon_says() {
+        let ran = |code, out: &str, err: &str| Ran { code: Some(code), out: out.to_owned(), err: err.to_owned() };
+        let made = r#"{"file":"/b/x.db","events":7,"recorded":false}"#;
+        assert_eq!(backup_made(&ran(0, made, "")).as_deref(), Ok("/b/x.db: up to event 7"));
+        assert_eq!(backup_made(&ran(20, made, "it is not on record")).as_deref(), Ok("/b/x.db: up to event 7"));
+        let none = backup_made(&ran(15, r#"{"error":"no room","code":15}"#, "no room"));
+        assert_eq!(none, Err("exit code 15: no room".to_owned()));
+        assert_eq!(backup_made(&ran(1, "", "broken")), Err("exit code 1: broken".to_owned()));
     }
 }

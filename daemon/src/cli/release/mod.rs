@@ -7,6 +7,7 @@ mod child;
 mod grammar;
 mod hand;
 mod local;
+mod preflight;
 mod root;
 mod show;
 mod signature;
