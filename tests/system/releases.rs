@@ -164,6 +164,15 @@ fn two_that_fail_are_not_flapped_between_and_a_person_is_asked() {
     assert_eq!((&status["switch"], &status["last"]["outcome"]), (&Value::Null, &json!("stuck")), "{status}");
     let nowhere = ended(host.begin(&["rollback"]));
     assert!(code(&nowhere) == Some(1) && said(&nowhere).contains("nothing to go back to"), "{}", said(&nowhere));
+    // As soon as there is a daemon that can pass it on, the next command tells it, once.
+    let bin = host.place.path(&format!("opt/releases/{B}/bin"));
+    fs::rename(bin.join("mainstay-real"), bin.join("mainstay")).expect("mended");
+    host.answers_as(B);
+    for _ in 0..2 {
+        assert_eq!(code(&host.run(&["status"])), Some(0));
+        let stuck = record(&host).iter().filter(|[_, became]| became == "stuck").count();
+        assert_eq!(stuck, 1);
+    }
 }
 
 #[test]

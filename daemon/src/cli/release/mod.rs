@@ -39,6 +39,7 @@ use std::path::PathBuf;
 pub(super) fn release(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
     let root = Root::new(matches.get_one::<PathBuf>("root").expect("it has a default"))?;
     let Some((name, matches)) = matches.subcommand() else { unreachable!("clap asks for a command") };
+    tell_what_was_not_told(matches, &root, options);
     match name {
         "stage" => stage::stage(matches, &root, options),
         "activate" => activate(matches, &root, options),
@@ -46,6 +47,24 @@ pub(super) fn release(matches: &ArgMatches, options: &Options) -> Result<ExitCod
         "bless" => bless(matches, &root, options),
         "list" => show::list(&root, options),
         _ => show::status(&root, options),
+    }
+}
+
+/// That a person has to look is told to operators by the daemon, and there was none that could: each command tries again. Who may
+/// only look leaves it to others.
+fn tell_what_was_not_told(matches: &ArgMatches, root: &Root, options: &Options) {
+    if !root.known().is_ok_and(|known| known.untold) {
+        return;
+    }
+    let Ok(_lock) = root.lock() else { return };
+    // Another command may have told it meanwhile.
+    let Ok(mut known) = root.known() else { return };
+    let Ok(mut hand) = hand(&known, matches, root, options) else { return };
+    hand.tell_of_the_end(&mut known);
+    if !known.untold
+        && let Err(why) = root.keep(&known)
+    {
+        options.remark(&format!("operators were told, and will be again: {why}"));
     }
 }
 
