@@ -4,7 +4,7 @@ use super::place::{Place, binary, until};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -114,6 +114,48 @@ fn a_backup_without_a_daemon_says_that_it_is_not_on_record() {
         assert_eq!(other.events(), place.events());
     }
     assert_eq!(place.events_of("backed_up").len(), 0);
+}
+
+/// What others can write to is no place for root: a link there would have it write elsewhere.
+#[test]
+fn root_makes_a_backup_with_no_more_than_the_rights_of_whose_state_it_is() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: this needs root");
+        return;
+    }
+    let (owner, other) = (65_533, 65_532);
+    let mut place = Place::new("", "");
+    place.start_whole();
+    place.terminate();
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).expect("chmod");
+    give(&place.path("state"), owner);
+    let made = place.cli(&["backup"]);
+    let file = fs::metadata(made["file"].as_str().expect("a path")).expect("there");
+    assert_eq!((file.uid(), file.mode() & 0o777), (owner, 0o600));
+    let folder = fs::metadata(place.path("state/backups")).expect("there");
+    assert_eq!((folder.uid(), folder.mode() & 0o777), (owner, 0o700));
+    for (name, whose, code) in [("somebodys", other, Some(1)), ("theirs", owner, Some(0)), ("roots", 0, Some(0))] {
+        let folder = place.path(name);
+        DirBuilder::new().mode(0o700).create(&folder).expect("make");
+        give(&folder, whose);
+        let output = place.run(&["backup", "--to", folder.to_str().expect("a plain path")]);
+        assert_eq!(output.status.code(), code, "{name}: {}", said(&output));
+        let made = names(&folder);
+        assert_eq!(made.len(), usize::from(code == Some(0)), "{name}");
+        assert!(
+            made.iter().all(|file| fs::metadata(folder.join(file)).is_ok_and(|file| file.uid() == whose)),
+            "{name}"
+        );
+    }
+}
+
+fn give(path: &Path, to: u32) {
+    chown(path, Some(to), Some(to)).expect("chown");
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("list") {
+            give(&entry.expect("an entry").path(), to);
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::client::{Client, Unanswered, fresh_key};
 use super::progress::{self, mib};
 use super::verify::fingerprint;
-use super::{Options, print};
+use super::{Options, as_owner, print};
 use crate::command::BackupResult;
 use crate::exit::{ExitCode, Fatal};
 use crate::offline::database;
@@ -32,6 +32,7 @@ struct Made {
 /// Makes one, removes the oldest, and tells the daemon.
 pub(super) fn backup(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
     let state_dir = config_file::state_dir(&options.config_path()?)?;
+    as_owner::of(&state_dir, matches.get_one::<PathBuf>("to").map(PathBuf::as_path))?;
     let database = database(&state_dir)?;
     let keep = matches.get_one::<u32>("keep").copied().unwrap_or(policy::BACKUPS_KEPT);
     let place = Place { to: folder(matches, &state_dir)?, state_dir: &state_dir, shows: progress::shows(options) };

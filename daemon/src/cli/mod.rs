@@ -3,6 +3,7 @@
 //! [`grammar`] says what can be typed, [`ask`] carries a command of the table to the daemon, [`client`] is the wire;
 //! [`serve`] is the daemon itself. Nothing here decides what a command means.
 
+mod as_owner;
 #[expect(clippy::disallowed_methods, reason = "the client waits for the daemon, and has nothing else to do")]
 mod ask;
 mod backup;
