@@ -295,6 +295,30 @@ fn whatever_is_good_is_accepted_and_nothing_changes() {
 }
 
 #[test]
+fn units_that_are_not_those_of_this_release_are_told_of() {
+    let phone = Phone::new();
+    let state = used_state(&phone);
+    let host = Host::new(&phone, &state.path("state"));
+    let told = || -> Vec<String> {
+        let warnings = host.check().of("warning").into_iter();
+        warnings.filter(|(code, _)| code == "unit-differs").map(|(_, text)| text).collect()
+    };
+    let mine = told();
+    assert!(mine.len() == 1 && mine[0].contains("mainstay.service") && mine[0].contains(" install`"), "{mine:?}");
+    let root = tempfile::tempdir().expect("a folder");
+    let installed = host.place.command(&["install", "--root-fs"]).arg(root.path()).output().expect("run the program");
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let folder = root.path().join("etc/systemd/system");
+    for name in fs::read_dir(&folder).expect("list").map(|entry| entry.expect("an entry").file_name()) {
+        fs::copy(folder.join(&name), host.path("units").join(&name)).expect("copy");
+    }
+    assert_eq!(told(), Vec::<String>::new(), "nobody touched them");
+    host.append("units/mainstay-backup.timer", "# of an older one\n");
+    let old = told();
+    assert!(old.len() == 1 && old[0].contains("mainstay-backup.timer"), "{old:?}");
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let phone = Phone::new();
     let state = used_state(&phone);

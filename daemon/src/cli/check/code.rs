@@ -79,6 +79,7 @@ codes! {
     UnitSyntax "unit-syntax" Error(Refused), "a line of a unit is none that systemd reads";
     UnitVerify "unit-verify" Error(Refused), "systemd-analyze verify does not accept a unit";
     UnitLauncherMissing "unit-launcher-missing" Error(Refused), "the unit that starts tasks for the daemon is not there";
+    UnitDiffers "unit-differs" Warning, "an installed unit is not the one that this release brings along";
     UnitKeyLater "unit-key-later" Warning, "this systemd is older than a key of our units, and passes over it";
     UnitUnverified "unit-unverified" Warning, "there is no systemd-analyze here that could verify the units";
     UnitUserMissing "unit-user-missing" Error(Refused), "the user that a unit runs as does not exist";

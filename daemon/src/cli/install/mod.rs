@@ -13,7 +13,7 @@ use perform::{Look, Target};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use steps::{CLOSED, ENABLE, INSTALL, KEPT, PURGE, SERVICE_USER, Step, UNINSTALL};
+use steps::{CLOSED, ENABLE, Existing, INSTALL, KEPT, PURGE, SERVICE_USER, Step, UNINSTALL};
 
 /// Puts it there.
 pub(super) fn install(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
@@ -59,6 +59,14 @@ pub(super) fn uninstall(matches: &ArgMatches, options: &Options) -> Result<ExitC
         }
     }
     Ok(ExitCode::Ok)
+}
+
+/// The units that this program puts in place: their names, and what they say to the byte.
+pub(super) fn units() -> impl Iterator<Item = (&'static str, &'static str)> {
+    INSTALL.into_iter().filter_map(|step| {
+        let Step::File { path, content, existing: Existing::Aside, .. } = step else { return None };
+        path.rsplit('/').next().map(|name| (name, content))
+    })
 }
 
 /// Back-ups are among what goes: it has to be typed.

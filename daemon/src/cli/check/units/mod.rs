@@ -8,6 +8,7 @@ mod second;
 mod service;
 mod value;
 
+use super::super::install;
 use super::code::Code;
 use super::findings::Findings;
 use super::tool;
@@ -79,6 +80,7 @@ pub(super) fn look(
         service::look(unit, config_path, findings);
     }
     second::look(folder, config_path, config, findings);
+    compare(folder, findings);
     verify(std::iter::once(&unit).chain(&others), findings);
     if findings.errors() == errors {
         let as_whom = installed.who.as_ref().map_or(String::new(), |who| format!(", which runs as {who}"));
@@ -111,6 +113,22 @@ fn read(path: &Path, findings: &mut Findings) -> Option<Unit> {
         Err(error) => {
             findings.add(Code::UnitUnreadable, format!("can't read the unit {error}"));
             None
+        }
+    }
+}
+
+/// A switch of releases changes no units: whoever has those of an older one is told.
+fn compare(folder: &Path, findings: &mut Findings) {
+    let own = std::env::current_exe().map_or_else(|_| "mainstay".to_owned(), |path| path.display().to_string());
+    for (name, ours) in install::units() {
+        let path = folder.join(name);
+        // One that is masked, or can't be read, was told of; one that is not there is missed by whoever needs it.
+        if path.is_file() && std::fs::read(&path).is_ok_and(|there| there != ours.as_bytes()) {
+            let text = format!(
+                "the installed {} is not this release's: `sudo {own} install` brings it, and keeps what is there beside it",
+                path.display()
+            );
+            findings.add(Code::UnitDiffers, text);
         }
     }
 }
