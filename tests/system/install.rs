@@ -191,14 +191,24 @@ fn uninstalling_keeps_the_data_and_purging_wants_the_name() {
     fs::write(root.path("var/lib/mainstay/mainstay.db"), "the record").expect("write");
     root.steps(&["uninstall", "--dry-run"]);
     assert!(root.path("opt/mainstay/current/bin/mainstay").exists());
+    let key = "opt/mainstay/keys/ours.pub";
+    fs::create_dir(root.path("opt/mainstay/keys")).expect("make");
+    fs::write(root.path(key), "a key").expect("write");
     root.steps(&["uninstall"]);
-    for gone in ["opt/mainstay", "usr/local/bin/mainstay", "etc/systemd/system/mainstay.service"] {
+    for gone in [
+        "opt/mainstay/current",
+        "opt/mainstay/releases",
+        "opt/mainstay/state.json",
+        "usr/local/bin/mainstay",
+        "etc/systemd/system/mainstay.service",
+    ] {
         assert!(!root.path(gone).exists(), "{gone}");
     }
-    for kept in ["etc/mainstay/mainstay.toml", "etc/mainstay/token", "var/lib/mainstay/mainstay.db"] {
+    for kept in ["etc/mainstay/mainstay.toml", "etc/mainstay/token", "var/lib/mainstay/mainstay.db", key] {
         assert!(root.path(kept).exists(), "{kept}");
     }
-    root.steps(&["uninstall"]);
+    let again = root.steps(&["uninstall"]);
+    assert!(again.values().all(|state| state == "is so" || state == "left out"), "{again:?}");
     let refused = root.run(&["uninstall", "--purge"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(root.path("var/lib/mainstay/mainstay.db").exists(), "nothing was typed");
@@ -208,6 +218,7 @@ fn uninstalling_keeps_the_data_and_purging_wants_the_name() {
     std::io::Write::write_all(&mut purge.stdin.take().expect("piped"), b"mainstay\n").expect("typed");
     assert!(purge.wait().expect("it ends").success());
     assert!(!root.path("var/lib/mainstay").exists() && !root.path("etc/mainstay").exists());
+    assert!(!root.path("opt/mainstay").exists());
 }
 
 #[test]

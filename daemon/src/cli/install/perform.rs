@@ -87,6 +87,12 @@ impl<'a> Target<'a> {
                 None => Look::ToDo,
             },
             Step::Gone { path } => done(fs::symlink_metadata(self.path(path)).is_err()),
+            Step::GoneBut { path, kept } => {
+                let path = self.path(path);
+                let is_kept = path.join(kept).is_dir();
+                let others = others(&path, kept).map_err(|error| format!("{}: {error}", path.display()))?;
+                done(others.is_empty() && (is_kept || fs::symlink_metadata(&path).is_err()))
+            }
         })
     }
 
@@ -121,6 +127,16 @@ impl<'a> Target<'a> {
             Step::Gone { path } => {
                 let path = self.path(path);
                 remove(&path).map_err(|e| failed(&path, &e))?;
+                Ok(None)
+            }
+            Step::GoneBut { path, kept } => {
+                let path = self.path(path);
+                for other in others(&path, kept).map_err(|e| failed(&path, &e))? {
+                    remove(&other).map_err(|e| failed(&other, &e))?;
+                }
+                if !path.join(kept).is_dir() {
+                    remove(&path).map_err(|e| failed(&path, &e))?;
+                }
                 Ok(None)
             }
         }
@@ -211,6 +227,18 @@ fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
 
 fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// What is in a folder besides a folder of this name; nothing where there is none.
+fn others(folder: &Path, kept: &str) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    paths.retain(|path| *path != folder.join(kept) || !path.is_dir());
+    Ok(paths)
 }
 
 /// Runs a program of the system; what it has to say is passed on when it fails.

@@ -11,6 +11,7 @@ const CONFIG_DIR: &str = "/etc/mainstay";
 const CONFIG: &str = "/etc/mainstay/mainstay.toml";
 const TOKEN: &str = "/etc/mainstay/token";
 const STATE_DIR: &str = "/var/lib/mainstay";
+const KEYS: &str = "/opt/mainstay/keys";
 const LINK: &str = "/usr/local/bin/mainstay";
 pub(super) const SERVICE: &str = "/etc/systemd/system/mainstay.service";
 const LAUNCH_SOCKET: &str = "/etc/systemd/system/mainstay-launch.socket";
@@ -53,6 +54,8 @@ pub(super) enum Step {
     Systemctl { args: &'static [&'static str] },
     /// A file, link or folder is not there any more, with all that is in it.
     Gone { path: &'static str },
+    /// The same of a folder, but for one that is in it.
+    GoneBut { path: &'static str, kept: &'static str },
     /// The daemon's user is not there any more.
     NoUser,
 }
@@ -96,7 +99,7 @@ pub(super) const ENABLE: [Step; 2] = [
     Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer"] },
 ];
 
-/// Takes it away. Configuration, token and state stay.
+/// Takes it away. Configuration, token, state, and whose releases are trusted stay.
 pub(super) const UNINSTALL: [Step; 11] = [
     // Not `disable --now`: where no systemd runs, that disables and fails.
     Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-launch.socket", "mainstay-backup.timer"] },
@@ -109,14 +112,15 @@ pub(super) const UNINSTALL: [Step; 11] = [
     Step::Gone { path: BACKUP_TIMER },
     Step::Systemctl { args: &["daemon-reload"] },
     Step::Gone { path: LINK },
-    Step::Gone { path: ROOT },
+    Step::GoneBut { path: ROOT, kept: "keys" },
 ];
 
 /// Takes away what is left then.
-pub(super) const PURGE: [Step; 3] = [Step::Gone { path: CONFIG_DIR }, Step::Gone { path: STATE_DIR }, Step::NoUser];
+pub(super) const PURGE: [Step; 4] =
+    [Step::Gone { path: ROOT }, Step::Gone { path: CONFIG_DIR }, Step::Gone { path: STATE_DIR }, Step::NoUser];
 
 /// Kept by an uninstallation without `--purge`.
-pub(super) const KEPT: [&str; 2] = [CONFIG_DIR, STATE_DIR];
+pub(super) const KEPT: [&str; 3] = [CONFIG_DIR, STATE_DIR, KEYS];
 
 const fn unit(path: &'static str, content: &'static str) -> Step {
     Step::File { path, mode: 0o644, content, existing: Existing::Aside }
@@ -136,6 +140,7 @@ impl Step {
             Step::Link { path, to } => format!("link {path} to {to}"),
             Step::Systemctl { args } => format!("systemctl {}", args.join(" ")),
             Step::Gone { path } => format!("remove {path}"),
+            Step::GoneBut { path, kept } => format!("remove {path}, and leave {path}/{kept}"),
             Step::NoUser => format!("remove the system user {SERVICE_USER}"),
         }
     }
