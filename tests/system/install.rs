@@ -124,6 +124,46 @@ fn nobodys_own_files_are_overwritten() {
 }
 
 #[test]
+fn what_was_set_aside_earlier_is_not_written_over() {
+    let root = Root::new();
+    let unit = "etc/systemd/system/mainstay.service";
+    for text in ["first", "second", "third"] {
+        root.steps(&["install"]);
+        fs::write(root.path(unit), text).expect("write");
+    }
+    root.steps(&["install"]);
+    let aside = |end: &str| fs::read_to_string(root.path(&format!("{unit}.before-install{end}"))).expect("there");
+    assert_eq!(["", "-2", "-3"].map(aside), ["first", "second", "third"]);
+}
+
+/// The daemon's user has to get at its program.
+#[test]
+fn root_whose_shell_keeps_everything_to_itself_installs_for_all() {
+    let root = Root::new();
+    let mut install = Command::new("/bin/sh");
+    install
+        .args(["-c", "umask 077; exec \"$@\"", "sh"])
+        .arg(binary())
+        .args(["install", "--root-fs"])
+        .arg(root.path(""));
+    let output = install.stdin(Stdio::null()).output().expect("run the program");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (path, mode) in [
+        ("opt", 0o755),
+        ("opt/mainstay/releases", 0o755),
+        ("opt/mainstay/current/", 0o755),
+        ("opt/mainstay/current/bin", 0o755),
+        ("opt/mainstay/current/bin/mainstay", 0o555),
+        ("opt/mainstay/state.json", 0o644),
+        ("etc/systemd/system", 0o755),
+        ("var/lib/mainstay", 0o700),
+        ("etc/mainstay/token", 0o600),
+    ] {
+        assert_eq!(root.mode(path), mode, "{path}");
+    }
+}
+
+#[test]
 fn another_release_is_put_beside_the_one_that_runs() {
     let root = Root::new();
     root.steps(&["install"]);

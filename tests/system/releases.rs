@@ -6,6 +6,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Output};
 
@@ -271,4 +272,20 @@ fn a_switch_that_is_killed_at_any_step_is_gone_on_with_or_undone() {
     host.place.wait_for(running, "SUCCEEDED");
     assert_eq!(host.place.begun(running), 1);
     host.place.assert_sound();
+}
+
+/// The daemon's user has to get at its program.
+#[test]
+fn what_root_stages_is_for_all_whatever_its_shell_keeps_to_itself() {
+    let host = Host::new();
+    let stage = host.command(&["stage", host.good(A).to_str().expect("a plain path")]);
+    let mut under = Command::new("/bin/sh");
+    under.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(stage.get_program()).args(stage.get_args());
+    let output = under.output().expect("run the program");
+    assert_eq!(code(&output), Some(0), "{}", said(&output));
+    for (path, mode) in [("opt/releases", 0o755), (&*format!("opt/releases/{A}/bin"), 0o755), ("opt/state.json", 0o644)]
+    {
+        let metadata = fs::metadata(host.place.path(path)).expect("there");
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{path}");
+    }
 }

@@ -10,6 +10,8 @@ use crate::exit::{ExitCode, Fatal};
 use crate::real::restores::living_attempts;
 use clap::ArgMatches;
 use perform::{Look, Target};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use steps::{CLOSED, ENABLE, Existing, INSTALL, KEPT, PURGE, SERVICE_USER, Step, 
 /// Puts it there.
 pub(super) fn install(matches: &ArgMatches, options: &Options) -> Result<ExitCode, Fatal> {
     let job = Job::of(matches, "install")?;
+    // Programs that it runs make files, too, and folders on the way: not for root alone, whatever its shell says.
+    umask(Mode::WGRP | Mode::WOTH);
     let closed = matches.get_flag("closed").then_some(CLOSED);
     let steps: Vec<Step> = INSTALL.into_iter().chain(closed).chain(ENABLE).collect();
     job.go_through(&steps, options)?;

@@ -192,10 +192,22 @@ fn set_aside(path: &Path) -> Result<Option<PathBuf>, String> {
     if there.is_dir() {
         return Err(format!("{} is a folder: move it away", path.display()));
     }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(ASIDE);
+    let aside = fresh_name(path);
     fs::rename(path, &aside).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(Some(aside.into()))
+    Ok(Some(aside))
+}
+
+/// A name that nothing has: what was set aside earlier may be wanted yet.
+fn fresh_name(path: &Path) -> PathBuf {
+    let with = |end: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let first = with(ASIDE.to_owned());
+    let numbered = (2..).map(|n| with(format!("{ASIDE}-{n}")));
+    let is_free = |name: &PathBuf| fs::symlink_metadata(name).is_err();
+    std::iter::once(first.clone()).chain(numbered).find(is_free).unwrap_or(first)
 }
 
 /// Makes a folder with this mode, whatever may be taken from those that root makes (umask).

@@ -7,9 +7,9 @@ use crate::release::Id;
 use crate::release::known::Known;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// The folder of the releases in it.
@@ -105,6 +105,8 @@ impl Root {
         let (path, new) = (self.path.join(STATE), self.path.join(format!(".{STATE}")));
         let write = || -> io::Result<()> {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&new)?;
+            // Everybody may ask how it stands, whatever root's shell takes from what it makes.
+            file.set_permissions(Permissions::from_mode(0o644))?;
             file.write_all(known.text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)?;

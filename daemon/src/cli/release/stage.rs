@@ -11,6 +11,8 @@ use crate::release::Id;
 use crate::release::known::{Known, Release};
 use clap::ArgMatches;
 use flate2::read::GzDecoder;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::json;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,7 @@ struct Staged {
 
 /// Puts a release in place.
 pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
+    open_to_all();
     let from = From::Path(matches.get_one::<PathBuf>("from").expect("clap asks for it").clone());
     let trusted = trusted(matches.get_one("key"), root)?;
     let _lock = root.lock()?;
@@ -49,6 +52,7 @@ pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Res
 
 /// Puts a release in place, and has it run from the next start on if none does so far. For `install`.
 pub(in super::super) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
+    open_to_all();
     let root = Root::new(root)?;
     let trusted = trusted(None, &root)?;
     let _lock = root.lock()?;
@@ -61,6 +65,11 @@ pub(in super::super) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
     }
     keep(&root, &known, &id)?;
     Ok(id)
+}
+
+/// The daemon's user runs what root puts in place, whatever root's shell takes from what it makes.
+fn open_to_all() {
+    umask(Mode::WGRP | Mode::WOTH);
 }
 
 /// Whether a release is in place. For `install`.
