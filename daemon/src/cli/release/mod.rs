@@ -127,7 +127,7 @@ fn go(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) ->
     drive(known, hand).map_err(|why| root.unwritten(&why))?;
     hand.tell_of_the_end(known);
     if known.last.as_ref().is_some_and(|last| last.outcome == Outcome::Blessed) {
-        root.remove_superfluous(known)?;
+        tidy_up(known, root, options);
     }
     // What came of it is what counts: the switch is over, whether that can be written down or not.
     if let Err(why) = root.keep(known) {
@@ -136,6 +136,13 @@ fn go(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) ->
         options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
     }
     Ok(show::ended(known, options))
+}
+
+fn tidy_up(known: &mut Known, root: &Root, options: &Options) {
+    let (_, left) = root.remove_superfluous(known);
+    for words in left {
+        options.remark(&words);
+    }
 }
 
 /// By somebody's word: of the release that is current, when it answers as that, or though it does not.
@@ -164,7 +171,7 @@ fn bless(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCod
             return Err(refused(format!("{current} can't be blessed: {why}; --force REASON does it all the same")));
         }
     }
-    root.remove_superfluous(&mut known)?;
+    tidy_up(&mut known, root, options);
     root.keep(&known).map_err(|why| root.unwritten(&why))?;
     show::blessed(&current, options);
     Ok(ExitCode::Ok)

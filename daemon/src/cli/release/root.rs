@@ -145,9 +145,14 @@ impl Root {
         sync(&self.path)
     }
 
+    /// Where the keys are that may vouch for releases.
+    pub(super) fn keys_folder(&self) -> PathBuf {
+        self.path.join(KEYS)
+    }
+
     /// The keys of which one has to vouch for each release: their files.
     pub(super) fn keys(&self) -> Result<Vec<PathBuf>, Fatal> {
-        let entries = match fs::read_dir(self.path.join(KEYS)) {
+        let entries = match fs::read_dir(self.keys_folder()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(self.failed("read the keys of", &error)),
@@ -182,22 +187,34 @@ impl Root {
         placed.map_err(|error| self.failed("put a release in place in", &error))
     }
 
-    /// Removes what is neither new nor needed.
-    pub(super) fn remove_superfluous(&self, known: &mut Known) -> Result<Vec<Id>, Fatal> {
-        let current = self.current().map_err(refused)?;
-        let gone = known.superfluous(current.as_ref(), policy::RELEASES_KEPT);
-        for id in &gone {
-            // Out of the way in one move: what is half removed is never taken for a release.
-            let half = self.path.join(RELEASES).join(format!("{HALF}{id}"));
-            let removed = match fs::rename(self.folder(id), &half) {
-                Ok(()) => sync(&self.path.join(RELEASES)).and_then(|()| fs::remove_dir_all(&half)),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                Err(error) => Err(error),
-            };
-            removed.map_err(|error| self.failed("remove an old release of", &error))?;
-            known.removed(id);
+    /// Removes what is neither new nor needed: what it was, and what could not be removed, which takes nothing from what was
+    /// done before.
+    pub(super) fn remove_superfluous(&self, known: &mut Known) -> (Vec<Id>, Vec<String>) {
+        let current = match self.current() {
+            Ok(current) => current,
+            Err(why) => return (Vec::new(), vec![format!("no old release is removed: {why}")]),
+        };
+        let (mut gone, mut left) = (Vec::new(), Vec::new());
+        for id in known.superfluous(current.as_ref(), policy::RELEASES_KEPT) {
+            match self.remove(&id) {
+                Ok(()) => {
+                    known.removed(&id);
+                    gone.push(id);
+                }
+                Err(error) => left.push(format!("the old release {id} could not be removed: {error}")),
+            }
         }
-        Ok(gone)
+        (gone, left)
+    }
+
+    fn remove(&self, id: &Id) -> io::Result<()> {
+        // Out of the way in one move: what is half removed is never taken for a release.
+        let half = self.path.join(RELEASES).join(format!("{HALF}{id}"));
+        match fs::rename(self.folder(id), &half) {
+            Ok(()) => sync(&self.path.join(RELEASES)).and_then(|()| fs::remove_dir_all(&half)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a staged release is what it was.
@@ -214,6 +231,8 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::known::Release;
+    use crate::release::manifest::Database;
 
     fn id(text: &str) -> Id {
         Id::new(text).expect("an id")
@@ -265,6 +284,28 @@ mod tests {
         assert_eq!(read(), Ok(known));
         fs::write(root.path.join(STATE), "{").expect("write");
         assert!(read().is_err_and(|text| text.contains("can't be understood")));
+    }
+
+    #[test]
+    fn an_old_release_that_can_not_be_removed_is_told_of_and_known_for_the_next_time() {
+        let (_dir, root) = root();
+        let _lock = root.lock().unwrap_or_else(|fatal| panic!("{fatal}"));
+        let mut known = Known::default();
+        let (database, staged_ms) = (Database { schema: 5, min_reader: 5, min_writer: 5 }, 0);
+        for n in 0..policy::RELEASES_KEPT + 2 {
+            let (id, signed_by) = (id(&format!("r{n}")), None);
+            let (preflight, activated_ms, blessed, bad) = (None, None, None, None);
+            fs::create_dir(root.folder(&id)).expect("made");
+            known.staged(Release { id, staged_ms, signed_by, database, preflight, activated_ms, blessed, bad });
+        }
+        // What its folder would be moved to is a file.
+        let way = root.path.join(RELEASES).join(".half-r0");
+        fs::write(&way, "").expect("write");
+        let (gone, left) = root.remove_superfluous(&mut known);
+        assert!(left.len() == 1 && left[0].contains("r0 could not be removed"), "{left:?}");
+        assert_eq!((gone, known.release(&id("r0")).is_ok()), (vec![id("r1")], true));
+        fs::remove_file(&way).expect("removed");
+        assert_eq!(root.remove_superfluous(&mut known), (vec![id("r0")], Vec::new()));
     }
 
     #[test]

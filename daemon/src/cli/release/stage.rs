@@ -14,7 +14,7 @@ use flate2::read::GzDecoder;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::json;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// The folder of an archive has this before the release's id.
@@ -34,7 +34,11 @@ struct Staged {
     id: Id,
     was_there: bool,
     signed_by: Option<String>,
+    /// Nobody here said whose word counts.
+    no_key_is_trusted: bool,
     removed: Vec<Id>,
+    /// What could not be removed.
+    left: Vec<String>,
 }
 
 /// Puts a release in place.
@@ -46,7 +50,7 @@ pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Res
     let mut known = root.known()?;
     let staged = put(root, &from, &trusted, &mut known)?;
     keep(root, &known, &staged.id)?;
-    told(&staged, options);
+    told(&staged, root, options);
     Ok(ExitCode::Ok)
 }
 
@@ -84,11 +88,18 @@ fn keep(root: &Root, known: &Known, id: &Id) -> Result<(), Fatal> {
 
 fn put(root: &Root, from: &From, trusted: &[String], known: &mut Known) -> Result<Staged, Fatal> {
     let half = root.half()?;
+    let staged = put_by(&half, root, from, trusted, known);
+    // Where it got no place: it was here already, or it is refused. Else there is nothing of that name any more.
+    let _ = fs::remove_dir_all(&half);
+    staged
+}
+
+fn put_by(half: &Path, root: &Root, from: &From, trusted: &[String], known: &mut Known) -> Result<Staged, Fatal> {
     let wrong = |why: String| match from {
         From::Path(path) => refused(format!("{} is not staged: {why}", path.display())),
         From::Programs(_) => refused(format!("what was built here is not staged: {why}")),
     };
-    let whole = fill(&half, from).map_err(wrong)?;
+    let whole = fill(half, from).map_err(wrong)?;
     let signed_by = signature::check(&whole.sums, whole.signature.as_deref(), trusted).map_err(wrong)?;
     let id = whole.manifest.id.clone();
     let (place, database) = (root.folder(&id), whole.manifest.database);
@@ -96,15 +107,15 @@ fn put(root: &Root, from: &From, trusted: &[String], known: &mut Known) -> Resul
     if was_there {
         is_the_same(&whole, &place, &id).map_err(wrong)?;
     } else {
-        root.place(&half, &id)?;
+        root.place(half, &id)?;
     }
     if known.release(&id).is_err() {
         let (preflight, activated_ms, blessed, bad) = (None, None, None, None);
         let (id, signed_by, staged_ms) = (id.clone(), signed_by.clone(), wall_ms());
         known.staged(Release { id, staged_ms, signed_by, database, preflight, activated_ms, blessed, bad });
     }
-    let removed = root.remove_superfluous(known)?;
-    Ok(Staged { id, was_there, signed_by, removed })
+    let (removed, left) = root.remove_superfluous(known);
+    Ok(Staged { id, was_there, signed_by, no_key_is_trusted: trusted.is_empty(), removed, left })
 }
 
 /// The keys of which one has to vouch for it.
@@ -180,9 +191,23 @@ fn is_the_same(whole: &Whole, place: &Path, id: &Id) -> Result<(), String> {
     Err(format!("another release {id} is here, with other files: one id has to mean one release"))
 }
 
-fn told(Staged { id, was_there, signed_by, removed }: &Staged, options: &Options) {
-    if signed_by.is_none() {
-        options.remark("nobody vouches for it: it is not signed");
+/// Why it may be another's than whose it says that it is.
+fn doubt(signed_by: Option<&str>, no_key_is_trusted: bool, keys: &Path) -> Option<String> {
+    match signed_by {
+        None => Some("nobody vouches for it: it is not signed".to_owned()),
+        Some(key) if no_key_is_trusted => Some(format!(
+            "it is signed by {key}, and nobody here said whose word counts: put the key of who makes your releases, which you have from elsewhere, into {}",
+            keys.join("NAME.pub").display()
+        )),
+        Some(_) => None,
+    }
+}
+
+fn told(staged: &Staged, root: &Root, options: &Options) {
+    let Staged { id, was_there, signed_by, no_key_is_trusted, removed, left } = staged;
+    let doubt = doubt(signed_by.as_deref(), *no_key_is_trusted, &root.keys_folder());
+    for words in doubt.iter().chain(left) {
+        options.remark(words);
     }
     if options.json {
         print(&json!({ "id": id, "was_there": was_there, "signed_by": signed_by, "removed": removed }).to_string());

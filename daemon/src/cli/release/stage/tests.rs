@@ -108,7 +108,6 @@ impl Here {
         let entries = fs::read_dir(self.dir.path().join("opt/releases")).expect("there");
         let mut names: Vec<String> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
-        names.retain(|name| name != ".half-new");
         names.sort();
         names
     }
@@ -229,4 +228,13 @@ fn where_a_key_is_trusted_it_has_to_vouch() {
     assert_eq!(here.stage(&signed(&ours), &[]), Ok(()));
     let known = here.root.known().map(|known| known.releases[0].signed_by.clone()).ok().flatten();
     assert_eq!(known, Some(hex(&*ours.pk)));
+}
+
+#[test]
+fn a_signature_by_a_key_that_nobody_here_knows_is_no_proof_and_that_is_said() {
+    let said = |signed_by, no_key| doubt(signed_by, no_key, Path::new("/opt/mainstay/keys")).unwrap_or_default();
+    assert!(said(None, true).contains("not signed"));
+    let unknown = said(Some("ab12"), true);
+    assert!(unknown.contains("signed by ab12") && unknown.contains("/opt/mainstay/keys/NAME.pub"), "{unknown}");
+    assert_eq!(said(Some("ab12"), false), "");
 }
