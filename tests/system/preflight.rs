@@ -295,6 +295,17 @@ fn whatever_is_good_is_accepted_and_nothing_changes() {
 }
 
 #[test]
+fn where_older_programs_could_not_write_any_more_nobody_is_sent_to_a_backup() {
+    let phone = Phone::new();
+    let state = used_state(&phone);
+    let host = Host::new(&phone, &state.path("state"));
+    crate::core::store::as_of_schema_1(&host.path("state/mainstay.db"));
+    let warnings = host.check().of("warning");
+    let (_, text) = warnings.iter().find(|(code, _)| code == "database-one-way").expect("it is told");
+    assert!(text.contains("no way back") && text.contains("mended forward") && !text.contains("back-up"), "{text}");
+}
+
+#[test]
 fn units_that_are_not_those_of_this_release_are_told_of() {
     let phone = Phone::new();
     let state = used_state(&phone);

@@ -229,6 +229,24 @@ fn a_rollback_is_not_refused_for_want_of_room() {
     host.answers_as(A);
 }
 
+/// The way back is needed most where nothing can be written down any more.
+#[test]
+fn what_can_not_be_written_down_keeps_from_going_on_and_not_from_going_back() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    assert_eq!(code(&host.activate(B, &["--soak", "0s"])), Some(0));
+    // What is known is written to it before it gets its name.
+    fs::create_dir(host.place.path("opt/.state.json")).expect("made");
+    let forward = host.activate(A, &["--force", "to see"]);
+    assert!(code(&forward) == Some(1) && said(&forward).contains("the switch stands still"), "{}", said(&forward));
+    host.answers_as(B);
+    let back = ended(host.begin(&["rollback"]));
+    assert_eq!(code(&back), Some(0), "{}", said(&back));
+    assert!(said(&back).contains("what came of it can't be written down"), "{}", said(&back));
+    host.answers_as(A);
+    assert_eq!(host.place.line().ask(&["ops"])["data"]["draining"], false);
+}
+
 /// Killed at each of its steps, then gone on with or undone: one of the two runs, and it is the one that is current.
 #[test]
 fn a_switch_that_is_killed_at_any_step_is_gone_on_with_or_undone() {
