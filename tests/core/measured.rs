@@ -1,7 +1,7 @@
 //! What `mainstay metrics` makes of a record: of tasks, commands and troubles whose truth is known here.
 
 use crate::world::*;
-use mainstay::measured::{Measuring, Window};
+use mainstay::measured::{Measuring, Open, Window};
 use mainstay::task::State;
 use mainstay_metric::ledger::{Act, Command, Did, Execution, Fault, Line, Task};
 use mainstay_metric::limits::DAY_MS;
@@ -18,7 +18,7 @@ fn the_control_invariants_are_the_properties_of_the_simulation() {
 }
 
 /// The record of the last seven days, and how many tasks are open.
-fn measured(w: &World) -> (Vec<Line>, u64) {
+fn measured(w: &World) -> (Vec<Line>, Open) {
     let events = w.events();
     let to_ms = events.last().expect("there are events").at + 1;
     let mut measuring = Measuring::new(&w.config, Window { from_ms: to_ms - 7 * DAY_MS, to_ms });
@@ -65,7 +65,7 @@ fn a_task_that_went_as_it_should_took_its_two_acts_and_leaves_no_gap() {
     assert_eq!(w.state(1), State::Succeeded);
     let (lines, open) = measured(&w);
     let [task] = tasks(&lines)[..] else { panic!("one task") };
-    assert_eq!((task.acts, task.least_acts, open), (2, 2, 0), "{task:?}");
+    assert_eq!((task.acts, task.least_acts, open), (2, 2, Open::default()), "{task:?}");
     assert_eq!((task.gap.as_deref(), task.state.as_str(), task.admitted), (None, "SUCCEEDED", true), "{task:?}");
     let (approved, running) = (task.approved_ms.expect("approved"), task.running_ms.expect("it ran"));
     assert!((60_000..90_000).contains(&(running - approved)), "{task:?}");
@@ -107,13 +107,41 @@ fn what_was_stopped_taken_back_or_approved_again_took_more_than_it_had_to() {
     let told: Vec<(i64, u32, u32, bool)> =
         tasks(&lines).iter().map(|task| (task.task, task.acts, task.least_acts, task.could_succeed)).collect();
     assert_eq!(told, [(1, 5, 2, true), (2, 1, 1, false), (3, 3, 2, false)]);
-    assert_eq!(open, 1);
+    assert_eq!(open, Open { all: 1, late: 0 });
     assert_eq!(tasks(&lines).iter().filter_map(|task| task.gap.as_ref()).collect::<Vec<_>>(), Vec::<&String>::new());
     let card = scored(&lines);
     let of = |id: &str| card.metrics.iter().find(|metric| metric.id == id).expect("it is told");
     assert_eq!((of("human-intervention").sample, of("human-intervention").failures), (3, 2));
     assert_eq!((of("heavy-success").sample, of("heavy-success").failures), (1, 1));
     assert_eq!((of("duplicate-executions").sample, of("duplicate-executions").failures), (3, 0));
+}
+
+#[test]
+fn a_task_that_nothing_comes_of_is_late_even_if_somebody_gives_it_up() {
+    let mut w = World::new();
+    let ask = |w: &mut World, id: i64| {
+        w.say(OLGA, "/newtask build exit:0");
+        w.say(AXEL, &format!("/approve {id}"));
+    };
+    ask(&mut w, 1);
+    ask(&mut w, 2);
+    w.advance(91_000);
+    // Not late yet when the window ends.
+    ask(&mut w, 3);
+    w.say(OLGA, "/stop 2");
+    // Given up at once: nobody waited for it.
+    ask(&mut w, 4);
+    w.say(OLGA, "/stop 4");
+    w.quiet();
+    let (lines, open) = measured(&w);
+    assert_eq!(open, Open { all: 2, late: 1 });
+    let told: Vec<(i64, &str)> = tasks(&lines).iter().map(|task| (task.task, task.state.as_str())).collect();
+    assert_eq!(told, [(1, "APPROVED"), (2, "CANCELED"), (4, "CANCELED")]);
+    let card = scored(&lines);
+    let of = |id: &str| card.metrics.iter().find(|metric| metric.id == id).expect("it is told");
+    assert_eq!((of("approve-to-resume").sample, of("approve-to-resume").failures), (2, 2));
+    // Its story goes on: what it lacks is no gap, and what it took nobody knows yet.
+    assert_eq!((of("traceability").sample, of("human-intervention").sample), (2, 2));
 }
 
 #[test]

@@ -134,7 +134,7 @@ pub enum Allowed {
     Nothing,
 }
 
-/// A task at the end of its run.
+/// A task at the end of its run. Production tells of one that has not ended only where it is late.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Its number.
@@ -169,6 +169,9 @@ pub struct Task {
     /// When its first program began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_ms: Option<i64>,
+    /// When somebody took it off its way, where its program had not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_ms: Option<i64>,
 }
 
 /// Something that went wrong.

@@ -4,7 +4,7 @@
 
 use super::{Options, print};
 use crate::exit::{ExitCode, Fatal};
-use crate::measured::{Measuring, Window};
+use crate::measured::{Measuring, Open, Window};
 use crate::offline::database;
 use crate::real::clock::wall_ms;
 use crate::real::config_file;
@@ -29,7 +29,7 @@ struct Read {
     /// The record begins later than the window.
     begins_ms: Option<i64>,
     /// Tasks that have not ended.
-    open: u64,
+    open: Open,
     card: Scorecard,
 }
 
@@ -81,7 +81,8 @@ fn data(read: &Read) -> String {
         "to_ms": read.window.to_ms,
         "events": read.events,
         "record_begins_ms": read.begins_ms,
-        "open_tasks": read.open,
+        "open_tasks": read.open.all,
+        "late_tasks": read.open.late,
         "scorecard": read.card,
     });
     data.to_string()
@@ -98,8 +99,10 @@ fn text(read: &Read) -> String {
     if let Some(begins) = read.begins_ms {
         let _ = writeln!(text, "the record begins only at {}", until(begins));
     }
-    if read.open > 0 {
-        let _ = writeln!(text, "tasks that have not ended, and are not counted: {}", read.open);
+    if read.open.all > 0 {
+        let Open { all, late } = read.open;
+        let _ =
+            writeln!(text, "tasks that have not ended: {all}; {late} of them should run by now, and count as failures");
     }
     let _ =
         writeln!(text, "\n{:<20} {:>9} {:>9} {:>11} {:>7}  verdict", "metric", "value", "bound", "target", "sample");

@@ -6,7 +6,7 @@
 //! first failure, because when its cause was gone nobody knows; a task that failed by its own fault failed.
 //!
 //! A day of the window is a run, counted back from its end. A task belongs to the day in which it was asked for, and one
-//! that has not ended is not counted yet.
+//! that has not ended is counted only where it is late: approved for longer than it may take to run, and not running.
 
 mod people;
 mod tasks;
@@ -18,6 +18,7 @@ use mainstay_metric::ledger::{End, Line, Origin, Property, Run};
 use mainstay_metric::limits::DAY_MS;
 use people::People;
 use std::collections::BTreeMap;
+pub use tasks::Open;
 use tasks::Tasks;
 use trouble::Trouble;
 
@@ -101,8 +102,8 @@ impl<'a> Measuring<'a> {
         self.trouble.see(event);
     }
 
-    /// All that was seen, day after day; and how many tasks have not ended, which are not part of it.
-    pub fn lines(self) -> (Vec<Line>, u64) {
+    /// All that was seen, day after day; and how many tasks have not ended.
+    pub fn lines(self) -> (Vec<Line>, Open) {
         let mut days = Days { window: self.window, lines: BTreeMap::new() };
         for (day, (events, violation)) in self.days {
             let property = Property { name: NO_VIOLATION.into(), looked: events, broken: violation };

@@ -6,6 +6,7 @@ use crate::event::{Fact, Recorded, What};
 use crate::id::{Actor, TaskId};
 use crate::task::{Outcome, State};
 use mainstay_metric::ledger::{Allowed, Execution, Line, Task};
+use mainstay_metric::limits::APPROVE_TO_RUNNING_MS;
 use std::collections::BTreeMap;
 
 /// Attempts of a task: by number, what is known of them.
@@ -27,7 +28,7 @@ struct Story {
     approved: Option<i64>,
     resumed: Option<i64>,
     running: Option<i64>,
-    withdrawn: bool,
+    withdrawn: Option<i64>,
     acts: u32,
     /// Of the acts, those that its policy wants, by what they are: a second resume is not wanted.
     wanted: Wanted,
@@ -54,6 +55,15 @@ enum Reported {
     Missing,
     Queued(i64),
     Sent,
+}
+
+/// Tasks that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Open {
+    /// All of them.
+    pub all: u64,
+    /// Those that should have run by now, and have not: they count as failures.
+    pub late: u64,
 }
 
 /// All tasks that were asked for within the window.
@@ -92,17 +102,19 @@ impl<'a> Tasks<'a> {
         }
     }
 
-    /// Tells of those that ended; how many have not.
-    pub(super) fn tell(self, days: &mut Days) -> u64 {
-        let mut open = 0;
+    /// Tells of those that ended, and of those that should have run by the end of the window.
+    pub(super) fn tell(self, days: &mut Days) -> Open {
+        let mut open = Open::default();
         for (id, story) in &self.stories {
             for (attempt, tried) in story.tried.iter().filter(|(_, tried)| tried.starts > 0) {
                 days.add(story.asked, |clock| Line::Execution(tried.execution(*id, *attempt, story.heavy, clock)));
             }
-            if story.state.is_terminal() {
+            let ended = story.state.is_terminal();
+            let late = !ended && story.is_late(days.window.to_ms);
+            open.all += u64::from(!ended);
+            open.late += u64::from(late);
+            if ended || late {
                 days.add(story.asked, |clock| Line::Task(story.task(*id, self.config, clock)));
-            } else {
-                open += 1;
             }
         }
         open
@@ -135,7 +147,7 @@ impl Story {
             approved: None,
             resumed: None,
             running: None,
-            withdrawn: false,
+            withdrawn: None,
             acts: 0,
             wanted: Wanted::default(),
             next: Allowed::First,
@@ -177,12 +189,14 @@ impl Story {
             Fact::Rejected { .. } => {
                 self.acts += by_people;
                 self.wanted.rejected |= by_people > 0;
-                self.withdrawn = true;
+                self.withdrawn = Some(event.at);
                 self.outcome = Some(Outcome::Rejected);
             }
             Fact::Stopped { .. } | Fact::StopAsked { .. } => {
                 self.acts += by_people;
-                self.withdrawn |= by_people > 0;
+                if by_people > 0 {
+                    self.withdrawn.get_or_insert(event.at);
+                }
                 self.outcome = Some(Outcome::Stopped);
             }
             Fact::Recovered { .. } => {
@@ -197,7 +211,7 @@ impl Story {
     /// Taken back from its end: it starts over, and what was done before was not enough.
     fn again(&mut self) {
         self.wanted = Wanted::default();
-        self.withdrawn = false;
+        self.withdrawn = None;
         self.outcome = None;
         self.approved = None;
         self.resumed = None;
@@ -206,6 +220,11 @@ impl Story {
         if self.reported != Reported::Nowhere {
             self.reported = Reported::Missing;
         }
+    }
+
+    /// Approved for longer than it may take until it runs, and it has not run.
+    fn is_late(&self, now: i64) -> bool {
+        self.running.is_none() && self.approved.is_some_and(|at| now - at > APPROVE_TO_RUNNING_MS)
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "most of what happens to a task is not about an attempt")]
@@ -242,7 +261,7 @@ impl Story {
             heavy: self.heavy,
             admitted: self.admitted,
             // What its program was to do nobody knows: one that was not withdrawn should have succeeded.
-            could_succeed: !self.withdrawn,
+            could_succeed: self.withdrawn.is_none(),
             state: self.state.name().to_owned(),
             outcome: self.outcome.map(|outcome| outcome.name().to_owned()),
             wrong: None,
@@ -252,6 +271,7 @@ impl Story {
             approved_ms: self.approved.map(clock),
             resumed_ms: self.resumed.map(clock),
             running_ms: self.running.map(clock),
+            withdrawn_ms: self.withdrawn.filter(|_| self.running.is_none()).map(clock),
         }
     }
 

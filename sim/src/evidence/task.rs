@@ -55,6 +55,7 @@ fn one(e: &Evidence<'_>, task: i64, life: &Life, lives: &Lives, sent: &gap::Repo
         approved_ms,
         resumed_ms: first_resume,
         running_ms: began,
+        withdrawn_ms: last("stop").max(last("reject")).filter(|_| began.is_none()),
     }
 }
 

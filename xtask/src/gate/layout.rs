@@ -59,7 +59,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     temporary.persist(path).map(drop).map_err(|error| failed(error.error))
 }
 
-/// Removes what [`write`] left of files that it had no time to finish.
+/// Removes what [`fn@write`] left of files that it had no time to finish.
 pub(crate) fn sweep(run: &Path) -> Result<(), String> {
     for path in files(run)? {
         if path.rsplit('/').next().is_some_and(|name| name.starts_with('.')) {

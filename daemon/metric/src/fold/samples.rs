@@ -93,8 +93,11 @@ fn named_fault(fault: &Fault, wrong: &str) -> String {
 }
 
 /// Tasks whose story is whole.
-pub(crate) fn trace(_: &Run, line: &Line) -> Option<Sample> {
+pub(crate) fn trace(run: &Run, line: &Line) -> Option<Sample> {
     let Line::Task(task) = line else { return None };
+    if goes_on(run, task) {
+        return None;
+    }
     one(task.gap.as_ref().map(|gap| format!("task {}: {gap}", task.task)), None)
 }
 
@@ -115,10 +118,19 @@ pub(crate) fn heavy(_: &Run, line: &Line) -> Option<Sample> {
 /// As the daemon names these states.
 const SUCCEEDED: &str = "SUCCEEDED";
 const CANCELED: &str = "CANCELED";
+const ENDS: [&str; 4] = [SUCCEEDED, "FAILED", CANCELED, "EXPIRED"];
+
+/// Production does not stop for being measured: what has not ended there has no whole story yet. A run of ours has ended.
+fn goes_on(run: &Run, task: &Task) -> bool {
+    run.origin == Origin::Production && !ENDS.contains(&task.state.as_str())
+}
 
 /// Tasks that took no more of people than their policy wants.
 pub(crate) fn intervention(run: &Run, line: &Line) -> Option<Sample> {
     let Line::Task(task) = line else { return None };
+    if goes_on(run, task) {
+        return None;
+    }
     let wrong = (task.acts > task.least_acts)
         .then(|| format!("task {} took {} acts, where {} are wanted", task.task, task.acts, task.least_acts));
     one(wrong, run.persona.as_deref())
@@ -134,8 +146,13 @@ pub(crate) fn approve_to_running(run: &Run, line: &Line) -> Option<Sample> {
         Origin::Production => (approved, APPROVE_TO_RUNNING_MS),
     };
     let wrong = match task.running_ms {
-        // Withdrawn before it ran: nobody waits for it.
-        None if task.state == CANCELED => return None,
+        // Withdrawn while it was not late yet: nobody waits for it, and what would have come of it nobody knows.
+        None if task.state == CANCELED => match task.withdrawn_ms.map(|at| at - from) {
+            Some(waited) if waited > within => {
+                Some(format!("task {} was withdrawn after {}, and had not run", task.task, seconds(waited)))
+            }
+            Some(_) | None => return None,
+        },
         None => Some(format!("task {} never ran, and is {}", task.task, task.state)),
         Some(at) if at - from > within => Some(format!("task {} ran after {}", task.task, seconds(at - from))),
         Some(_) => None,

@@ -202,7 +202,7 @@ pub const ROWS: [Row; 15] = [
         title: "Approve to running, p95",
         group: Group::Kpi,
         counts: "tasks that ran within 5 s of the last that people had to do (production: within 90 s of the approval)",
-        of: "approved tasks that were not withdrawn; 95 % of them is the 95th percentile, with its bound 16 of 500 may be over",
+        of: "approved tasks that were not withdrawn in time; 95 % of them is the 95th percentile, with its bound 16 of 500 may be over",
         lines: &["task"],
         sim: Role::Required,
         // Where shims are killed while they come up, their starts wait as long as the limit is: a pause of the product's, and no more

@@ -159,6 +159,7 @@ pub(crate) fn task() -> Task {
         approved_ms: Some(1_000),
         resumed_ms: Some(2_000),
         running_ms: Some(2_500),
+        withdrawn_ms: None,
     }
 }
 

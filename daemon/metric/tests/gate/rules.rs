@@ -170,7 +170,7 @@ fn the_worst_persona_decides() {
 }
 
 #[test]
-fn a_task_that_never_ran_is_late_and_one_that_was_withdrawn_is_not() {
+fn a_task_that_never_ran_is_late_and_one_that_was_withdrawn_in_time_is_not() {
     let of_task = |task: Task| {
         let card = score(&[Line::Run(run("soak", Origin::Sim, 1)), Line::Task(task), end()]);
         let measured = of(&card, "approve-to-resume", Origin::Sim);
@@ -182,7 +182,13 @@ fn a_task_that_never_ran_is_late_and_one_that_was_withdrawn_is_not() {
     assert_eq!(of_task(Task { resumed_ms: Some(3_600_000), running_ms: Some(3_601_000), ..task() }), (1, 0));
     assert_eq!(of_task(Task { running_ms: Some(7_001), ..task() }), (1, 1));
     assert_eq!(of_task(Task { state: "EXPIRED".into(), ..never.clone() }), (1, 1));
-    assert_eq!(of_task(Task { state: "CANCELED".into(), ..never.clone() }), (0, 0));
+    let withdrawn = Task { state: "CANCELED".into(), withdrawn_ms: Some(7_000), ..never.clone() };
+    assert_eq!(of_task(withdrawn.clone()), (0, 0));
+    assert_eq!(
+        of_task(Task { withdrawn_ms: Some(7_001), ..withdrawn }),
+        (1, 1),
+        "because it was late, for all we know"
+    );
     assert_eq!(of_task(Task { admitted: false, resumed_ms: None, ..never }), (0, 0));
     // The whole, with people as modelled, stands beside it and decides nothing.
     let slow = Task { resumed_ms: Some(3_600_000), running_ms: Some(3_601_000), ..task() };

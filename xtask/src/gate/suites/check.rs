@@ -51,7 +51,7 @@ const CHECKS: [Check; 7] = [
     Check {
         name: "documentation",
         quick: false,
-        arguments: &["doc", "--workspace", "--no-deps", "--locked"],
+        arguments: &["--config", "build.rustdocflags = ['-Dwarnings']", "doc", "--workspace", "--no-deps", "--locked"],
         needs: &[],
     },
     Check {

@@ -46,7 +46,7 @@ pub(crate) struct Doubt<'a> {
 pub(crate) struct Verified {
     /// What it is about.
     pub(crate) commit: String,
-    /// Its how-manieth try.
+    /// Which try at it this was, from 1.
     pub(crate) attempt: u32,
     /// Its verdict.
     pub(crate) verdict: Outcome,
