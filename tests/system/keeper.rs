@@ -18,7 +18,9 @@ case $1 in
     n=0
     while :; do
       if [ -e "$here/opt/current" ]; then
-        "$here/opt/current/bin/mainstay" --config "$here/mainstay.toml" run >> "$here/daemon.log" 2>&1 &
+        # Not by the link: while a shell comes up for a release that is a script, the link may come to lead to one that is none.
+        release=$(readlink -f "$here/opt/current")
+        "$release/bin/mainstay" --config "$here/mainstay.toml" run >> "$here/daemon.log" 2>&1 &
         echo $! > "$here/pid.new" && mv "$here/pid.new" "$here/pid"
         wait $!
         rm -f "$here/pid"

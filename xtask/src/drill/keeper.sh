@@ -8,9 +8,11 @@ case $1 in
         # Also without anybody left who would say stop.
         while [ ! -e "$here/stopping" ] && kill -0 "$PPID" 2> /dev/null; do
             if [ -e "$here/opt/current" ] && [ ! -e "$here/paused" ]; then
-                # Its pid is known before it runs: who restarts it finds it, or it starts as what is current by then.
+                # Its pid is known before it runs: who restarts it finds it, or it starts as what is current by then. Not by the
+                # link: while a shell comes up for a release that is a script, the link may come to lead to one that is none.
                 /bin/sh -c 'echo $$ > "$0/pid.new" && mv "$0/pid.new" "$0/pid" &&
-                    exec "$0/opt/current/bin/mainstay" --config "$0/mainstay.toml" run' "$here" >> "$here/daemon.log" 2>&1 &
+                    release=$(readlink -f "$0/opt/current") &&
+                    exec "$release/bin/mainstay" --config "$0/mainstay.toml" run' "$here" >> "$here/daemon.log" 2>&1 &
                 wait $!
                 echo $? > "$here/ended"
                 rm -f "$here/pid"
