@@ -48,11 +48,13 @@ async fn a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody(machi
     let runner = machine.runner();
     let script = script(
         1,
-        "cd $MAINSTAY_ARTIFACTS_DIR; mkfifo up
-         echo 'echo $$ >>pids; echo >up; exec sleep 1000' >hold
-         setsid sh hold & read x <up
-         env -i /bin/sh hold & read x <up
-         (trap '' TERM; setsid sh hold &) ; read x <up
+        // Not by a FIFO: who reads from it may leave it to another than the one that is waited for, and that one dies of it.
+        "cd $MAINSTAY_ARTIFACTS_DIR
+         echo 'echo $$ >>pids; : >up.$1; exec sleep 1000' >hold
+         until_up() { while [ ! -e up.$1 ]; do sleep 0.01; done; }
+         setsid sh hold 1 & until_up 1
+         env -i /bin/sh hold 2 & until_up 2
+         (trap '' TERM; setsid sh hold 3 &) ; until_up 3
          echo $$ >>pids; echo up >>$MAINSTAY_PROGRESS_FILE; exec sleep 1000",
     );
     let nonce = script.nonce.clone();
@@ -64,10 +66,11 @@ async fn a_killed_shim_leaves_an_unknown_outcome_and_destroy_leaves_nobody(machi
     assert!(runner.clear(key(1)).is_err(), "it has run");
     // A restarted daemon has to find them as well.
     let next = machine.runner();
-    assert!(next.destroy(key(1), nonce.clone()).await >= 4);
+    let killed = next.destroy(key(1), nonce.clone()).await;
     let pids = std::fs::read_to_string(machine.attempt(key(1)).join("artifacts/pids")).expect("pids");
     let left: Vec<_> = pids.lines().filter(|p| runs(p)).map(str::to_owned).chain(marked(&nonce)).collect();
     assert!(left.is_empty(), "{left:?}");
+    assert!(killed >= 4, "{killed} of {pids:?}");
     assert_eq!(next.destroy(key(1), nonce).await, 0);
     next.archive(key(1)).expect("archived");
     assert!(matches!(next.observe(key(1), Some(&identity)), Observation::Vanished(_)));

@@ -3,7 +3,7 @@
 use super::rows::{ATTEMPT, BUTTON, OUTBOX, TASK, approval, attempt, button, outbox, task};
 use super::{Result, Store, StoreError, recorded};
 use crate::command::Command;
-use crate::event::Recorded;
+use crate::event::{Class, Recorded};
 use crate::id::{AttemptKey, TaskId};
 use crate::policy;
 use crate::task::State;
@@ -25,6 +25,16 @@ pub struct LogFilter {
     pub after: Option<i64>,
     /// Only at or after this time, ms since 1970.
     pub since_ms: Option<i64>,
+}
+
+/// Alerts reach a chat in the order in which they were written, also past one that is tried again: what is said to be wrong, to be
+/// over, and to be wrong again would mean something else in another order.
+fn in_turn() -> String {
+    format!(
+        "NOT (class = {} AND EXISTS (SELECT 1 FROM outbox AS before WHERE before.state = 'pending'
+              AND before.class = outbox.class AND before.chat = outbox.chat AND before.id < outbox.id))",
+        Class::Note.rank()
+    )
 }
 
 impl Store {
@@ -372,9 +382,10 @@ impl Store {
     /// Storage trouble.
     pub fn sendable(&self, boot_ms: i64, busy: &[i64]) -> Result<Option<OutboxRow>> {
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT {OUTBOX} FROM outbox WHERE state = 'pending' AND due <= ?1
+            "SELECT {OUTBOX} FROM outbox WHERE state = 'pending' AND due <= ?1 AND {}
              AND NOT EXISTS (SELECT 1 FROM chats WHERE chats.chat = outbox.chat AND chats.next > ?1)
-             ORDER BY class, id"
+             ORDER BY class, id",
+            in_turn()
         ))?;
         let mut rows = statement.query([boot_ms])?;
         while let Some(row) = rows.next()? {
@@ -445,8 +456,11 @@ impl Store {
     /// Storage trouble.
     pub fn next_message_due(&self, busy: &[i64]) -> Result<Option<i64>> {
         let chats = self.many(
-            "SELECT outbox.chat, min(max(due, coalesce(next, 0))) FROM outbox LEFT JOIN chats USING (chat)
-             WHERE state = 'pending' GROUP BY outbox.chat",
+            &format!(
+                "SELECT outbox.chat, min(max(due, coalesce(next, 0))) FROM outbox LEFT JOIN chats USING (chat)
+                 WHERE state = 'pending' AND {} GROUP BY outbox.chat",
+                in_turn()
+            ),
             [],
             |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)),
         )?;
