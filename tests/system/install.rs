@@ -82,6 +82,7 @@ fn all_that_a_service_needs_is_there_and_installing_again_changes_nothing() {
         ("var/lib/mainstay", 0o700),
         ("etc/systemd/system/mainstay.service", 0o644),
         ("etc/systemd/system/mainstay-backup.timer", 0o644),
+        ("etc/systemd/system/mainstay-release.service", 0o644),
         ("opt/mainstay/current/bin/mainstay", 0o555),
     ] {
         assert_eq!(root.mode(path), mode, "{path}");

@@ -8,6 +8,7 @@ mod backup;
 mod busy;
 mod canary;
 mod chat;
+mod cut_off;
 mod disk;
 mod host;
 mod inside;

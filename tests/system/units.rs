@@ -29,7 +29,7 @@ fn exposure(unit: &Path) -> Option<(bool, String)> {
 }
 
 #[test]
-fn daemon_back_up_and_tasks_that_are_closed_in_are_not_exposed() {
+fn what_runs_by_itself_and_tasks_that_are_closed_in_are_not_exposed() {
     let folder = tempfile::tempdir().expect("a folder");
     // As systemd merges it: what comes later is added.
     let closed = [deploy("mainstay-launch@.service"), deploy("mainstay-closed.conf")]
@@ -37,7 +37,9 @@ fn daemon_back_up_and_tasks_that_are_closed_in_are_not_exposed() {
     // The tool has no instance to give to a template that is no installed one.
     let merged = folder.path().join("mainstay-launch-closed.service");
     fs::write(&merged, closed.concat()).expect("write");
-    for unit in [deploy("mainstay.service"), deploy("mainstay-backup.service"), merged] {
+    for unit in
+        [deploy("mainstay.service"), deploy("mainstay-backup.service"), deploy("mainstay-release.service"), merged]
+    {
         let Some((is_below, said)) = exposure(&unit) else { return };
         assert!(is_below, "{}: {said}", unit.display());
     }
@@ -70,6 +72,7 @@ fn every_key_is_one_that_systemd_knows() {
         "mainstay-launch@.service",
         "mainstay-backup.service",
         "mainstay-backup.timer",
+        "mainstay-release.service",
     ];
     for name in units {
         let text = fs::read_to_string(deploy(name)).expect("read");

@@ -38,6 +38,9 @@ pub trait Hands {
     /// Wall clock, ms since 1970.
     fn now_ms(&self) -> i64;
 
+    /// Whether somebody wants it to end.
+    fn interrupted(&self) -> bool;
+
     /// Tells people.
     fn say(&mut self, words: &str);
 }
@@ -53,6 +56,9 @@ pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
     let mut may_have_flipped = known.switch.as_ref().is_some_and(|switch| switch.step.may_have_flipped());
     while let Some(switch) = &known.switch {
         let (way, step) = (switch.way, switch.step);
+        if switch.can_be_given_up() && hands.interrupted() {
+            return give_up(known, hands, "it was interrupted").map(drop);
+        }
         let (at, of) = switch.place();
         hands.say(&format!("{at}/{of} {} {}", step.name(), switch.to));
         if let Err(error) = hands.keep(known) {
@@ -100,16 +106,26 @@ fn stand_still(known: &Known, hands: &mut impl Hands, why: String) -> Result<(),
 ///
 /// # Errors
 /// It can't be written down.
-pub fn give_up(known: &mut Known, hands: &mut impl Hands) -> Result<bool, String> {
-    let drained = known.switch.as_ref().is_some_and(|switch| switch.drained && !switch.step.may_have_flipped());
-    if drained {
+pub fn give_up(known: &mut Known, hands: &mut impl Hands, why: &str) -> Result<bool, String> {
+    let Some(switch) = known.switch.as_ref().filter(|switch| switch.can_be_given_up()) else { return Ok(false) };
+    if switch.drained {
         hands.lift_drain();
     }
-    if !known.give_up(hands.now_ms()) {
-        return Ok(false);
-    }
+    known.give_up(hands.now_ms(), why);
     hands.keep(known)?;
     Ok(true)
+}
+
+/// Ends a switch whose command was cut off, with nobody there to ask: one that has changed nothing is given up, for what was
+/// wanted then is not known to be wanted still; any other goes on to its end, for what may run has to be watched.
+///
+/// # Errors
+/// Why it stands still. What is known says where.
+pub fn finish(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
+    match give_up(known, hands, "its command was cut off")? {
+        true => Ok(()),
+        false => drive(known, hands),
+    }
 }
 
 #[cfg(test)]

@@ -263,10 +263,17 @@ impl Known {
     }
 
     /// Gives up a switch that has changed nothing yet; false when it has.
-    pub fn give_up(&mut self, now_ms: i64) -> bool {
-        let Some(switch) = self.switch.take_if(|switch| !switch.step.may_have_flipped()) else { return false };
-        self.end(now_ms, Outcome::GivenUp, switch, "somebody gave it up".to_owned());
+    pub fn give_up(&mut self, now_ms: i64, why: &str) -> bool {
+        let Some(switch) = self.switch.take_if(|switch| switch.can_be_given_up()) else { return false };
+        self.end(now_ms, Outcome::GivenUp, switch, why.to_owned());
         true
+    }
+
+    /// The release whose program brings a switch to its end if the command is cut off: rather one that has run here than one that
+    /// has to prove itself.
+    pub fn finisher<'a>(&self, switch: &'a Switch) -> &'a Id {
+        let from = switch.from.as_ref().filter(|from| switch.way == Way::Forward && self.release(from).is_ok());
+        from.unwrap_or(&switch.to)
     }
 
     /// The step under way is done.

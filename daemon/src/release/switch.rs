@@ -142,6 +142,11 @@ impl Switch {
         steps.get(at + 1).copied()
     }
 
+    /// Whether it has changed nothing yet that runs. A way back is never given up: what it leads away from may be what runs.
+    pub fn can_be_given_up(&self) -> bool {
+        self.way == Way::Forward && !self.step.may_have_flipped()
+    }
+
     /// `5 of 7`: where it is.
     pub fn place(&self) -> (usize, usize) {
         let steps = self.way.steps();

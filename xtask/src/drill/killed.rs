@@ -1,7 +1,7 @@
 //! kill -9 of the command, of the daemon or of both, at each step of a switch in turn; then the command is given again, or what
-//! it did is undone.
+//! it did is undone, or ended as a start of the machine would end it.
 
-use super::machine::{B, Machine};
+use super::machine::{A, B, Machine};
 use super::modes::{Ends, Runs, WENT_BACK};
 use super::round::{Round, SOAK};
 use crate::kill::lab::{PATIENCE, Step};
@@ -56,11 +56,30 @@ pub(super) fn forward(round: &mut Round, machine: &mut Machine<'_>) -> Step<Opti
         round.seen.ends = may;
         return machine.wait_for(child);
     }
-    let undone = round.chance.below(2) == 0;
-    round.seen.ends = ends(0, if undone { Runs::Old } else { Runs::New });
-    round.seen.done += if undone { ", undone" } else { ", given again" };
-    let again = machine.begin(&[if undone { "rollback" } else { "activate" }])?;
+    let (then, told, runs) = match round.chance.below(3) {
+        0 => ("rollback", "undone", Runs::Old),
+        1 => ("activate", "given again", Runs::New),
+        _ => ("finish", "finished by itself", by_itself(machine)?),
+    };
+    round.seen.ends = ends(0, runs);
+    round.seen.done += &format!(", {told}");
+    let again = machine.begin(&[then])?;
     machine.wait_for(again)
+}
+
+/// What has to run after `finish`, which is what a start of the machine does: what had changed nothing is given up. That start
+/// looks for who is to do it, and that has to be the release that was there before.
+fn by_itself(machine: &Machine<'_>) -> Step<Runs> {
+    let finisher = machine.finisher();
+    if finisher.as_deref() != Some(A) {
+        return Err(format!("a switch is under way, and {finisher:?} is to bring it to its end"));
+    }
+    let at = machine.step().ok_or("a switch was cut off, and none is under way")?;
+    Ok(if THERE.iter().position(|step| *step == at) < THERE.iter().position(|step| *step == "flip") {
+        Runs::Old
+    } else {
+        Runs::New
+    })
 }
 
 /// On the way back from it.

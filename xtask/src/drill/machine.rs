@@ -172,7 +172,16 @@ impl<'a> Machine<'a> {
 
     /// Where `current` leads now.
     pub(super) fn current(&self) -> Option<String> {
-        let leads = fs::read_link(self.path("opt/current")).ok()?;
+        self.leads("opt/current")
+    }
+
+    /// The release that a start of the machine would have end the switch under way.
+    pub(super) fn finisher(&self) -> Option<String> {
+        self.leads("opt/finisher")
+    }
+
+    fn leads(&self, link: &str) -> Option<String> {
+        let leads = fs::read_link(self.path(link)).ok()?;
         Some(leads.file_name()?.to_str()?.to_owned())
     }
 

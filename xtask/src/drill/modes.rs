@@ -152,7 +152,7 @@ pub(crate) const MODES: [Mode; 12] = [
     Mode { name: "rollback", about: "a release that works, and is gone back from by hand", variants: &[
         Variant { name: "by hand", bad: Nothing, flow: RollBack, ends: BACK },
     ] },
-    Mode { name: "killed", about: "kill -9 of the command, of the daemon or of both at each step, there and back; then again, or undone", variants: &[
+    Mode { name: "killed", about: "kill -9 of the command, of the daemon or of both at each step, there and back; then again, undone, or ended as at a start of the machine", variants: &[
         Variant { name: "there", bad: Nothing, flow: KilledForward, ends: BLESSED },
         Variant { name: "back", bad: Nothing, flow: KilledBack, ends: BACK },
     ] },

@@ -19,6 +19,7 @@ const LAUNCH_SERVICE: &str = "/etc/systemd/system/mainstay-launch@.service";
 const CLOSED_CONF: &str = "/etc/systemd/system/mainstay-launch@.service.d/closed.conf";
 const BACKUP_SERVICE: &str = "/etc/systemd/system/mainstay-backup.service";
 const BACKUP_TIMER: &str = "/etc/systemd/system/mainstay-backup.timer";
+const RELEASE_SERVICE: &str = "/etc/systemd/system/mainstay-release.service";
 
 /// Whose a file or folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub(super) enum Step {
 }
 
 /// Puts it there, without starting anything: what is to run, and who may say so, is not known yet.
-pub(super) const INSTALL: [Step; 15] = [
+pub(super) const INSTALL: [Step; 16] = [
     Step::User,
     Step::Folder { path: ROOT, mode: 0o755, owner: Owner::Root },
     Step::Folder { path: "/opt/mainstay/releases", mode: 0o755, owner: Owner::Root },
@@ -83,6 +84,7 @@ pub(super) const INSTALL: [Step; 15] = [
     unit(LAUNCH_SERVICE, include_str!("../../../../deploy/mainstay-launch@.service")),
     unit(BACKUP_SERVICE, include_str!("../../../../deploy/mainstay-backup.service")),
     unit(BACKUP_TIMER, include_str!("../../../../deploy/mainstay-backup.timer")),
+    unit(RELEASE_SERVICE, include_str!("../../../../deploy/mainstay-release.service")),
 ];
 
 /// For machines whose tasks need little of them (`--closed`).
@@ -96,20 +98,21 @@ pub(super) const CLOSED: Step = Step::File {
 /// The service manager is told of all that.
 pub(super) const ENABLE: [Step; 2] = [
     Step::Systemctl { args: &["daemon-reload"] },
-    Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.service"] },
 ];
 
 /// Takes it away. Configuration, token, state, and whose releases are trusted stay.
-pub(super) const UNINSTALL: [Step; 11] = [
+pub(super) const UNINSTALL: [Step; 12] = [
     // Not `disable --now`: where no systemd runs, that disables and fails.
     Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-launch.socket", "mainstay-backup.timer"] },
-    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
+    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.service"] },
     Step::Gone { path: SERVICE },
     Step::Gone { path: CLOSED_CONF },
     Step::Gone { path: LAUNCH_SOCKET },
     Step::Gone { path: LAUNCH_SERVICE },
     Step::Gone { path: BACKUP_SERVICE },
     Step::Gone { path: BACKUP_TIMER },
+    Step::Gone { path: RELEASE_SERVICE },
     Step::Systemctl { args: &["daemon-reload"] },
     Step::Gone { path: LINK },
     Step::GoneBut { path: ROOT, kept: "keys" },

@@ -24,7 +24,7 @@ pub(in super::super) fn command() -> Command {
                 .default_value(ROOT)
                 .help("the folder of releases"),
         )
-        .subcommands([stage(), activate(), roll_back(), bless(), list(), status()])
+        .subcommands([stage(), activate(), roll_back(), bless(), finish(), list(), status()])
         .after_help("Example: mainstay release activate 0.1.0-1f5504b0abcd")
         .after_long_help(
             "A release is staged, then activated: it is verified, looks at this machine by itself (check), the database is \
@@ -120,6 +120,16 @@ fn bless() -> Command {
         .arg(id("the current release, to be sure"))
         .arg(force("why, though it does not answer"))
         .after_help("Example: mainstay release bless")
+}
+
+fn finish() -> Command {
+    Command::new("finish")
+        .about("ends a switch that was cut off: undoes one that has changed nothing, watches any other to its end")
+        .arg(supervisor())
+        .after_help(
+            "mainstay-release.service does it when the machine starts; activate and rollback without an id go on as well.\n\n\
+             Example: mainstay release finish",
+        )
 }
 
 fn list() -> Command {

@@ -7,7 +7,7 @@ use super::preflight::Checked;
 use super::root::Root;
 use super::soak;
 use super::supervisor::{Supervisor, of_this_machine};
-use super::{child, passing_client, preflight, refused};
+use super::{child, interrupt, passing_client, preflight, refused};
 use crate::command::{Became, ReleaseNews};
 use crate::exit::Fatal;
 use crate::policy;
@@ -25,7 +25,6 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// This machine.
 pub(super) struct Hand<'a> {
@@ -35,8 +34,6 @@ pub(super) struct Hand<'a> {
     state_dir: PathBuf,
     /// What starts the daemon anew, as it was named.
     supervisor: Option<String>,
-    /// Keeps a terminal that hangs up from ending us.
-    hangup: Option<tokio::runtime::Runtime>,
 }
 
 impl<'a> Hand<'a> {
@@ -47,21 +44,7 @@ impl<'a> Hand<'a> {
         state_dir: PathBuf,
         supervisor: Option<String>,
     ) -> Hand<'a> {
-        Hand { root, options, config, state_dir, supervisor, hangup: None }
-    }
-
-    /// Who watches from afar may lose the connection, and the release is watched to the end all the same. A handler, not
-    /// ignoring: what is started from here does not inherit it.
-    pub(super) fn outlive_the_terminal(&mut self) {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
-        let heard = {
-            let _inside = runtime.enter();
-            signal(SignalKind::hangup())
-        };
-        match heard {
-            Ok(_) => self.hangup = Some(runtime),
-            Err(error) => self.say(&format!("a terminal that hangs up will end this: {error}")),
-        }
+        Hand { root, options, config, state_dir, supervisor }
     }
 
     /// What starts the daemon anew.
@@ -276,12 +259,20 @@ impl Hands for Hand<'_> {
         wall_ms()
     }
 
-    /// A terminal that is gone is no reason to end.
+    fn interrupted(&self) -> bool {
+        interrupt::pressed() > 0
+    }
+
     fn say(&mut self, words: &str) {
-        if !self.options.quiet {
-            let words = crate::real::log::clean(words);
-            let _ = writeln!(std::io::stderr().lock(), "mainstay: {words}");
-        }
+        say(self.options.quiet, words);
+    }
+}
+
+/// Tells people. A terminal that is gone is no reason to end.
+pub(super) fn say(quiet: bool, words: &str) {
+    if !quiet {
+        let words = crate::real::log::clean(words);
+        let _ = writeln!(std::io::stderr().lock(), "mainstay: {words}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod child;
 mod grammar;
 mod hand;
+mod interrupt;
 mod local;
 mod preflight;
 mod root;
@@ -27,7 +28,7 @@ use crate::policy;
 use crate::real::clock::wall_ms;
 use crate::real::config_file;
 use crate::release::Id;
-use crate::release::drive::{Hands as _, drive, give_up};
+use crate::release::drive::{Hands as _, drive, finish, give_up};
 use crate::release::known::{Here, Known, Wish};
 use crate::release::switch::{Limits, Outcome, Step, Way};
 use clap::ArgMatches;
@@ -45,6 +46,7 @@ pub(super) fn release(matches: &ArgMatches, options: &Options) -> Result<ExitCod
         "activate" => activate(matches, &root, options),
         "rollback" => roll_back(matches, &root, options),
         "bless" => bless(matches, &root, options),
+        "finish" => finish_cut_off(matches, &root, options),
         "list" => show::list(&root, options),
         _ => show::status(&root, options),
     }
@@ -112,7 +114,10 @@ fn roll_back(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exi
     let goes_on = known.switch.as_ref().is_some_and(|switch| switch.way != Way::Forward) && named.is_none();
     if goes_on {
         hand.say("going on with the way back");
-    } else if named.is_none() && give_up(&mut known, &mut hand).map_err(|why| root.unwritten(&why))? {
+    } else if named.is_none()
+        && give_up(&mut known, &mut hand, "somebody gave it up").map_err(|why| root.unwritten(&why))?
+    {
+        leave(&known, root, options);
         return Ok(show::ended(&known, options));
     } else {
         let here = here(root, &mut hand)?;
@@ -123,19 +128,63 @@ fn roll_back(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exi
 
 /// Goes through the steps, tells what came of them, and tidies up.
 fn go(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
-    hand.outlive_the_terminal();
+    enter(known, root, options);
     drive(known, hand).map_err(|why| root.unwritten(&why))?;
+    let code = over(known, hand, root, options);
+    let given_up = known.last.as_ref().is_some_and(|last| last.outcome == Outcome::GivenUp);
+    // Whoever waits for the release did not get it.
+    Ok(if given_up { ExitCode::Refused } else { code })
+}
+
+/// With nobody there to ask: what a command that was cut off has left is brought to its end.
+fn finish_cut_off(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
+    let _lock = root.lock()?;
+    let mut known = root.known()?;
+    let Some(switch) = &known.switch else {
+        leave(&known, root, options);
+        show::nothing_under_way(options);
+        return Ok(ExitCode::Ok);
+    };
+    let mut hand = hand(&known, matches, root, options)?;
+    hand.say(&format!("the switch to {} was cut off at the step {}", switch.to, switch.step.name()));
+    enter(&known, root, options);
+    finish(&mut known, &mut hand).map_err(|why| root.unwritten(&why))?;
+    Ok(over(&mut known, &mut hand, root, options))
+}
+
+/// Before a switch goes on: should we be cut off, the machine's next start finds who brings it to its end.
+fn enter(known: &Known, root: &Root, options: &Options) {
+    interrupt::listen(options.quiet);
+    let Some(switch) = &known.switch else { return };
+    if let Err(error) = root.name_finisher(known.finisher(switch)) {
+        options.remark(&format!("if this is cut off, nothing goes on with it by itself: {error}"));
+    }
+}
+
+/// After a switch: nothing is left to be finished, if none is under way.
+fn leave(known: &Known, root: &Root, options: &Options) {
+    if known.switch.is_none()
+        && let Err(error) = root.unname_finisher()
+    {
+        options.remark(&format!("nothing is left to be finished, but that can't be written down: {error}"));
+    }
+}
+
+/// A switch is over: tells of it, and tidies up.
+fn over(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) -> ExitCode {
     hand.tell_of_the_end(known);
     if known.last.as_ref().is_some_and(|last| last.outcome == Outcome::Blessed) {
         tidy_up(known, root, options);
     }
     // What came of it is what counts: the switch is over, whether that can be written down or not.
-    if let Err(why) = root.keep(known) {
-        let text =
-            "`mainstay release status` tells where the disk has it, activate or rollback without an id goes on there";
-        options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
+    match root.keep(known) {
+        Ok(()) => leave(known, root, options),
+        Err(why) => {
+            let text = "`mainstay release status` tells where the disk has it, activate or rollback without an id goes on there";
+            options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
+        }
     }
-    Ok(show::ended(known, options))
+    show::ended(known, options)
 }
 
 fn tidy_up(known: &mut Known, root: &Root, options: &Options) {
@@ -173,6 +222,7 @@ fn bless(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCod
     }
     tidy_up(&mut known, root, options);
     root.keep(&known).map_err(|why| root.unwritten(&why))?;
+    leave(&known, root, options);
     show::blessed(&current, options);
     Ok(ExitCode::Ok)
 }

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 const RELEASES: &str = "releases";
 /// Leads to the release that runs.
 const CURRENT: &str = "current";
+/// Leads, as long as a switch is under way, to the release whose program brings it to its end if it is cut off.
+const FINISHER: &str = "finisher";
 /// What is known.
 const STATE: &str = "state.json";
 /// One command at a time.
@@ -133,9 +135,28 @@ impl Root {
         id.map(Some).ok_or_else(wrong)
     }
 
-    /// Has `current` lead to a release, in one move: nobody ever finds it leading nowhere.
+    /// Has `current` lead to a release.
     pub(super) fn flip(&self, to: &Id) -> io::Result<()> {
-        let (link, new) = (self.path.join(CURRENT), self.path.join(format!(".{CURRENT}")));
+        self.lead(CURRENT, to)
+    }
+
+    /// As long as this is so, `mainstay-release.service` brings the switch to its end when the machine starts.
+    pub(super) fn name_finisher(&self, id: &Id) -> io::Result<()> {
+        self.lead(FINISHER, id)
+    }
+
+    /// Nothing is under way any more.
+    pub(super) fn unname_finisher(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.join(FINISHER)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => sync(&self.path),
+        }
+    }
+
+    /// Has a link lead to a release, in one move: nobody ever finds it leading nowhere.
+    fn lead(&self, name: &str, to: &Id) -> io::Result<()> {
+        let (link, new) = (self.path.join(name), self.path.join(format!(".{name}")));
         match fs::remove_file(&new) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}

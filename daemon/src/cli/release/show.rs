@@ -34,13 +34,18 @@ fn words(last: &Ended) -> String {
     match outcome {
         Outcome::Blessed => format!("{to} is blessed: it runs, and has proven itself"),
         Outcome::Refused => format!("{to} was not switched to: {why}\nnothing was changed: {from} is current"),
-        Outcome::GivenUp => format!("the switch to {to} was given up\nnothing was changed: {from} is current"),
+        Outcome::GivenUp => format!("the switch to {to} was given up: {why}\nnothing was changed: {from} is current"),
         Outcome::WentBack => format!("{from} failed, and {to} runs again: {why}"),
         Outcome::RolledBack => format!("{to} runs again"),
         Outcome::Stuck => format!(
             "{to} failed, and nothing was gone back to: {why}\nnothing more is tried by itself: see docs/ROLLBACK.md"
         ),
     }
+}
+
+/// There is nothing to finish.
+pub(super) fn nothing_under_way(options: &Options) {
+    print(if options.json { "null" } else { "no switch is under way: nothing to do" });
 }
 
 /// Somebody's word is on record.

@@ -2,6 +2,7 @@
 
 use super::super::client::Client;
 use super::hand::{Hand, asked};
+use super::interrupt;
 use super::supervisor::{Seen, Supervisor};
 use crate::command::Became;
 use crate::policy;
@@ -44,6 +45,9 @@ pub(super) fn soak(
             }
             Verdict::Proven => return told(hand.tell(Became::Blessed, &switch.to, switch.from.as_ref(), "")),
             Verdict::Failed(why) => return Err(why),
+        }
+        if switch.way == Way::Forward && interrupt::pressed() > 1 {
+            return Err("somebody interrupted it".to_owned());
         }
         std::thread::sleep(policy::DEPLOY_LOOK_PAUSE);
     }

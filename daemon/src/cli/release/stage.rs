@@ -43,7 +43,8 @@ struct Staged {
 
 /// Puts a release in place.
 pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
-    open_to_all();
+    // The daemon's user runs what root puts in place, whatever root's shell takes from what it makes.
+    umask(Mode::WGRP | Mode::WOTH);
     let from = From::Path(matches.get_one::<PathBuf>("from").expect("clap asks for it").clone());
     let trusted = trusted(matches.get_one("key"), root)?;
     let _lock = root.lock()?;
@@ -54,9 +55,8 @@ pub(super) fn stage(matches: &ArgMatches, root: &Root, options: &Options) -> Res
     Ok(ExitCode::Ok)
 }
 
-/// Puts a release in place, and has it run from the next start on if none does so far. For `install`.
+/// Puts a release in place, and has it run from the next start on if none does so far. For `install`, whose files all can read.
 pub(in super::super) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
-    open_to_all();
     let root = Root::new(root)?;
     let trusted = trusted(None, &root)?;
     let _lock = root.lock()?;
@@ -69,11 +69,6 @@ pub(in super::super) fn install(root: &Path, from: &From) -> Result<Id, Fatal> {
     }
     keep(&root, &known, &id)?;
     Ok(id)
-}
-
-/// The daemon's user runs what root puts in place, whatever root's shell takes from what it makes.
-fn open_to_all() {
-    umask(Mode::WGRP | Mode::WOTH);
 }
 
 /// Whether a release is in place. For `install`.

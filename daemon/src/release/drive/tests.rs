@@ -31,6 +31,9 @@ struct Machine {
     dead: bool,
     /// The disk takes nothing while a switch is at one of these steps.
     full_at: Vec<Step>,
+    /// Somebody wants it to end once a switch to this release has come to this step.
+    interrupted_at: Option<(Id, Step)>,
+    is_interrupted: bool,
     now_ms: i64,
     flips: Vec<Id>,
 }
@@ -61,6 +64,8 @@ impl Machine {
             moves_left: u32::MAX,
             dead: false,
             full_at: Vec::new(),
+            interrupted_at: None,
+            is_interrupted: false,
             now_ms: 0,
             flips: Vec::new(),
         };
@@ -121,6 +126,7 @@ impl Hands for Machine {
         }
         // Done, and killed before that is written down.
         self.lives()?;
+        self.is_interrupted |= self.interrupted_at.as_ref() == Some(&(to.clone(), step));
         if self.fails.get(&(to, step)).copied().unwrap_or(false) {
             return Err(Failure::Step("it does".to_owned()));
         }
@@ -137,6 +143,10 @@ impl Hands for Machine {
 
     fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    fn interrupted(&self) -> bool {
+        self.is_interrupted
     }
 
     fn say(&mut self, _: &str) {}
@@ -181,6 +191,59 @@ fn it_never_flaps_between_two_that_fail() {
         known.roll_back(None, &machine.here(), wish()).expect("there is one");
         drive(&mut known, &mut machine).expect("it ends");
         assert_eq!((outcome(&known), machine.runs), (Some(Outcome::RolledBack), Some(id("a"))), "{step:?}");
+    }
+}
+
+#[test]
+fn who_wants_it_to_end_ends_it_before_the_flip_and_later_it_is_watched_all_the_same() {
+    for step in Way::Forward.steps() {
+        let (mut machine, mut known) = Machine::new(&["a", "b"]);
+        machine.switch(&mut known, "a");
+        machine.interrupted_at = Some((id("b"), *step));
+        machine.switch(&mut known, "b");
+        // Drained, it is at the flip.
+        let gives_up = *step < Step::Drain;
+        let (expected, runs) = if gives_up { (Outcome::GivenUp, "a") } else { (Outcome::Blessed, "b") };
+        assert_eq!((outcome(&known), &machine.runs), (Some(expected), &Some(id(runs))), "{step:?}");
+        assert_eq!((&machine.current, machine.draining), (&Some(id(runs)), false), "{step:?}");
+        // That is no word against it.
+        assert_eq!(gives_up, known.activate(&id("b"), &machine.here(), wish()).is_ok(), "{step:?}");
+    }
+    // A way back goes on whatever anybody wants.
+    let (mut machine, mut known) = Machine::new(&["a", "b"]);
+    machine.switch(&mut known, "a");
+    machine.fails.insert((id("b"), Step::Soak), true);
+    machine.interrupted_at = Some((id("b"), Step::Soak));
+    machine.switch(&mut known, "b");
+    assert_eq!((outcome(&known), machine.runs), (Some(Outcome::WentBack), Some(id("a"))));
+}
+
+/// What is gone on with by nobody's word.
+#[test]
+fn one_that_was_cut_off_is_undone_before_the_flip_and_watched_from_there_on() {
+    for fails in [false, true] {
+        for moves in 0..40 {
+            let (mut machine, mut known) = Machine::new(&["a", "b"]);
+            machine.switch(&mut known, "a");
+            machine.fails.insert((id("b"), Step::Soak), fails);
+            known.activate(&id("b"), &machine.here(), wish()).expect("nothing against it");
+            machine.moves_left = moves;
+            let _ = drive(&mut known, &mut machine);
+            (machine.moves_left, machine.dead) = (u32::MAX, false);
+            let mut known = machine.kept.clone();
+            let flipped = known.switch.as_ref().is_some_and(|switch| !switch.can_be_given_up());
+            let under_way = known.switch.is_some();
+            finish(&mut known, &mut machine).expect("it ends");
+            assert!(known.switch.is_none() && !machine.draining, "after {moves} moves");
+            let b_stays = if under_way { flipped && !fails } else { outcome(&known) == Some(Outcome::Blessed) };
+            let runs = match (under_way, b_stays, &known.last) {
+                // It was over, or had not begun.
+                (false, _, last) => last.as_ref().expect("one ended").to.clone(),
+                (true, true, _) => id("b"),
+                (true, false, _) => id("a"),
+            };
+            assert_eq!((&machine.current, &machine.runs), (&Some(runs.clone()), &Some(runs)), "after {moves} moves");
+        }
     }
 }
 
@@ -237,7 +300,7 @@ proptest! {
         for (moves, undo) in &kills {
             (machine.moves_left, machine.dead) = (*moves, false);
             let undone = *undo && known.switch.as_ref().is_some_and(|switch| switch.way == Way::Forward);
-            let ended = if undone && give_up(&mut known, &mut machine) == Ok(true) {
+            let ended = if undone && give_up(&mut known, &mut machine, "somebody wanted it") == Ok(true) {
                 Ok(())
             } else {
                 if undone && known.switch.is_some() {

@@ -125,11 +125,11 @@ fn one_switch_at_a_time_and_a_rollback_undoes_it() {
     let second = known.activate(&id("a"), &here("c"), wish()).expect_err("one is under way");
     assert!(second.contains("a switch to d is under way, at the step verify"), "{second}");
     let mut undone = known.clone();
-    assert!(undone.give_up(5) && undone.switch.is_none());
+    assert!(undone.give_up(5, "somebody wanted it") && undone.switch.is_none());
     while known.switch.as_ref().is_some_and(|switch| switch.step != Step::Soak) {
         known.done(5);
     }
-    assert!(!known.clone().give_up(5), "it has flipped");
+    assert!(!known.clone().give_up(5, "somebody wanted it"), "it has flipped");
     known.roll_back(None, &here("d"), wish()).expect("undone");
     let switch = known.switch.clone().expect("under way");
     assert_eq!((switch.to, switch.from, switch.way), (id("c"), Some(id("d")), Way::Back));
