@@ -145,6 +145,24 @@ fn a_task_that_nothing_comes_of_is_late_even_if_somebody_gives_it_up() {
 }
 
 #[test]
+fn a_heavy_task_that_waits_for_its_slot_is_late_and_has_not_failed() {
+    let mut w = World::new();
+    w.run_task("solo", "hang");
+    w.say(OLGA, "/newtask solo exit:0");
+    w.say(AXEL, "/approve 2");
+    w.say(OLGA, "/resume 2");
+    w.advance(91_000);
+    // The window ends with the newest event.
+    w.say(OLGA, "/newtask solo exit:0");
+    let (lines, open) = measured(&w);
+    assert_eq!((w.state(2), open), (State::Queued, Open { all: 3, late: 1 }));
+    let card = scored(&lines);
+    let of = |id: &str| card.metrics.iter().find(|metric| metric.id == id).expect("it is told");
+    assert_eq!((of("approve-to-resume").sample, of("approve-to-resume").failures), (1, 1));
+    assert_eq!(of("heavy-success").sample, 0, "what it comes to nobody knows yet");
+}
+
+#[test]
 fn a_daemon_that_died_and_polls_that_broke_are_incidents() {
     let mut w = World::new();
     w.say(OLGA, "/newtask build exit:0");

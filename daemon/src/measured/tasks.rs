@@ -26,6 +26,8 @@ struct Story {
     outcome: Option<Outcome>,
     admitted: bool,
     approved: Option<i64>,
+    /// What was approved is not what would run any more: nobody waits for it.
+    voided: bool,
     resumed: Option<i64>,
     running: Option<i64>,
     withdrawn: Option<i64>,
@@ -145,6 +147,7 @@ impl Story {
             outcome: None,
             admitted: false,
             approved: None,
+            voided: false,
             resumed: None,
             running: None,
             withdrawn: None,
@@ -168,10 +171,16 @@ impl Story {
             Fact::Approved { step, .. } => {
                 self.acts += by_people;
                 self.wanted.approvals += by_people;
-                self.approved = step.map(|_| event.at).or(self.approved);
+                if step.is_some() || self.voided {
+                    self.approved = Some(event.at);
+                }
+                self.voided = false;
             }
             // Those before are not what it takes: they were asked for again.
-            Fact::Voided { .. } => self.wanted.approvals = 0,
+            Fact::Voided { .. } => {
+                self.wanted.approvals = 0;
+                self.voided = true;
+            }
             Fact::Planned { .. } => {
                 self.acts += by_people;
                 self.wanted.planned |= by_people > 0;
@@ -214,6 +223,7 @@ impl Story {
         self.withdrawn = None;
         self.outcome = None;
         self.approved = None;
+        self.voided = false;
         self.resumed = None;
         self.running = None;
         self.next = Allowed::Recovered;
@@ -224,7 +234,7 @@ impl Story {
 
     /// Approved for longer than it may take until it runs, and it has not run.
     fn is_late(&self, now: i64) -> bool {
-        self.running.is_none() && self.approved.is_some_and(|at| now - at > APPROVE_TO_RUNNING_MS)
+        self.running.is_none() && !self.voided && self.approved.is_some_and(|at| now - at > APPROVE_TO_RUNNING_MS)
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "most of what happens to a task is not about an attempt")]
@@ -271,7 +281,7 @@ impl Story {
             approved_ms: self.approved.map(clock),
             resumed_ms: self.resumed.map(clock),
             running_ms: self.running.map(clock),
-            withdrawn_ms: self.withdrawn.filter(|_| self.running.is_none()).map(clock),
+            withdrawn_ms: self.withdrawn.filter(|_| self.running.is_none() && !self.voided).map(clock),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::known::Known;
 use super::manifest::Database;
-use super::switch::{Step, Way};
+use super::switch::{Step, Switch, Way};
 
 /// Why a step is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +56,6 @@ pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
     let mut may_have_flipped = known.switch.as_ref().is_some_and(|switch| switch.step.may_have_flipped());
     while let Some(switch) = &known.switch {
         let (way, step) = (switch.way, switch.step);
-        if switch.can_be_given_up() && hands.interrupted() {
-            return give_up(known, hands, "it was interrupted").map(drop);
-        }
         let (at, of) = switch.place();
         hands.say(&format!("{at}/{of} {} {}", step.name(), switch.to));
         if let Err(error) = hands.keep(known) {
@@ -70,6 +67,9 @@ pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
         }
         may_have_flipped |= step.may_have_flipped();
         match hands.perform(known) {
+            Ok(()) if hands.interrupted() && known.switch.as_ref().is_some_and(Switch::can_be_given_up) => {
+                return give_up(known, hands, "it was interrupted").map(drop);
+            }
             Ok(()) => known.done(hands.now_ms()),
             Err(Failure::Halt(why)) => return stand_still(known, hands, why),
             Err(Failure::Step(why)) => {

@@ -269,9 +269,12 @@ impl Known {
         true
     }
 
-    /// The release whose program brings a switch to its end if the command is cut off: rather one that has run here than one that
-    /// has to prove itself.
-    pub fn finisher<'a>(&self, switch: &'a Switch) -> &'a Id {
+    /// The release whose program brings a switch to its end if the command is cut off: the one that is at work on it (`own`),
+    /// which can for sure; else rather one that has run here than one that has to prove itself.
+    pub fn finisher<'a>(&self, switch: &'a Switch, own: Option<&'a Id>) -> &'a Id {
+        if let Some(own) = own.filter(|own| self.release(own).is_ok()) {
+            return own;
+        }
         let from = switch.from.as_ref().filter(|from| switch.way == Way::Forward && self.release(from).is_ok());
         from.unwrap_or(&switch.to)
     }

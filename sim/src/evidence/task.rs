@@ -55,7 +55,8 @@ fn one(e: &Evidence<'_>, task: i64, life: &Life, lives: &Lives, sent: &gap::Repo
         approved_ms,
         resumed_ms: first_resume,
         running_ms: began,
-        withdrawn_ms: last("stop").max(last("reject")).filter(|_| began.is_none()),
+        // Taken back from its end it has more than one way, of which these would be mixed.
+        withdrawn_ms: last("stop").max(last("reject")).filter(|_| began.is_none() && last("recover").is_none()),
     }
 }
 

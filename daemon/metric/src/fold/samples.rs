@@ -102,9 +102,9 @@ pub(crate) fn trace(run: &Run, line: &Line) -> Option<Sample> {
 }
 
 /// Heavy tasks that could succeed, and did.
-pub(crate) fn heavy(_: &Run, line: &Line) -> Option<Sample> {
+pub(crate) fn heavy(run: &Run, line: &Line) -> Option<Sample> {
     let Line::Task(task) = line else { return None };
-    if !(task.heavy && task.admitted && task.could_succeed) {
+    if goes_on(run, task) || !(task.heavy && task.admitted && task.could_succeed) {
         return None;
     }
     let wrong = match &task.wrong {

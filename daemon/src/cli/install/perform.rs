@@ -3,7 +3,7 @@
 
 use super::super::release::{install, is_staged};
 use super::release::Release;
-use super::steps::{Existing, Owner, ROOT, SERVICE, SERVICE_USER, Step};
+use super::steps::{Existing, Owner, ROOT, SERVICE_USER, Step, UNITS};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, symlink};
@@ -170,7 +170,8 @@ impl<'a> Target<'a> {
         // Units can be enabled where none runs, as in a container that is being made.
         let runs = Path::new("/run/systemd/system").is_dir();
         let verb = args.first().copied().unwrap_or_default();
-        if matches!(verb, "stop" | "disable") && !self.path(SERVICE).exists() {
+        let is_installed = |unit: &&str| self.path(UNITS).join(unit).exists();
+        if matches!(verb, "stop" | "disable") && !args.get(1).is_some_and(is_installed) {
             return Some("there is no such unit".into());
         }
         let is_there = ["/usr/bin/systemctl", "/bin/systemctl"].iter().any(|path| Path::new(path).exists());

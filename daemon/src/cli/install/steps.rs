@@ -13,7 +13,9 @@ const TOKEN: &str = "/etc/mainstay/token";
 const STATE_DIR: &str = "/var/lib/mainstay";
 const KEYS: &str = "/opt/mainstay/keys";
 const LINK: &str = "/usr/local/bin/mainstay";
-pub(super) const SERVICE: &str = "/etc/systemd/system/mainstay.service";
+/// Where units are installed.
+pub(super) const UNITS: &str = "/etc/systemd/system";
+const SERVICE: &str = "/etc/systemd/system/mainstay.service";
 const LAUNCH_SOCKET: &str = "/etc/systemd/system/mainstay-launch.socket";
 const LAUNCH_SERVICE: &str = "/etc/systemd/system/mainstay-launch@.service";
 const CLOSED_CONF: &str = "/etc/systemd/system/mainstay-launch@.service.d/closed.conf";
@@ -102,10 +104,13 @@ pub(super) const ENABLE: [Step; 2] = [
 ];
 
 /// Takes it away. Configuration, token, state, and whose releases are trusted stay.
-pub(super) const UNINSTALL: [Step; 12] = [
+pub(super) const UNINSTALL: [Step; 14] = [
+    // By itself, because units of older releases are without it; and first, because it would start the daemon again.
+    Step::Systemctl { args: &["stop", "mainstay-release.service"] },
+    Step::Systemctl { args: &["disable", "mainstay-release.service"] },
     // Not `disable --now`: where no systemd runs, that disables and fails.
     Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-launch.socket", "mainstay-backup.timer"] },
-    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.service"] },
+    Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
     Step::Gone { path: SERVICE },
     Step::Gone { path: CLOSED_CONF },
     Step::Gone { path: LAUNCH_SOCKET },

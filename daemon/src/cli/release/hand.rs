@@ -214,10 +214,12 @@ impl<'a> Hand<'a> {
         supervisor.restart().map_err(|why| Failure::Step(format!("the daemon can't be started anew: {why}")))
     }
 
-    fn soak(&mut self, switch: &Switch) -> Result<(), Failure> {
+    fn soak(&mut self, known: &Known, switch: &Switch) -> Result<(), Failure> {
+        let database = self.database();
+        let has_way_back = switch.way == Way::Forward && known.way_back(&switch.to, database).is_ok();
         let supervisor = self.supervisor().map_err(|fatal| Failure::Step(fatal.text))?;
         let state_dir = self.state_dir.clone();
-        soak::soak(switch, self, supervisor.as_ref(), &state_dir).map_err(Failure::Step)
+        soak::soak(switch, has_way_back, self, supervisor.as_ref(), &state_dir).map_err(Failure::Step)
     }
 }
 
@@ -237,7 +239,7 @@ impl Hands for Hand<'_> {
             Step::Drain => self.drain(known),
             Step::Flip => self.flip(&switch),
             Step::Restart => self.restart(known),
-            Step::Soak => self.soak(&switch),
+            Step::Soak => self.soak(known, &switch),
         }
     }
 

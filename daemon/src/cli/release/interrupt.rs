@@ -53,8 +53,10 @@ fn heed(quiet: bool) -> io::Result<()> {
 fn told(before: u32) -> &'static str {
     match before {
         0 => {
-            "interrupted: a switch that has changed nothing yet ends after this step; a release that may run already is watched to its end (Ctrl-C again goes back from it)"
+            "interrupted: a switch that has changed nothing yet ends after this step; a release that may run already is watched to its end (Ctrl-C again goes back from it, if there is somewhere to go back to)"
         }
-        _ => "interrupted again: whatever release may run already is left",
+        _ => {
+            "interrupted again: a release that has to prove itself is left for the one before, if there is one; a way back goes on"
+        }
     }
 }

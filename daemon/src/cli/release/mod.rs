@@ -156,7 +156,7 @@ fn finish_cut_off(matches: &ArgMatches, root: &Root, options: &Options) -> Resul
 fn enter(known: &Known, root: &Root, options: &Options) {
     interrupt::listen(options.quiet);
     let Some(switch) = &known.switch else { return };
-    if let Err(error) = root.name_finisher(known.finisher(switch)) {
+    if let Err(error) = root.name_finisher(known.finisher(switch, root.own().as_ref())) {
         options.remark(&format!("if this is cut off, nothing goes on with it by itself: {error}"));
     }
 }

@@ -140,6 +140,14 @@ impl Root {
         self.lead(CURRENT, to)
     }
 
+    /// The release that this program is of, if it is one of those here.
+    pub(super) fn own(&self) -> Option<Id> {
+        let program = std::env::current_exe().ok()?;
+        let folder = program.parent()?.parent()?;
+        let releases = self.path.join(RELEASES).canonicalize().ok()?;
+        if folder.parent()? == releases { Id::new(folder.file_name()?.to_str()?).ok() } else { None }
+    }
+
     /// As long as this is so, `mainstay-release.service` brings the switch to its end when the machine starts.
     pub(super) fn name_finisher(&self, id: &Id) -> io::Result<()> {
         self.lead(FINISHER, id)

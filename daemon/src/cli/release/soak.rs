@@ -17,9 +17,11 @@ use std::time::Duration;
 /// The anomaly of a database that takes no writes.
 const STORAGE_REFUSES: &str = "storage_refuses";
 
-/// Watches the daemon to the end of the switch. At both ends it has to commit something: what becomes of the release.
+/// Watches the daemon to the end of the switch. At both ends it has to commit something: what becomes of the release. Where there
+/// is somewhere to go back to, Ctrl-C pressed twice ends it.
 pub(super) fn soak(
     switch: &Switch,
+    has_way_back: bool,
     hand: &mut Hand<'_>,
     supervisor: &dyn Supervisor,
     state_dir: &Path,
@@ -46,7 +48,7 @@ pub(super) fn soak(
             Verdict::Proven => return told(hand.tell(Became::Blessed, &switch.to, switch.from.as_ref(), "")),
             Verdict::Failed(why) => return Err(why),
         }
-        if switch.way == Way::Forward && interrupt::pressed() > 1 {
+        if has_way_back && interrupt::pressed() > 1 {
             return Err("somebody interrupted it".to_owned());
         }
         std::thread::sleep(policy::DEPLOY_LOOK_PAUSE);
