@@ -5,16 +5,47 @@ use super::place::until;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 const A: &str = "0.1.0-aaaaaaaaaaaa";
 const B: &str = "0.1.0-bbbbbbbbbbbb";
 
-/// Ctrl-C.
-fn interrupt(child: &Child) {
-    let pid = Pid::from_raw(child.id().cast_signed()).expect("a pid");
-    kill_process(pid, Signal::INT).expect("it is there");
+/// A switch that somebody watches.
+struct Begun {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    told: String,
+}
+
+impl Begun {
+    fn new(mut child: Child) -> Begun {
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        Begun { child, stderr, told: String::new() }
+    }
+
+    /// Ctrl-C, and waits until it is heeded.
+    fn interrupt(&mut self) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid");
+        kill_process(pid, Signal::INT).expect("it is there");
+        loop {
+            let from = self.told.len();
+            let read = self.stderr.read_line(&mut self.told).expect("text");
+            assert!(read > 0, "it ended unheeding: {}", self.told);
+            if self.told[from..].contains("interrupted") {
+                return;
+            }
+        }
+    }
+
+    /// Its exit code, and all that it told.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.stderr.read_to_string(&mut self.told).expect("text");
+        let output = self.child.wait_with_output().expect("it ends");
+        self.told.push_str(&said(&output));
+        (output.status.code(), self.told)
+    }
 }
 
 fn at(host: &Host, step: &str) {
@@ -26,10 +57,9 @@ fn finisher(host: &Host) -> PathBuf {
     host.place.path("opt/finisher/bin/mainstay")
 }
 
-/// As `mainstay-release.service` does it.
-fn finish(host: &Host) -> std::process::Output {
-    let like = host.command(&["finish"]);
-    let mut command = Command::new(finisher(host));
+/// The same command, by another program.
+fn by(program: PathBuf, like: &Command) -> Command {
+    let mut command = Command::new(program);
     command.args(like.get_args());
     for (name, value) in like.get_envs() {
         match value {
@@ -37,19 +67,35 @@ fn finish(host: &Host) -> std::process::Output {
             None => command.env_remove(name),
         };
     }
-    command.output().expect("run the program")
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// As `mainstay-release.service` does it.
+fn finish(host: &Host) -> Output {
+    by(finisher(host), &host.command(&["finish"])).output().expect("run the program")
+}
+
+/// Stages a release whose preflight waits until it is let go.
+fn stage_one_that_waits(host: &Host, id: &str) {
+    let wait = format!("while [ ! -e '{}' ]; do sleep 0.02; done", host.place.path("go").display());
+    host.stage(&host.strange(id, "*check*", &wait));
+}
+
+fn let_go(host: &Host) {
+    fs::write(host.place.path("go"), "").expect("write");
 }
 
 #[test]
 fn ctrl_c_before_the_flip_changes_nothing() {
     let host = Host::with(A);
-    host.stage(&host.strange(B, "*check*", "sleep 1"));
-    let child = host.begin(&["activate", B]);
+    stage_one_that_waits(&host, B);
+    let mut switch = Begun::new(host.begin(&["activate", B]));
     at(&host, "preflight");
-    interrupt(&child);
-    let output = child.wait_with_output().expect("it ends");
-    let told = said(&output);
-    assert_eq!(output.status.code(), Some(1), "whoever waits for the release did not get it: {told}");
+    switch.interrupt();
+    let_go(&host);
+    let (code, told) = switch.end();
+    assert_eq!(code, Some(1), "whoever waits for the release did not get it: {told}");
     assert!(told.contains("it was interrupted") && told.contains(&format!("{A} is current")), "{told}");
     let status = host.status();
     assert_eq!((&status["current"], &status["running"], &status["switch"]), (&A.into(), &A.into(), &Value::Null));
@@ -64,25 +110,54 @@ fn ctrl_c_before_the_flip_changes_nothing() {
 fn from_the_flip_on_it_takes_two_to_go_back() {
     let host = Host::with(A);
     host.stage(&host.good(B));
-    let mut child = host.begin(&["activate", B, "--soak", "60s"]);
+    let mut switch = Begun::new(host.begin(&["activate", B, "--soak", "60s"]));
     host.answers_as(B);
     at(&host, "soak");
-    interrupt(&child);
+    switch.interrupt();
+    // Longer than from one look to the next.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    assert!(child.try_wait().expect("ask").is_none() && host.step().is_some(), "it is watched all the same");
-    interrupt(&child);
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(23), "{}", said(&output));
-    assert!(said(&output).contains("somebody interrupted it"), "{}", said(&output));
+    assert!(host.step().is_some(), "it is watched all the same");
+    switch.interrupt();
+    let (code, told) = switch.end();
+    assert_eq!(code, Some(23), "{told}");
+    assert!(told.contains("somebody interrupted it"), "{told}");
     host.answers_as(A);
     assert_eq!(host.status()["current"], A);
     assert!(fs::symlink_metadata(host.place.path("opt/finisher")).is_err(), "nothing is left to be finished");
 }
 
 #[test]
+fn where_nothing_was_blessed_before_there_is_nothing_to_go_back_to() {
+    let host = Host::new();
+    host.stage(&host.good(A));
+    let mut switch = Begun::new(host.begin(&["activate", A, "--soak", "3s"]));
+    at(&host, "soak");
+    switch.interrupt();
+    switch.interrupt();
+    let (code, told) = switch.end();
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(host.status()["last"]["outcome"], "blessed");
+}
+
+#[test]
+fn a_release_that_is_switched_from_its_own_program_is_ended_by_that() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    let args = host.by_keeper(&["activate", B, "--soak", "60s"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let own = host.place.path(&format!("opt/releases/{B}/bin/mainstay"));
+    let mut child = by(own, &host.command(&args)).spawn().expect("run the program");
+    at(&host, "soak");
+    child.kill().expect("kill");
+    child.wait().expect("wait");
+    let leads = fs::read_link(host.place.path("opt/finisher")).expect("somebody is to end it");
+    assert!(leads.ends_with(B), "what is at work knows for sure how to go on: {}", leads.display());
+}
+
+#[test]
 fn what_was_cut_off_is_ended_by_the_release_that_was_there_before() {
     let host = Host::with(A);
-    host.stage(&host.strange(B, "*check*", "sleep 1"));
+    stage_one_that_waits(&host, B);
     for (step, limits, current) in [("preflight", ["--soak", "60s"], A), ("soak", ["--soak", "3s"], B)] {
         let mut child = host.begin(&[&["activate", B][..], &limits].concat());
         at(&host, step);
@@ -90,6 +165,7 @@ fn what_was_cut_off_is_ended_by_the_release_that_was_there_before() {
         child.wait().expect("wait");
         let leads = fs::read_link(host.place.path("opt/finisher")).expect("somebody is to end it");
         assert!(leads.ends_with(A), "{step}: {}", leads.display());
+        let_go(&host);
         let output = finish(&host);
         assert_eq!(output.status.code(), Some(0), "{step}: {}", said(&output));
         let status = host.status();

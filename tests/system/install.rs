@@ -248,6 +248,7 @@ fn uninstalling_keeps_the_data_and_purging_wants_the_name() {
     for kept in ["etc/mainstay/mainstay.toml", "etc/mainstay/token", "var/lib/mainstay/mainstay.db", key] {
         assert!(root.path(kept).exists(), "{kept}");
     }
+    assert!(!root.path("etc/systemd/system/mainstay-release.service").exists());
     let again = root.steps(&["uninstall"]);
     assert!(again.values().all(|state| state == "is so" || state == "left out"), "{again:?}");
     let refused = root.run(&["uninstall", "--purge"]);

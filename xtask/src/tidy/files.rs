@@ -9,7 +9,7 @@ const LINES_NOTED: usize = 400;
 /// Longer ones are not allowed, except those below.
 pub(super) const LINES_MAX: usize = 600;
 /// A ratchet: files that are longer, and how long they may be. A number goes down with its file, and no line is added.
-const LONG_FILES: [(&str, usize); 1] = [("daemon/src/event.rs", 650)];
+const LONG_FILES: [(&str, usize); 1] = [("daemon/src/event.rs", 554)];
 /// A ceiling must not hang higher than this over its file.
 const SLACK: usize = 150;
 
