@@ -6,12 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// Longer files are told of: a file that doesn't fit the head is hard to change.
 const LINES_NOTED: usize = 400;
-/// Longer ones are not allowed, except those below.
+/// Longer ones are not allowed.
 pub(super) const LINES_MAX: usize = 600;
-/// A ratchet: files that are longer, and how long they may be. A number goes down with its file, and no line is added.
-const LONG_FILES: [(&str, usize); 1] = [("daemon/src/event.rs", 554)];
-/// A ceiling must not hang higher than this over its file.
-const SLACK: usize = 150;
 
 pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = sources.iter().filter_map(too_long).collect();
@@ -41,17 +37,9 @@ fn rust(sources: &[Source]) -> impl Iterator<Item = &Source> {
 
 fn too_long(source: &Source) -> Option<Finding> {
     let lines = source.text.lines().count();
-    let ceiling = LONG_FILES.iter().find(|(path, _)| *path == source.path).map(|(_, lines)| *lines);
-    let finding = |text: String| Some(Finding::new(&source.path, lines.max(1), text));
-    match ceiling {
-        _ if !source.path.ends_with(".rs") => None,
-        None if lines > LINES_MAX => finding(format!("{lines} lines; at most {LINES_MAX}: divide it by subject")),
-        Some(ceiling) if lines > ceiling => finding(format!("{lines} lines; its ratchet stands at {ceiling}")),
-        Some(ceiling) if lines <= LINES_MAX || lines + SLACK < ceiling => {
-            finding(format!("{lines} lines; its ratchet at {ceiling} (xtask/src/tidy/files.rs) can go down"))
-        }
-        None | Some(_) => None,
-    }
+    let is_long = source.path.ends_with(".rs") && lines > LINES_MAX;
+    is_long
+        .then(|| Finding::new(&source.path, lines, format!("{lines} lines; at most {LINES_MAX}: divide it by subject")))
 }
 
 /// A Rust file below a `src/` that is neither a root nor declared by the module above it.
