@@ -328,10 +328,13 @@ pub const RELEASE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub const RELEASE_FILES_MAX: usize = 1_000;
 /// Releases kept: what was shipped in the last weeks. Those that are needed for a way back stay beside them.
 pub const RELEASES_KEPT: usize = 5;
+/// A release command waits for another one's end for so long: who is killed is gone by then, who is at work is not.
+pub const RELEASE_LOCK_WITHIN_MS: i64 = 1_000;
 /// A new release's own check of this machine: it makes a copy of the database and brings that up to date.
 pub const PREFLIGHT_WITHIN_MS: i64 = 10 * 60_000;
-/// The check of a release that somebody goes back to by hand: it has run here before, and the night is short.
-pub const PREFLIGHT_BACK_WITHIN_MS: i64 = 60_000;
+/// The check of a release that somebody goes back to by hand: it has run here before, and the night is short. A copy of a large
+/// database takes longer, and is not waited for.
+pub const PREFLIGHT_BACK_WITHIN_MS: i64 = 10_000;
 /// Reading the configuration takes a program a moment.
 pub const FACTS_WITHIN_MS: i64 = 20_000;
 /// The back-up before a switch: as long as that of the timer may take.
@@ -469,6 +472,10 @@ const _: () = {
     assert!(
         DEPLOY_STOP_WITHIN_MS + DEPLOY_ANSWER_MS < DEPLOY_READY_MS,
         "who was killed to make room has time to come back"
+    );
+    assert!(
+        PREFLIGHT_BACK_WITHIN_MS + ms(DEPLOY_ASK_WITHIN) + DEPLOY_STOP_WITHIN_MS + DEPLOY_READY_MS <= 60_000,
+        "back by hand within a minute, whatever hangs"
     );
     assert!(2 * DEPLOY_READY_MS <= 60_000, "back within a minute, whatever the new release does");
     assert!(DEPLOY_SOAK_MS >= 2 * HEALTH_LOOK_MS, "the daemon has looked at itself while it is watched");

@@ -30,6 +30,7 @@ case $1 in
     done ;;
   restart)
     [ ! -e "$here/slow" ] || sleep 2
+    [ ! -e "$here/broken" ] || exit 1
     pid=$(cat "$here/pid" 2>/dev/null) || exit 0
     touch "$here/wanted"
     kill -TERM "$pid" 2>/dev/null || exit 0

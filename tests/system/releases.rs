@@ -177,6 +177,35 @@ fn two_that_fail_are_not_flapped_between_and_a_person_is_asked() {
 }
 
 #[test]
+fn what_can_not_start_the_daemon_anew_is_noticed_before_anything_is_begun() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    let output = host.run(&["activate", B, "--supervisor", "/no/such/program"]);
+    assert_eq!(code(&output), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("/no/such/program") && said(&output).contains("nothing was done"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!((&host.status()["current"], &host.status()["switch"]), (&A.into(), &Value::Null));
+}
+
+#[test]
+fn where_the_daemon_can_not_be_started_anew_it_starts_tasks_again_and_no_release_is_blamed() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    std::fs::write(host.place.path("broken"), "").expect("write");
+    let output = host.activate(B, &["--soak", "0s"]);
+    assert_eq!(code(&output), Some(24), "{}", said(&output));
+    host.answers_as(A);
+    assert_eq!(host.status()["current"], A);
+    assert_eq!(host.place.line().ask(&["ops"])["data"]["draining"], false);
+    std::fs::remove_file(host.place.path("broken")).expect("mended");
+    let output = host.activate(B, &["--soak", "0s"]);
+    assert_eq!(code(&output), Some(0), "nothing speaks against it: {}", said(&output));
+}
+
+#[test]
 fn where_older_programs_could_not_go_on_with_the_database_that_has_to_be_wanted() {
     let host = Host::with(A);
     let newer = json!({ "database": { "schema": 99, "min_reader": 99, "min_writer": 99 } });

@@ -56,6 +56,11 @@ impl Client {
         Client { pauses: &[], within, ..Client::new(state_dir) }
     }
 
+    /// For who needs the answer, within another time for each try.
+    pub(crate) fn patient(state_dir: &Path, within: Duration) -> Client {
+        Client { within, ..Client::new(state_dir) }
+    }
+
     /// Asks until there is an answer or none is to be expected.
     pub(crate) fn ask(&mut self, key: &str, argv: &[String]) -> Result<Answer, Unanswered> {
         let mut line = serde_json::json!({ "v": PROTOCOL_VERSION, "key": key, "argv": argv }).to_string();

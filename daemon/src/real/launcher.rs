@@ -89,13 +89,19 @@ fn hold(path: &Path) -> Result<ShimCommand, NotTaken> {
 mod tests {
     use super::*;
 
+    /// By another process: what one of this process's other threads starts meanwhile would have the copy open for writing for a
+    /// moment, and so long it can't be run.
+    fn copy(program: &str, to: &Path) {
+        assert!(Command::new("cp").arg(program).arg(to).status().expect("run cp").success());
+    }
+
     #[test]
     fn a_program_that_says_another_version_or_nothing_is_not_taken() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join(SMALL);
         assert_eq!(hold(&path).err(), Some(NotTaken::Missing));
         for (program, says) in [("/bin/echo", VERSION_ARGUMENT), ("/bin/true", "")] {
-            std::fs::copy(program, &path).expect("copy");
+            copy(program, &path);
             let Err(NotTaken::Unfit(error)) = hold(&path) else { panic!("{program} is taken") };
             assert!(error.contains(VERSION) && error.contains(says), "{error}");
         }
@@ -105,7 +111,7 @@ mod tests {
     fn what_is_held_outlives_its_name() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join(SMALL);
-        std::fs::copy("/bin/echo", &path).expect("copy");
+        copy("/bin/echo", &path);
         let held = File::from(rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).expect("open"));
         let program = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
         std::fs::remove_file(&path).expect("remove");

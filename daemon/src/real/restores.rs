@@ -120,16 +120,24 @@ impl Exchange {
             return Err(io::Error::other(format!("somebody has the copy open: its {end} is there")));
         }
         File::open(&copy)?.sync_all()?;
-        let marker = self.state_dir.join(MARKER_NAME);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&marker)?;
-        file.write_all(self.aside.as_bytes())?;
-        file.sync_all()?;
-        self.sync()?;
+        if !self.cut_off {
+            self.mark()?;
+        }
         self.set_database_aside()?;
         self.set_attempts_aside(known)?;
         fs::rename(&copy, &database)?;
         self.sync()?;
-        fs::remove_file(&marker)?;
+        fs::remove_file(self.state_dir.join(MARKER_NAME))?;
+        self.sync()
+    }
+
+    /// In one move: half a marker beside no database would be a way out for nobody.
+    fn mark(&self) -> io::Result<()> {
+        let (marker, new) = (self.state_dir.join(MARKER_NAME), self.state_dir.join(format!(".{MARKER_NAME}")));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(self.aside.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &marker)?;
         self.sync()
     }
 
@@ -289,6 +297,22 @@ mod tests {
             exchange.carry_out(&known()).expect("moved");
             assert_eq!(files(dir.path()), expected, "{moves}");
         }
+    }
+
+    #[test]
+    fn what_was_marked_is_not_marked_again() {
+        let dir = state();
+        let name = "mainstay.before-restore-19700101T000000Z.db";
+        fs::write(dir.path().join(MARKER_NAME), name).expect("marked");
+        fs::rename(dir.path().join(DATABASE_NAME), dir.path().join(name)).expect("moved");
+        let exchange = exchange(dir.path(), 0);
+        // Nothing can be put beside the marker under its name for a moment: whoever is killed now finds it as it was.
+        fs::create_dir(dir.path().join(format!(".{MARKER_NAME}"))).expect("in the way");
+        let marker = fs::metadata(dir.path().join(MARKER_NAME)).and_then(|marker| marker.modified()).expect("there");
+        fs::write(dir.path().join(name).with_extension("db-wal"), "in the way").expect("write");
+        assert!(exchange.carry_out(&known()).is_err(), "the log can't be moved over another");
+        let after = fs::metadata(dir.path().join(MARKER_NAME)).and_then(|marker| marker.modified()).expect("there");
+        assert_eq!(marker, after);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::known::Known;
 use super::manifest::Database;
-use super::switch::{Step, Switch, Way};
+use super::switch::{Switch, Way};
 
 /// Why a step is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +77,8 @@ pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
                 let drained = known.switch.as_ref().is_some_and(|switch| switch.drained);
                 let database = hands.database();
                 known.failed(&why, hands.now_ms(), database);
-                // Where it ends with the daemon that was asked to drain.
-                if drained && step < Step::Restart && known.switch.is_none() {
+                // It may have ended with the daemon that was asked to drain: a restart can fail without having done anything.
+                if drained && known.switch.is_none() {
                     hands.lift_drain();
                 }
             }

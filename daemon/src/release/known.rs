@@ -223,6 +223,7 @@ impl Known {
     fn begin(&mut self, to: &Id, here: &Here, way: Way, why: String, wish: Wish) {
         let given_up = self.switch.take();
         let drained = given_up.as_ref().is_some_and(|given_up| given_up.drained);
+        let undoes = given_up.as_ref().is_some_and(|given_up| given_up.undoes || given_up.step.may_have_flipped());
         let from = given_up.map_or_else(|| here.current.clone(), |given_up| Some(given_up.to));
         self.switch = Some(Switch {
             to: to.clone(),
@@ -233,6 +234,7 @@ impl Known {
             forced: wish.force,
             no_way_back: wish.no_way_back,
             drained,
+            undoes,
             life: None,
             violations: None,
             config: None,
@@ -340,10 +342,17 @@ impl Known {
         let why = format!("{}: {why}", switch.step.name());
         let back_failed = switch.way == Way::BackByItself;
         if !switch.step.may_have_flipped() && !back_failed {
+            if let (true, Some(left)) = (switch.undoes, &switch.from) {
+                let why = format!("{why}; {left}, which has not proven itself, may go on, and nobody watches it");
+                return self.end(now_ms, Outcome::Stuck, switch, why);
+            }
             return self.end(now_ms, Outcome::Refused, switch, why);
         }
-        let words = why.clone();
-        self.note(&switch.to, |release| release.bad = Some(Note { at_ms: now_ms, words }));
+        // That the link can't be changed, or the daemon not be started anew, says nothing of the release.
+        if matches!(switch.step, Step::Verify | Step::Soak) {
+            let words = why.clone();
+            self.note(&switch.to, |release| release.bad = Some(Note { at_ms: now_ms, words }));
+        }
         if switch.way != Way::Forward {
             let why = format!("{why} (it was gone back to because: {})", switch.why);
             return self.end(now_ms, Outcome::Stuck, switch, why);

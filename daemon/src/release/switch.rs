@@ -122,6 +122,9 @@ pub struct Switch {
     pub no_way_back: bool,
     /// The daemon is draining because of it: an end before the flip lifts that.
     pub drained: bool,
+    /// It undoes one that was under way: what it leads away from may run, and has not proven itself.
+    #[serde(default)]
+    pub undoes: bool,
     /// The newest of the daemon's lives on record before the restart: a later one is the new daemon's.
     pub life: Option<i64>,
     /// Violations on record before the restart, if the daemon answered.

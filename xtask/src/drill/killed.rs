@@ -96,8 +96,13 @@ pub(super) fn back(round: &mut Round, machine: &mut Machine<'_>) -> Step<Option<
     if victim == Victim::Daemon {
         return machine.wait_for(child);
     }
-    round.seen.done += ", given again";
-    let again = machine.begin(&["rollback"])?;
+    // As a person goes on with it, or as a start of the machine does: a way back is never given up.
+    let (then, told) = match round.chance.below(3) {
+        0 => ("finish", "finished by itself"),
+        _ => ("rollback", "given again"),
+    };
+    round.seen.done += &format!(", {told}");
+    let again = machine.begin(&[then])?;
     machine.wait_for(again)
 }
 

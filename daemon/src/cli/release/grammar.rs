@@ -33,8 +33,8 @@ pub(in super::super) fn command() -> Command {
              any of it. A command that was cut off at any point can be given again: without an id, activate goes on with a \
              switch, and rollback undoes it.\n\n\
              --supervisor CMD, where there is no systemd: a program with its arguments, separated by spaces. CMD restart ends \
-             the daemon (a silent one by force) and starts it as current/bin/mainstay. CMD status prints restarts=N, how often \
-             it was started anew by itself; a line that begins with `failed` says that it is not started again. \
+             the daemon (a silent one by force) and starts it as current/bin/mainstay. CMD status succeeds, and prints restarts=N, \
+             how often it was started anew by itself; a line that begins with `failed` says that it is not started again. \
              --supervisor systemd:UNIT, where the daemon's unit has another name.\n\n\
              Example: mainstay release activate 0.1.0-1f5504b0abcd",
         )

@@ -25,6 +25,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// This machine.
 pub(super) struct Hand<'a> {
@@ -54,7 +55,11 @@ impl<'a> Hand<'a> {
 
     /// Said before anything is begun.
     pub(super) fn needs_a_supervisor(&self) -> Result<(), Fatal> {
-        self.supervisor().map(drop)
+        self.supervisor()?.is_there().map_err(|why| {
+            refused(format!(
+                "what starts the daemon anew can't be asked: {why} (--supervisor names another); nothing was done"
+            ))
+        })
     }
 
     /// The versions of the database, if there is one.
@@ -84,11 +89,19 @@ impl<'a> Hand<'a> {
         if heard.version != id.as_str() {
             return Err(format!("what runs calls itself {}", heard.version));
         }
-        self.tell(Became::Blessed, id, None, "somebody said so")
+        self.tell(Became::Blessed, id, None, "somebody said so", policy::DEPLOY_ASK_WITHIN)
     }
 
-    /// Puts on record what became of a release: a command, whose answer comes after its commit.
-    pub(super) fn tell(&self, became: Became, release: &Id, from: Option<&Id>, why: &str) -> Result<(), String> {
+    /// Puts on record what became of a release: a command, whose answer comes after its commit. A daemon that is busy for a
+    /// moment is told again; one that takes longer than this has not answered.
+    pub(super) fn tell(
+        &self,
+        became: Became,
+        release: &Id,
+        from: Option<&Id>,
+        why: &str,
+        within: Duration,
+    ) -> Result<(), String> {
         let news = ReleaseNews {
             release: release.to_string(),
             became,
@@ -96,7 +109,7 @@ impl<'a> Hand<'a> {
             why: why.to_owned(),
         };
         let news = serde_json::to_string(&news).expect("text is JSON");
-        let answer = self.ask(&["release", &news])?;
+        let answer = asked(&mut Client::patient(&self.state_dir, within), &["release", &news])?;
         if answer.ok { Ok(()) } else { Err(answer.text) }
     }
 
@@ -105,7 +118,7 @@ impl<'a> Hand<'a> {
         let Some(last) = known.last.as_ref().filter(|last| known.untold && last.outcome == Outcome::Stuck) else {
             return;
         };
-        match self.tell(Became::Stuck, &last.to, last.from.as_ref(), &last.why) {
+        match self.tell(Became::Stuck, &last.to, last.from.as_ref(), &last.why, policy::DEPLOY_ASK_WITHIN) {
             Ok(()) => known.untold = false,
             Err(why) => self.say(&format!("no daemon could be told to pass it on: {why}")),
         }

@@ -3,6 +3,7 @@
 use super::{refused, tree};
 use crate::exit::{ExitCode, Fatal};
 use crate::policy;
+use crate::real::clock::boot_ms;
 use crate::release::Id;
 use crate::release::known::Known;
 use rustix::fs::{FlockOperation, flock};
@@ -80,13 +81,22 @@ impl Root {
         let path = self.path.join(LOCK);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = file.map_err(|error| self.failed("lock", &error))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { file }),
-            Err(Errno::WOULDBLOCK) => Err(refused(format!(
-                "another release command is at work in {}: wait for its end, or see what it does (mainstay release status)",
-                self.path.display()
-            ))),
-            Err(error) => Err(self.failed("lock", &error.into())),
+        let until = boot_ms() + policy::RELEASE_LOCK_WITHIN_MS;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Lock { file }),
+                // What a command that was killed was just starting has the lock until it has become another program.
+                Err(Errno::WOULDBLOCK) if boot_ms() < until => {
+                    std::thread::sleep(policy::DEPLOY_LOOK_PAUSE / 10);
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(refused(format!(
+                        "another release command is at work in {}: wait for its end, or see what it does (mainstay release status)",
+                        self.path.display()
+                    )));
+                }
+                Err(error) => return Err(self.failed("lock", &error.into())),
+            }
         }
     }
 

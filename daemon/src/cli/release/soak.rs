@@ -38,14 +38,16 @@ pub(super) fn soak(
         match watch.see(&look(supervisor, state_dir, within)) {
             Verdict::GoOn => {}
             Verdict::There => {
-                arrived(switch, hand)?;
+                arrived(switch, hand, within)?;
                 if switch.way != Way::Forward {
                     return Ok(());
                 }
                 let soak_ms = crate::config::keys::show_ms(switch.limits.soak_ms);
                 hand.say(&format!("it answers as {}; it is watched for {soak_ms}", switch.to));
             }
-            Verdict::Proven => return told(hand.tell(Became::Blessed, &switch.to, switch.from.as_ref(), "")),
+            Verdict::Proven => {
+                return told(hand.tell(Became::Blessed, &switch.to, switch.from.as_ref(), "", within));
+            }
             Verdict::Failed(why) => return Err(why),
         }
         if has_way_back && interrupt::pressed() > 1 {
@@ -56,13 +58,13 @@ pub(super) fn soak(
 }
 
 /// The first answer: it has to be able to commit, too.
-fn arrived(switch: &Switch, hand: &Hand<'_>) -> Result<(), String> {
+fn arrived(switch: &Switch, hand: &Hand<'_>, within: Duration) -> Result<(), String> {
     let became = match switch.way {
         Way::Forward => Became::Activated,
         Way::Back => Became::RolledBack,
         Way::BackByItself => Became::WentBack,
     };
-    told(hand.tell(became, &switch.to, switch.from.as_ref(), &switch.why))
+    told(hand.tell(became, &switch.to, switch.from.as_ref(), &switch.why, within))
 }
 
 fn told(told: Result<(), String>) -> Result<(), String> {

@@ -32,6 +32,8 @@ pub(super) trait Supervisor {
     fn restart(&self) -> Result<(), String>;
     /// How it stands.
     fn status(&self) -> Result<Seen, String>;
+    /// Whether it is there at all: asked before anything is begun that ends with it.
+    fn is_there(&self) -> Result<(), String>;
 }
 
 /// The one of this machine, or the one that was named.
@@ -100,6 +102,17 @@ impl Supervisor for Systemd {
     fn status(&self) -> Result<Seen, String> {
         seen_by_systemd(&self.unit, &self.show("ActiveState,Result,ExecMainStatus,NRestarts")?)
     }
+
+    fn is_there(&self) -> Result<(), String> {
+        is_loaded(&self.unit, &self.show("LoadState")?)
+    }
+}
+
+fn is_loaded(unit: &str, shown: &str) -> Result<(), String> {
+    match shown.trim().strip_prefix("LoadState=") {
+        Some("loaded") => Ok(()),
+        state => Err(format!("systemd can't start {unit}: it is {}", state.unwrap_or("not told of"))),
+    }
 }
 
 fn seen_by_systemd(unit: &str, shown: &str) -> Result<Seen, String> {
@@ -138,6 +151,10 @@ impl Supervisor for ByCommand {
         let given_up = given_up.map(|why| why.trim_start_matches([':', ' ']).to_owned());
         Ok(Seen { given_up, restarts: number(&said, "restarts") })
     }
+
+    fn is_there(&self) -> Result<(), String> {
+        self.status().map(drop)
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +171,8 @@ mod tests {
         assert_eq!(seen_by_systemd(UNIT, &up.replace("=active", "=activating")).map(|seen| seen.given_up), Ok(None));
         assert!(seen_by_systemd(UNIT, "").is_err());
         assert_eq!(number("MainPID=77\n", "MainPID"), Some(77));
+        assert_eq!(is_loaded(UNIT, "LoadState=loaded\n"), Ok(()));
+        assert!(is_loaded(UNIT, "LoadState=not-found\n").is_err_and(|why| why.contains("it is not-found")));
     }
 
     #[test]
