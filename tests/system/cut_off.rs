@@ -29,14 +29,24 @@ impl Begun {
     fn interrupt(&mut self) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid");
         kill_process(pid, Signal::INT).expect("it is there");
+        self.until_told("interrupted");
+    }
+
+    fn until_told(&mut self, words: &str) {
         loop {
             let from = self.told.len();
             let read = self.stderr.read_line(&mut self.told).expect("text");
-            assert!(read > 0, "it ended unheeding: {}", self.told);
-            if self.told[from..].contains("interrupted") {
+            assert!(read > 0, "it ended without \"{words}\": {}", self.told);
+            if self.told[from..].contains(words) {
                 return;
             }
         }
+    }
+
+    /// It and nothing else is killed.
+    fn kill(mut self) {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
     }
 
     /// Its exit code, and all that it told.
@@ -74,6 +84,13 @@ fn by(program: PathBuf, like: &Command) -> Command {
 /// As `mainstay-release.service` does it.
 fn finish(host: &Host) -> Output {
     by(finisher(host), &host.command(&["finish"])).output().expect("run the program")
+}
+
+/// The same beside a switch that is under way, as `mainstay-release.path` has it.
+fn finish_beside(host: &Host) -> Begun {
+    let mut waits = Begun::new(by(finisher(host), &host.command(&["finish"])).spawn().expect("run the program"));
+    waits.until_told("waiting for its end");
+    waits
 }
 
 /// Stages a release whose preflight waits until it is let go.
@@ -177,4 +194,61 @@ fn what_was_cut_off_is_ended_by_the_release_that_was_there_before() {
     // Nothing to do is no failure.
     let output = host.run(&["finish"]);
     assert!(output.status.success() && said(&output).contains("nothing to do"), "{}", said(&output));
+}
+
+#[test]
+fn a_command_that_is_killed_is_gone_on_with_at_once_by_who_waited_beside_it() {
+    let host = Host::with(A);
+    stage_one_that_waits(&host, B);
+    for (step, limits, current) in [("preflight", ["--soak", "60s"], A), ("soak", ["--soak", "3s"], B)] {
+        let switch = Begun::new(host.begin(&[&["activate", B][..], &limits].concat()));
+        at(&host, step);
+        let beside = finish_beside(&host);
+        switch.kill();
+        let_go(&host);
+        let (code, told) = beside.end();
+        assert!(
+            code == Some(0) && told.contains(&format!("was cut off at the step {step}")),
+            "{step}: {code:?} {told}"
+        );
+        host.answers_as(current);
+        assert_eq!((&host.status()["current"], host.step()), (&current.into(), None), "{step}");
+        assert!(fs::symlink_metadata(host.place.path("opt/finisher")).is_err(), "{step}: once");
+    }
+}
+
+#[test]
+fn a_command_that_ends_in_order_leaves_nothing_to_who_waited_beside_it() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    let switch = Begun::new(host.begin(&["activate", B, "--soak", "1s"]));
+    at(&host, "soak");
+    let beside = finish_beside(&host);
+    let (code, told) = switch.end();
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = beside.end();
+    assert!(code == Some(0) && told.contains("nothing to do"), "{code:?} {told}");
+}
+
+/// Who was told why it stands still goes on with it: nobody is to give it up meanwhile.
+#[test]
+fn a_switch_that_stands_still_is_left_to_who_was_told_of_it() {
+    let host = Host::with(A);
+    stage_one_that_waits(&host, B);
+    let switch = Begun::new(host.begin(&["activate", B, "--soak", "1s"]));
+    at(&host, "preflight");
+    let beside = finish_beside(&host);
+    // Writing down the next step fails.
+    let state = host.place.path("opt/.state.json");
+    fs::create_dir(&state).expect("make");
+    let_go(&host);
+    let (code, told) = switch.end();
+    assert!(code == Some(1) && told.contains("the switch stands still"), "{code:?} {told}");
+    let (code, told) = beside.end();
+    assert!(code == Some(1) && told.contains("was not cut off: it stands still"), "{code:?} {told}");
+    fs::remove_dir(&state).expect("remove");
+    assert!(host.step().is_some(), "it was not given up");
+    let output = host.run(&["activate"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    host.answers_as(B);
 }

@@ -83,6 +83,7 @@ fn all_that_a_service_needs_is_there_and_installing_again_changes_nothing() {
         ("etc/systemd/system/mainstay.service", 0o644),
         ("etc/systemd/system/mainstay-backup.timer", 0o644),
         ("etc/systemd/system/mainstay-release.service", 0o644),
+        ("etc/systemd/system/mainstay-release.path", 0o644),
         ("opt/mainstay/current/bin/mainstay", 0o555),
     ] {
         assert_eq!(root.mode(path), mode, "{path}");
@@ -242,13 +243,14 @@ fn uninstalling_keeps_the_data_and_purging_wants_the_name() {
         "opt/mainstay/state.json",
         "usr/local/bin/mainstay",
         "etc/systemd/system/mainstay.service",
+        "etc/systemd/system/mainstay-release.service",
+        "etc/systemd/system/mainstay-release.path",
     ] {
         assert!(!root.path(gone).exists(), "{gone}");
     }
     for kept in ["etc/mainstay/mainstay.toml", "etc/mainstay/token", "var/lib/mainstay/mainstay.db", key] {
         assert!(root.path(kept).exists(), "{kept}");
     }
-    assert!(!root.path("etc/systemd/system/mainstay-release.service").exists());
     let again = root.steps(&["uninstall"]);
     assert!(again.values().all(|state| state == "is so" || state == "left out"), "{again:?}");
     let refused = root.run(&["uninstall", "--purge"]);

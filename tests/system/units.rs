@@ -73,6 +73,7 @@ fn every_key_is_one_that_systemd_knows() {
         "mainstay-backup.service",
         "mainstay-backup.timer",
         "mainstay-release.service",
+        "mainstay-release.path",
     ];
     for name in units {
         let text = fs::read_to_string(deploy(name)).expect("read");

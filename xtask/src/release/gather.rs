@@ -78,14 +78,17 @@ fn tracked(checkout: &Checkout) -> Result<Vec<(String, String)>, String> {
     }
 }
 
+/// Whether a file is one that systemd reads.
+pub(super) fn is_unit(name: &str) -> bool {
+    [".service", ".socket", ".timer", ".path", ".conf"].iter().any(|end| name.ends_with(end))
+}
+
 /// Where a file of the repository stands in the tree; none: it is not for those who run it.
 fn place(from: &str) -> Option<String> {
     let (folder, name) = from.rsplit_once('/').unwrap_or(("", from));
     match folder {
         "deploy" if from == DEFAULT_CONFIG => Some(CONFIG.to_owned()),
-        "deploy" if [".service", ".socket", ".timer", ".conf"].iter().any(|end| name.ends_with(end)) => {
-            Some(format!("systemd/{name}"))
-        }
+        "deploy" if is_unit(name) => Some(format!("systemd/{name}")),
         "docs" if name.ends_with(".md") => Some(format!("share/doc/{name}")),
         "" if DOCUMENTS.contains(&name) => Some(format!("share/doc/{name}")),
         _ => None,
@@ -128,6 +131,7 @@ mod tests {
             ("deploy/mainstay.toml", Some("etc/mainstay.toml")),
             ("deploy/mainstay.service", Some("systemd/mainstay.service")),
             ("deploy/mainstay-backup.timer", Some("systemd/mainstay-backup.timer")),
+            ("deploy/mainstay-release.path", Some("systemd/mainstay-release.path")),
             ("deploy/mainstay-closed.conf", Some("systemd/mainstay-closed.conf")),
             ("deploy/deb/control", None),
             ("docs/OPERATIONS.md", Some("share/doc/OPERATIONS.md")),

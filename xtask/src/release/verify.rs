@@ -104,13 +104,12 @@ pub(crate) fn check(tree: &Tree, trusted: Option<&str>) -> Result<Verified, Stri
 
 fn is_placed(path: &str) -> bool {
     let name = |folder: &str| path.strip_prefix(folder).filter(|name| !name.contains('/'));
-    let unit = |name: &str| [".service", ".socket", ".timer", ".conf"].iter().any(|end| name.ends_with(end));
     let document = |name: &str| name.ends_with(".md") || name == "LICENSE";
     BINARIES.contains(&path)
         || REQUIRED.contains(&path)
         || path == sums::SIGNATURE
         || path == "share/man/man1/mainstay.1"
-        || name("systemd/").is_some_and(unit)
+        || name("systemd/").is_some_and(super::gather::is_unit)
         || name("share/doc/").is_some_and(document)
         || name("share/completions/").is_some()
 }

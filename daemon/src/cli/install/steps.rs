@@ -22,6 +22,7 @@ const CLOSED_CONF: &str = "/etc/systemd/system/mainstay-launch@.service.d/closed
 const BACKUP_SERVICE: &str = "/etc/systemd/system/mainstay-backup.service";
 const BACKUP_TIMER: &str = "/etc/systemd/system/mainstay-backup.timer";
 const RELEASE_SERVICE: &str = "/etc/systemd/system/mainstay-release.service";
+const RELEASE_PATH: &str = "/etc/systemd/system/mainstay-release.path";
 
 /// Whose a file or folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub(super) enum Step {
 }
 
 /// Puts it there, without starting anything: what is to run, and who may say so, is not known yet.
-pub(super) const INSTALL: [Step; 16] = [
+pub(super) const INSTALL: [Step; 17] = [
     Step::User,
     Step::Folder { path: ROOT, mode: 0o755, owner: Owner::Root },
     Step::Folder { path: "/opt/mainstay/releases", mode: 0o755, owner: Owner::Root },
@@ -87,6 +88,7 @@ pub(super) const INSTALL: [Step; 16] = [
     unit(BACKUP_SERVICE, include_str!("../../../../deploy/mainstay-backup.service")),
     unit(BACKUP_TIMER, include_str!("../../../../deploy/mainstay-backup.timer")),
     unit(RELEASE_SERVICE, include_str!("../../../../deploy/mainstay-release.service")),
+    unit(RELEASE_PATH, include_str!("../../../../deploy/mainstay-release.path")),
 ];
 
 /// For machines whose tasks need little of them (`--closed`).
@@ -100,14 +102,15 @@ pub(super) const CLOSED: Step = Step::File {
 /// The service manager is told of all that.
 pub(super) const ENABLE: [Step; 2] = [
     Step::Systemctl { args: &["daemon-reload"] },
-    Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.service"] },
+    Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.path"] },
 ];
 
 /// Takes it away. Configuration, token, state, and whose releases are trusted stay.
-pub(super) const UNINSTALL: [Step; 14] = [
-    // By itself, because units of older releases are without it; and first, because it would start the daemon again.
+pub(super) const UNINSTALL: [Step; 16] = [
+    // Each by itself, because units of older releases are without it; and first, because it would start the daemon again.
+    Step::Systemctl { args: &["stop", "mainstay-release.path"] },
     Step::Systemctl { args: &["stop", "mainstay-release.service"] },
-    Step::Systemctl { args: &["disable", "mainstay-release.service"] },
+    Step::Systemctl { args: &["disable", "mainstay-release.path"] },
     // Not `disable --now`: where no systemd runs, that disables and fails.
     Step::Systemctl { args: &["stop", "mainstay.service", "mainstay-launch.socket", "mainstay-backup.timer"] },
     Step::Systemctl { args: &["disable", "mainstay.service", "mainstay-backup.timer"] },
@@ -118,6 +121,7 @@ pub(super) const UNINSTALL: [Step; 14] = [
     Step::Gone { path: BACKUP_SERVICE },
     Step::Gone { path: BACKUP_TIMER },
     Step::Gone { path: RELEASE_SERVICE },
+    Step::Gone { path: RELEASE_PATH },
     Step::Systemctl { args: &["daemon-reload"] },
     Step::Gone { path: LINK },
     Step::GoneBut { path: ROOT, kept: "keys" },

@@ -127,7 +127,8 @@ fn finish() -> Command {
         .about("ends a switch that was cut off: undoes one that has changed nothing, watches any other to its end")
         .arg(supervisor())
         .after_help(
-            "mainstay-release.service does it when the machine starts; activate and rollback without an id go on as well.\n\n\
+            "A command that is at work is waited for. mainstay-release.service does this as soon as one is cut off, also by a \
+             loss of power; where there is no systemd, activate and rollback without an id go on as well.\n\n\
              Example: mainstay release finish",
         )
 }

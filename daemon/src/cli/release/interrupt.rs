@@ -1,7 +1,7 @@
 //! Ctrl-C, and terminals that hang up, while a switch is under way.
 //!
-//! Handlers, not ignoring: what is started from here does not inherit them. SIGTERM ends the command as it always does: the
-//! machine goes down, and who goes on after it finds the switch where the disk has it.
+//! Handlers, not ignoring: what is started from here does not inherit them. SIGTERM ends the command as it always does, as when
+//! the machine goes down: who goes on after it (`mainstay-release.service`) finds the switch where the disk has it.
 
 use super::hand::say;
 use std::io;

@@ -115,9 +115,9 @@ fn roll_back(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exi
     if goes_on {
         hand.say("going on with the way back");
     } else if named.is_none()
-        && give_up(&mut known, &mut hand, "somebody gave it up").map_err(|why| root.unwritten(&why))?
+        && give_up(&mut known, &mut hand, "somebody gave it up").map_err(|why| stands_still(root, &why, options))?
     {
-        leave(&known, root, options);
+        leave(root, options);
         return Ok(show::ended(&known, options));
     } else {
         let here = here(root, &mut hand)?;
@@ -129,30 +129,41 @@ fn roll_back(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exi
 /// Goes through the steps, tells what came of them, and tidies up.
 fn go(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
     enter(known, root, options);
-    drive(known, hand).map_err(|why| root.unwritten(&why))?;
+    drive(known, hand).map_err(|why| stands_still(root, &why, options))?;
     let code = over(known, hand, root, options);
     let given_up = known.last.as_ref().is_some_and(|last| last.outcome == Outcome::GivenUp);
     // Whoever waits for the release did not get it.
     Ok(if given_up { ExitCode::Refused } else { code })
 }
 
-/// With nobody there to ask: what a command that was cut off has left is brought to its end.
+/// With nobody there to ask: what a command that was cut off has left is brought to its end. Waits for one that is at work: it
+/// may be cut off yet.
 fn finish_cut_off(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCode, Fatal> {
-    let _lock = root.lock()?;
+    let waits =
+        || hand::say(options.quiet, "a release command is at work: waiting for its end (`mainstay release status`)");
+    let _lock = root.lock_when_free(waits)?;
     let mut known = root.known()?;
     let Some(switch) = &known.switch else {
-        leave(&known, root, options);
+        leave(root, options);
         show::nothing_under_way(options);
         return Ok(ExitCode::Ok);
     };
+    if !root.has_finisher() {
+        // Who gave the command was told why it stands still, and may be about to go on with it.
+        return Err(refused(format!(
+            "the switch to {} was not cut off: it stands still at the step {}, and its command said why; activate or rollback without an id goes on",
+            switch.to,
+            switch.step.name()
+        )));
+    }
     let mut hand = hand(&known, matches, root, options)?;
     hand.say(&format!("the switch to {} was cut off at the step {}", switch.to, switch.step.name()));
     enter(&known, root, options);
-    finish(&mut known, &mut hand).map_err(|why| root.unwritten(&why))?;
+    finish(&mut known, &mut hand).map_err(|why| stands_still(root, &why, options))?;
     Ok(over(&mut known, &mut hand, root, options))
 }
 
-/// Before a switch goes on: should we be cut off, the machine's next start finds who brings it to its end.
+/// Before a switch goes on: should we be cut off, it is found who brings it to its end.
 fn enter(known: &Known, root: &Root, options: &Options) {
     interrupt::listen(options.quiet);
     let Some(switch) = &known.switch else { return };
@@ -161,13 +172,17 @@ fn enter(known: &Known, root: &Root, options: &Options) {
     }
 }
 
-/// After a switch: nothing is left to be finished, if none is under way.
-fn leave(known: &Known, root: &Root, options: &Options) {
-    if known.switch.is_none()
-        && let Err(error) = root.unname_finisher()
-    {
+/// Before a command ends in order: whatever it leaves, somebody is told of it, and nothing is to be done by itself.
+fn leave(root: &Root, options: &Options) {
+    if let Err(error) = root.unname_finisher() {
         options.remark(&format!("nothing is left to be finished, but that can't be written down: {error}"));
     }
+}
+
+/// What could not be gone on with, and has changed nothing yet, waits for somebody to go on with it.
+fn stands_still(root: &Root, why: &str, options: &Options) -> Fatal {
+    leave(root, options);
+    root.unwritten(why)
 }
 
 /// A switch is over: tells of it, and tidies up.
@@ -177,13 +192,12 @@ fn over(known: &mut Known, hand: &mut Hand<'_>, root: &Root, options: &Options) 
         tidy_up(known, root, options);
     }
     // What came of it is what counts: the switch is over, whether that can be written down or not.
-    match root.keep(known) {
-        Ok(()) => leave(known, root, options),
-        Err(why) => {
-            let text = "`mainstay release status` tells where the disk has it, activate or rollback without an id goes on there";
-            options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
-        }
+    if let Err(why) = root.keep(known) {
+        let text =
+            "`mainstay release status` tells where the disk has it, activate or rollback without an id goes on there";
+        options.remark(&format!("what came of it can't be written down: {why}; make room, then {text}"));
     }
+    leave(root, options);
     show::ended(known, options)
 }
 
@@ -222,7 +236,7 @@ fn bless(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCod
     }
     tidy_up(&mut known, root, options);
     root.keep(&known).map_err(|why| root.unwritten(&why))?;
-    leave(&known, root, options);
+    leave(root, options);
     show::blessed(&current, options);
     Ok(ExitCode::Ok)
 }

@@ -7,7 +7,7 @@ use crate::real::clock::boot_ms;
 use crate::release::Id;
 use crate::release::known::Known;
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const RELEASES: &str = "releases";
 /// Leads to the release that runs.
 const CURRENT: &str = "current";
-/// Leads, as long as a switch is under way, to the release whose program brings it to its end if it is cut off.
+/// Leads, as long as a command is at work on a switch, to the release whose program brings it to its end if that is cut off.
 const FINISHER: &str = "finisher";
 /// What is known.
 const STATE: &str = "state.json";
@@ -76,11 +76,7 @@ impl Root {
 
     /// Keeps other commands out, and makes the folder if it is not there.
     pub(super) fn lock(&self) -> Result<Lock, Fatal> {
-        let made = DirBuilder::new().mode(0o755).recursive(true).create(self.path.join(RELEASES));
-        made.map_err(|error| self.failed("make", &error))?;
-        let path = self.path.join(LOCK);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = file.map_err(|error| self.failed("lock", &error))?;
+        let file = self.lock_file()?;
         let until = boot_ms() + policy::RELEASE_LOCK_WITHIN_MS;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -98,6 +94,28 @@ impl Root {
                 Err(error) => return Err(self.failed("lock", &error.into())),
             }
         }
+    }
+
+    /// The same, after the end of a command that is at work, however long that takes; says before that it waits.
+    pub(super) fn lock_when_free(&self, waits: impl FnOnce()) -> Result<Lock, Fatal> {
+        let file = self.lock_file()?;
+        let locked = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                waits();
+                retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
+            }
+            other => other,
+        };
+        locked.map_err(|error| self.failed("lock", &error.into()))?;
+        Ok(Lock { file })
+    }
+
+    fn lock_file(&self) -> Result<File, Fatal> {
+        let made = DirBuilder::new().mode(0o755).recursive(true).create(self.path.join(RELEASES));
+        made.map_err(|error| self.failed("make", &error))?;
+        let path = self.path.join(LOCK);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        file.map_err(|error| self.failed("lock", &error))
     }
 
     /// What is known; nothing where nothing was ever written.
@@ -158,12 +176,18 @@ impl Root {
         if folder.parent()? == releases { Id::new(folder.file_name()?.to_str()?).ok() } else { None }
     }
 
-    /// As long as this is so, `mainstay-release.service` brings the switch to its end when the machine starts.
+    /// As long as this is so, `mainstay-release.service` waits for the end of the command at work, and brings the switch to its
+    /// end if that was cut off; after a start of the machine at once.
     pub(super) fn name_finisher(&self, id: &Id) -> io::Result<()> {
         self.lead(FINISHER, id)
     }
 
-    /// Nothing is under way any more.
+    /// Whether a command was cut off, or is at work.
+    pub(super) fn has_finisher(&self) -> bool {
+        fs::symlink_metadata(self.path.join(FINISHER)).is_ok()
+    }
+
+    /// The command at work ends in order.
     pub(super) fn unname_finisher(&self) -> io::Result<()> {
         match fs::remove_file(self.path.join(FINISHER)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
