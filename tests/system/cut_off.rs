@@ -11,6 +11,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 const A: &str = "0.1.0-aaaaaaaaaaaa";
 const B: &str = "0.1.0-bbbbbbbbbbbb";
+const C: &str = "0.1.0-cccccccccccc";
 
 /// A switch that somebody watches.
 struct Begun {
@@ -81,14 +82,22 @@ fn by(program: PathBuf, like: &Command) -> Command {
     command
 }
 
-/// As `mainstay-release.service` does it.
+/// As `mainstay-release.service` does it, which knows nothing of what was typed: neither the configuration nor the supervisor.
+fn finish_command(host: &Host) -> Command {
+    let mut command = Command::new(finisher(host));
+    let root = host.place.path("opt");
+    command.args(["--config", "/nowhere/mainstay.toml", "release", "--root"]).arg(root).arg("finish");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 fn finish(host: &Host) -> Output {
-    by(finisher(host), &host.command(&["finish"])).output().expect("run the program")
+    finish_command(host).output().expect("run the program")
 }
 
 /// The same beside a switch that is under way, as `mainstay-release.path` has it.
 fn finish_beside(host: &Host) -> Begun {
-    let mut waits = Begun::new(by(finisher(host), &host.command(&["finish"])).spawn().expect("run the program"));
+    let mut waits = Begun::new(finish_command(host).spawn().expect("run the program"));
     waits.until_told("waiting for its end");
     waits
 }
@@ -221,7 +230,7 @@ fn a_command_that_is_killed_is_gone_on_with_at_once_by_who_waited_beside_it() {
 fn a_command_that_ends_in_order_leaves_nothing_to_who_waited_beside_it() {
     let host = Host::with(A);
     host.stage(&host.good(B));
-    let switch = Begun::new(host.begin(&["activate", B, "--soak", "1s"]));
+    let switch = Begun::new(host.begin(&["activate", B, "--soak", "5s"]));
     at(&host, "soak");
     let beside = finish_beside(&host);
     let (code, told) = switch.end();
@@ -245,10 +254,50 @@ fn a_switch_that_stands_still_is_left_to_who_was_told_of_it() {
     let (code, told) = switch.end();
     assert!(code == Some(1) && told.contains("the switch stands still"), "{code:?} {told}");
     let (code, told) = beside.end();
-    assert!(code == Some(1) && told.contains("was not cut off: it stands still"), "{code:?} {told}");
+    assert!(code == Some(1) && told.contains("nothing goes on by itself"), "{code:?} {told}");
     fs::remove_dir(&state).expect("remove");
     assert!(host.step().is_some(), "it was not given up");
     let output = host.run(&["activate"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     host.answers_as(B);
+}
+
+/// Who types what undid a cut-off switch, as long as nobody else did, means that switch and no other.
+#[test]
+fn who_undoes_a_switch_that_was_given_up_meanwhile_does_not_leave_the_release_that_runs() {
+    let host = Host::with(A);
+    host.stage(&host.good(C));
+    let output = host.activate(C, &["--soak", "0s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    stage_one_that_waits(&host, B);
+    let switch = Begun::new(host.begin(&["activate", B]));
+    at(&host, "preflight");
+    switch.kill();
+    let_go(&host);
+    let output = finish(&host);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let back = |id: &[&str]| {
+        let args = host.by_keeper(&[&["rollback"], id].concat());
+        host.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let output = back(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("ended already, after its command was cut off"), "{}", said(&output));
+    assert_eq!(host.status()["current"], C);
+    host.answers_as(C);
+    let output = back(&[A]);
+    assert_eq!(output.status.code(), Some(0), "who names one means it: {}", said(&output));
+    host.answers_as(A);
+}
+
+#[test]
+fn who_meets_another_command_is_told_how_to_have_it_go_back() {
+    let host = Host::with(A);
+    host.stage(&host.good(B));
+    let switch = Begun::new(host.begin(&["activate", B, "--soak", "60s"]));
+    at(&host, "soak");
+    let output = host.run(&["rollback"]);
+    let interrupt = format!("kill -INT {}", switch.child.id());
+    assert!(output.status.code() == Some(1) && said(&output).contains(&interrupt), "{}", said(&output));
+    switch.kill();
 }

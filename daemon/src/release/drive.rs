@@ -53,6 +53,17 @@ pub trait Hands {
 /// # Errors
 /// Why it stands still. What is known says where.
 pub fn drive(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
+    attended(known, true);
+    go_on(known, hands)
+}
+
+fn attended(known: &mut Known, yes: bool) {
+    if let Some(switch) = &mut known.switch {
+        switch.unattended = !yes;
+    }
+}
+
+fn go_on(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
     let mut may_have_flipped = known.switch.as_ref().is_some_and(|switch| switch.step.may_have_flipped());
     while let Some(switch) = &known.switch {
         let (way, step) = (switch.way, switch.step);
@@ -122,9 +133,10 @@ pub fn give_up(known: &mut Known, hands: &mut impl Hands, why: &str) -> Result<b
 /// # Errors
 /// Why it stands still. What is known says where.
 pub fn finish(known: &mut Known, hands: &mut impl Hands) -> Result<(), String> {
+    attended(known, false);
     match give_up(known, hands, "its command was cut off")? {
         true => Ok(()),
-        false => drive(known, hands),
+        false => go_on(known, hands),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Id;
 use super::manifest::Database;
 use super::switch::{Ended, Limits, Outcome, Step, Switch, Way};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The version of the file's meaning.
 const FORMAT: u32 = 1;
@@ -70,6 +71,8 @@ pub struct Wish {
     pub limits: Limits,
     /// What starts the daemon anew, where that is not systemd.
     pub supervisor: Option<String>,
+    /// The configuration's file, in full.
+    pub config_file: Option<PathBuf>,
     /// Why, though something speaks against it.
     pub force: Option<String>,
     /// Also where the release's changes of the database leave no way back.
@@ -190,6 +193,15 @@ impl Known {
             Some(switch) => Some(switch.to.clone()),
             None => here.current.clone(),
         };
+        if let (None, None, Some(last)) = (to, &self.switch, &self.last)
+            && last.leaves_the_one_before_unseen()
+        {
+            // Whoever means that switch would leave the release that it ended with, and have it taken for a bad one.
+            let now = here.current.as_ref().map_or_else(|| "no release".to_owned(), ToString::to_string);
+            return Err(format!(
+                "the last switch was ended already, after its command was cut off (`mainstay release status`): {now} is current; `rollback ID` leaves it all the same"
+            ));
+        }
         let to = match (to, &left) {
             (Some(to), _) => to.clone(),
             (None, Some(left)) => self.way_back(left, here.database).map_err(|why| {
@@ -240,6 +252,8 @@ impl Known {
             config: None,
             limits: wish.limits,
             supervisor: wish.supervisor,
+            config_file: wish.config_file,
+            unattended: false,
         });
     }
 
@@ -375,7 +389,8 @@ impl Known {
 
     fn end(&mut self, at_ms: i64, outcome: Outcome, switch: Switch, why: String) {
         self.untold = outcome == Outcome::Stuck;
-        self.last = Some(Ended { at_ms, outcome, to: switch.to, from: switch.from, why });
+        let Switch { to, from, unattended, .. } = switch;
+        self.last = Some(Ended { at_ms, outcome, to, from, why, unattended });
     }
 
     /// What may be removed, so that only the newest `keep` are there and those that are needed: what runs, what a switch under

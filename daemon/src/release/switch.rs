@@ -13,6 +13,7 @@
 use super::Id;
 use crate::policy;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -135,6 +136,12 @@ pub struct Switch {
     pub limits: Limits,
     /// What starts the daemon anew, where that is not systemd.
     pub supervisor: Option<String>,
+    /// The configuration's file, as the command that began it had it.
+    #[serde(default)]
+    pub config_file: Option<PathBuf>,
+    /// Its command was cut off, and what goes on with it has nobody to tell how it ends.
+    #[serde(default)]
+    pub unattended: bool,
 }
 
 impl Switch {
@@ -188,4 +195,14 @@ pub struct Ended {
     pub from: Option<Id>,
     /// Why, where it did not go forward.
     pub why: String,
+    /// Whoever began it has not been told: its command was cut off.
+    #[serde(default)]
+    pub unattended: bool,
+}
+
+impl Ended {
+    /// Whether it ended with the release before it, and whoever began it may not know yet.
+    pub fn leaves_the_one_before_unseen(&self) -> bool {
+        self.unattended && !matches!(self.outcome, Outcome::Blessed | Outcome::Stuck)
+    }
 }

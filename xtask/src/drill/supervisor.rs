@@ -196,9 +196,7 @@ fn unit(text: &str, name: &str, place: &Path) -> String {
         line => Some(
             line.replace("/opt/mainstay", &format!("{place}/opt"))
                 .replace("/etc/mainstay", &place)
-                .replace("mainstay-launch", &format!("{name}-launch"))
-                // Which there is none of: rounds say themselves who ends what was cut off.
-                .replace("mainstay-release", &format!("{name}-release")),
+                .replace("mainstay-launch", &format!("{name}-launch")),
         ),
     };
     text.lines().filter_map(line).map(|line| line + "\n").collect()

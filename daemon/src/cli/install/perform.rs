@@ -178,7 +178,7 @@ impl<'a> Target<'a> {
         if !is_there {
             return Some("there is no systemctl: start `mainstay run` in your own way".into());
         }
-        (matches!(verb, "stop" | "daemon-reload") && !runs).then(|| "systemd does not run here".into())
+        (matches!(verb, "start" | "stop" | "daemon-reload") && !runs).then(|| "systemd does not run here".into())
     }
 }
 

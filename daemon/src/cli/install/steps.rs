@@ -100,9 +100,11 @@ pub(super) const CLOSED: Step = Step::File {
 };
 
 /// The service manager is told of all that.
-pub(super) const ENABLE: [Step; 2] = [
+pub(super) const ENABLE: [Step; 3] = [
     Step::Systemctl { args: &["daemon-reload"] },
     Step::Systemctl { args: &["enable", "mainstay.service", "mainstay-backup.timer", "mainstay-release.path"] },
+    // It only looks; and where a daemon runs already, nobody would start it.
+    Step::Systemctl { args: &["start", "mainstay-release.path"] },
 ];
 
 /// Takes it away. Configuration, token, state, and whose releases are trusted stay.

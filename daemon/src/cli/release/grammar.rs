@@ -30,8 +30,8 @@ pub(in super::super) fn command() -> Command {
             "A release is staged, then activated: it is verified, looks at this machine by itself (check), the database is \
              backed up, `current` leads to it, the daemon is started anew and watched. One that proves itself is blessed. One \
              that does not is left again, by itself and once, for the last that was blessed. Running tasks are not touched by \
-             any of it. A command that was cut off at any point can be given again: without an id, activate goes on with a \
-             switch, and rollback undoes it.\n\n\
+             any of it. A switch whose command was cut off is ended by itself (finish); with one that stands still, activate without \
+             an id goes on, and rollback without an id undoes it.\n\n\
              --supervisor CMD, where there is no systemd: a program with its arguments, separated by spaces. CMD restart ends \
              the daemon (a silent one by force) and starts it as current/bin/mainstay. CMD status succeeds, and prints restarts=N, \
              how often it was started anew by itself; a line that begins with `failed` says that it is not started again. \
@@ -92,7 +92,7 @@ fn stage() -> Command {
 fn activate() -> Command {
     Command::new("activate")
         .about("switches to a release, watches it, and goes back by itself if it fails")
-        .arg(id("the release; without it, goes on with the switch that was cut off"))
+        .arg(id("the release; without it, goes on with the switch that stands still"))
         .arg(limit("soak", policy::DEPLOY_SOAK_MS, "watched for so long before it is blessed"))
         .args([ready(), answer(), supervisor()])
         .arg(
@@ -107,7 +107,7 @@ fn activate() -> Command {
 
 fn roll_back() -> Command {
     Command::new("rollback")
-        .about("goes back to the last blessed release, or undoes the switch that was cut off")
+        .about("goes back to the last blessed release, or undoes the switch that stands still")
         .arg(id("to this release instead"))
         .args([ready(), answer(), supervisor()])
         .arg(force("why it is gone back to though it was never blessed, or failed"))

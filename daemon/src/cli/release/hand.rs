@@ -48,6 +48,11 @@ impl<'a> Hand<'a> {
         Hand { root, options, config, state_dir, supervisor }
     }
 
+    /// The configuration's file, wherever it is looked for from.
+    pub(super) fn config_in_full(&self) -> Option<PathBuf> {
+        std::path::absolute(&self.config).ok()
+    }
+
     /// What starts the daemon anew.
     pub(super) fn supervisor(&self) -> Result<Box<dyn Supervisor>, Fatal> {
         of_this_machine(self.supervisor.as_deref())

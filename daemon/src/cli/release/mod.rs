@@ -92,12 +92,12 @@ fn activate(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exit
         }
         (Some(_), None) => return Err(refused("the way back is under way: `rollback` without an id goes on with it")),
         (None, None) => {
-            let text = "no switch is under way to go on with: name a release (`mainstay release list` has them)";
+            let text = "no switch is under way to go on with: name a release (`mainstay release list` has them; `status` tells how the last switch ended)";
             return Err(Fatal::new(ExitCode::Usage, text));
         }
         (_, Some(to)) => {
             let here = here(root, &mut hand)?;
-            known.activate(&to, &here, wish(matches)).map_err(refused)?;
+            known.activate(&to, &here, wish(matches, &hand)).map_err(refused)?;
             if known.way_back(&to, here.database).is_err() {
                 hand.say(&format!("no other release was blessed: if {to} fails, there is nothing to go back to"));
             }
@@ -121,7 +121,7 @@ fn roll_back(matches: &ArgMatches, root: &Root, options: &Options) -> Result<Exi
         return Ok(show::ended(&known, options));
     } else {
         let here = here(root, &mut hand)?;
-        known.roll_back(named.as_ref(), &here, wish(matches)).map_err(refused)?;
+        known.roll_back(named.as_ref(), &here, wish(matches, &hand)).map_err(refused)?;
     }
     go(&mut known, &mut hand, root, options)
 }
@@ -151,12 +151,14 @@ fn finish_cut_off(matches: &ArgMatches, root: &Root, options: &Options) -> Resul
     if !root.has_finisher() {
         // Who gave the command was told why it stands still, and may be about to go on with it.
         return Err(refused(format!(
-            "the switch to {} was not cut off: it stands still at the step {}, and its command said why; activate or rollback without an id goes on",
+            "nothing goes on by itself with the switch to {}: it stands still at the step {}, as its command said; activate or rollback without an id goes on",
             switch.to,
             switch.step.name()
         )));
     }
-    let mut hand = hand(&known, matches, root, options)?;
+    // The unit that starts us does not know what was typed.
+    let config = switch.config_file.clone().map_or_else(|| options.config_path(), Ok)?;
+    let mut hand = hand_with(config, &known, matches, root, options)?;
     hand.say(&format!("the switch to {} was cut off at the step {}", switch.to, switch.step.name()));
     enter(&known, root, options);
     finish(&mut known, &mut hand).map_err(|why| stands_still(root, &why, options))?;
@@ -175,7 +177,10 @@ fn enter(known: &Known, root: &Root, options: &Options) {
 /// Before a command ends in order: whatever it leaves, somebody is told of it, and nothing is to be done by itself.
 fn leave(root: &Root, options: &Options) {
     if let Err(error) = root.unname_finisher() {
-        options.remark(&format!("nothing is left to be finished, but that can't be written down: {error}"));
+        options.remark(&format!(
+            "{} can't be removed, and may have the switch gone on with: {error}",
+            root.finisher_shown()
+        ));
     }
 }
 
@@ -243,7 +248,17 @@ fn bless(matches: &ArgMatches, root: &Root, options: &Options) -> Result<ExitCod
 
 /// Who does it: as it was begun, where a switch is under way, unless something else is said now.
 fn hand<'a>(known: &Known, matches: &ArgMatches, root: &'a Root, options: &'a Options) -> Result<Hand<'a>, Fatal> {
-    let config = options.config_path()?;
+    hand_with(options.config_path()?, known, matches, root, options)
+}
+
+/// With this configuration.
+fn hand_with<'a>(
+    config: PathBuf,
+    known: &Known,
+    matches: &ArgMatches,
+    root: &'a Root,
+    options: &'a Options,
+) -> Result<Hand<'a>, Fatal> {
     let state_dir = config_file::state_dir(&config)?;
     let said = matches.try_get_one::<String>("supervisor").ok().flatten().cloned();
     let begun = known.switch.as_ref().and_then(|switch| switch.supervisor.clone());
@@ -255,7 +270,7 @@ fn here(root: &Root, hand: &mut Hand<'_>) -> Result<Here, Fatal> {
     Ok(Here { current: root.current().map_err(refused)?, database: hand.database_there()? })
 }
 
-fn wish(matches: &ArgMatches) -> Wish {
+fn wish(matches: &ArgMatches, hand: &Hand<'_>) -> Wish {
     let ms = |name: &str, default| matches.try_get_one::<i64>(name).ok().flatten().copied().unwrap_or(default);
     Wish {
         limits: Limits {
@@ -264,6 +279,7 @@ fn wish(matches: &ArgMatches) -> Wish {
             soak_ms: ms("soak", policy::DEPLOY_SOAK_MS),
         },
         supervisor: matches.get_one::<String>("supervisor").cloned(),
+        config_file: hand.config_in_full(),
         force: matches.get_one::<String>("force").cloned(),
         no_way_back: matches.try_get_one::<bool>("no-way-back").ok().flatten().copied().unwrap_or(false),
     }

@@ -33,6 +33,16 @@ pub(super) struct Lock {
     file: File,
 }
 
+impl Lock {
+    /// Says whose it is, to those who meet it.
+    fn taken(mut file: File) -> Lock {
+        let pid = format!("{}\n", std::process::id());
+        // A full disk is no reason to do nothing.
+        let _ = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
+        Lock { file }
+    }
+}
+
 impl Drop for Lock {
     /// By word, and not only by closing it: a process that is being started just then has it open as well, until it has become
     /// another program.
@@ -80,15 +90,17 @@ impl Root {
         let until = boot_ms() + policy::RELEASE_LOCK_WITHIN_MS;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Lock { file }),
+                Ok(()) => return Ok(Lock::taken(file)),
                 // What a command that was killed was just starting has the lock until it has become another program.
                 Err(Errno::WOULDBLOCK) if boot_ms() < until => {
                     std::thread::sleep(policy::DEPLOY_LOOK_PAUSE / 10);
                 }
                 Err(Errno::WOULDBLOCK) => {
+                    let pid = fs::read_to_string(self.path.join(LOCK)).unwrap_or_default();
                     return Err(refused(format!(
-                        "another release command is at work in {}: wait for its end, or see what it does (mainstay release status)",
-                        self.path.display()
+                        "another release command is at work in {}, process {pid}: see what it does (mainstay release status), and wait for its end; `kill -INT {pid}` is Ctrl-C to it, and twice has it go back from a release that it watches",
+                        self.path.display(),
+                        pid = pid.trim()
                     )));
                 }
                 Err(error) => return Err(self.failed("lock", &error.into())),
@@ -107,7 +119,7 @@ impl Root {
             other => other,
         };
         locked.map_err(|error| self.failed("lock", &error.into()))?;
-        Ok(Lock { file })
+        Ok(Lock::taken(file))
     }
 
     fn lock_file(&self) -> Result<File, Fatal> {
@@ -180,6 +192,11 @@ impl Root {
     /// end if that was cut off; after a start of the machine at once.
     pub(super) fn name_finisher(&self, id: &Id) -> io::Result<()> {
         self.lead(FINISHER, id)
+    }
+
+    /// Where that is written down.
+    pub(super) fn finisher_shown(&self) -> String {
+        self.path.join(FINISHER).display().to_string()
     }
 
     /// Whether a command was cut off, or is at work.
@@ -330,7 +347,8 @@ mod tests {
     fn one_command_at_a_time() {
         let (_dir, root) = root();
         let lock = root.lock().unwrap_or_else(|fatal| panic!("{fatal}"));
-        assert!(root.lock().is_err_and(|fatal| fatal.text.contains("another release command")));
+        let process = format!("process {}:", std::process::id());
+        assert!(root.lock().is_err_and(|fatal| fatal.text.contains(&process)));
         drop(lock);
         assert!(root.lock().is_ok());
     }

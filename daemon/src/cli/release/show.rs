@@ -141,7 +141,7 @@ fn under_way(switch: &Switch) -> String {
         Way::Back | Way::BackByItself => ("the way back", "`rollback` without an id goes on with it"),
     };
     format!(
-        "{what} to {to} is at step {at} of {of}, {}; if no command is at work on it, it was cut off there: {next}",
+        "{what} to {to} is at step {at} of {of}, {}; if no command is at work on it, it stands still: {next}",
         step.name()
     )
 }

@@ -15,7 +15,7 @@ fn id(text: &str) -> Id {
 
 fn wish() -> Wish {
     let limits = Limits { ready_ms: 1, answer_ms: 1, soak_ms: 1 };
-    Wish { limits, supervisor: None, force: None, no_way_back: false }
+    Wish { limits, supervisor: None, config_file: None, force: None, no_way_back: false }
 }
 
 /// A machine with releases; which step of which of them fails, and after how many moves the command is killed.
@@ -278,8 +278,30 @@ fn one_that_was_cut_off_is_undone_before_the_flip_and_watched_from_there_on() {
                 (true, false, _) => id("a"),
             };
             assert_eq!((&machine.current, &machine.runs), (&Some(runs.clone()), &Some(runs)), "after {moves} moves");
+            // Whoever means the switch that is over already does not leave the one before it.
+            if under_way && !b_stays {
+                let refused = known.clone().roll_back(None, &machine.here(), wish()).expect_err("it is over");
+                assert!(refused.contains("ended already") && refused.contains("a is current"), "{refused}");
+            }
         }
     }
+}
+
+#[test]
+fn a_way_back_that_was_cut_off_and_ended_by_itself_is_not_gone_once_more() {
+    let (mut machine, mut known) = Machine::new(&["a", "b", "c", "d"]);
+    for name in ["a", "b", "c"] {
+        machine.switch(&mut known, name);
+    }
+    known.roll_back(None, &machine.here(), wish()).expect("to b");
+    finish(&mut known, &mut machine).expect("it ends");
+    assert_eq!((outcome(&known), &machine.runs), (Some(Outcome::RolledBack), &Some(id("b"))));
+    assert!(known.clone().roll_back(None, &machine.here(), wish()).is_err(), "whoever gives it again means the same");
+    known.roll_back(Some(&id("a")), &machine.here(), wish()).expect("who names it means it");
+    drive(&mut known, &mut machine).expect("it ends");
+    // Somebody was there this time.
+    machine.switch(&mut known, "d");
+    known.roll_back(None, &machine.here(), wish()).expect("to a");
 }
 
 /// The disk of the releases is full from some step on.

@@ -17,7 +17,7 @@ fn release(name: &str, database: Database) -> Release {
 
 fn wish() -> Wish {
     let limits = Limits { ready_ms: 1, answer_ms: 1, soak_ms: 1 };
-    Wish { limits, supervisor: None, force: None, no_way_back: false }
+    Wish { limits, supervisor: None, config_file: None, force: None, no_way_back: false }
 }
 
 fn forced() -> Wish {
