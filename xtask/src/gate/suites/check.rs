@@ -67,9 +67,19 @@ const CHECKS: [Check; 7] = [
 /// Tests take far longer to build than to run: built before, the time of their unit is theirs. A build that fails is told by
 /// the unit itself, as a step that does not hold.
 fn prepare(site: &Site<'_>) -> Result<(), String> {
-    if !site.policy.quick {
-        call(site, &[&TESTS[..], &["--no-run"]].concat())?;
+    if site.policy.quick {
+        return Ok(());
     }
+    // Now, and not after an hour.
+    for check in &CHECKS {
+        if let Some(why) = missing(site, check)?.filter(|_| !has_substitute(check)) {
+            eprintln!(
+                "gate: `{}` can't be tried, and without it there is no PASS; Ctrl-C, mend it, begin again: {why}",
+                check.name
+            );
+        }
+    }
+    call(site, &[&TESTS[..], &["--no-run"]].concat())?;
     Ok(())
 }
 
@@ -84,11 +94,7 @@ fn run(site: &Site<'_>, unit: &Unit) -> Result<Vec<Line>, String> {
         // Another run's.
         std::fs::remove_file(&junit).map_err(|error| format!("{JUNIT}: {error}"))?;
     }
-    let mut missing = None;
-    for need in check.needs {
-        missing = missing.or(unmet(site, need)?);
-    }
-    let mut held = vec![match missing {
+    let mut held = vec![match missing(site, check)? {
         None => step(check, &call(site, check.arguments)?),
         Some(why) => without(site, check, why)?,
     }];
@@ -116,15 +122,29 @@ fn sbom(site: &Site<'_>) -> Result<Step, String> {
     }
 }
 
+/// Why it can't be tried, if so.
+fn missing(site: &Site<'_>, check: &Check) -> Result<Option<String>, String> {
+    for need in check.needs {
+        if let Some(why) = unmet(site, need)? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
 /// Why a need is not met, if so. Policies on dependencies look at crates of all platforms, more than a build fetches.
 fn unmet(site: &Site<'_>, need: &[&str]) -> Result<Option<String>, String> {
     let called = call(site, need)?;
     Ok((!called.good()).then(|| format!("cargo {} {}: {}", need.join(" "), called.ended(), called.last_words())))
 }
 
-/// Tests run without nextest as well, with no report in XML; for others there is no substitute.
+/// Tests run without nextest as well, with no report in XML.
+fn has_substitute(check: &Check) -> bool {
+    check.name == "tests"
+}
+
 fn without(site: &Site<'_>, check: &Check, why: String) -> Result<Step, String> {
-    if check.name == "tests" {
+    if has_substitute(check) {
         return Ok(step(
             check,
             &call(site, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--examples"])?,
