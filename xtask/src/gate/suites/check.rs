@@ -143,6 +143,7 @@ fn has_substitute(check: &Check) -> bool {
     check.name == "tests"
 }
 
+/// A step that can't be tried as it is meant.
 fn without(site: &Site<'_>, check: &Check, why: String) -> Result<Step, String> {
     if has_substitute(check) {
         return Ok(step(
