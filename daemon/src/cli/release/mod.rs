@@ -161,7 +161,8 @@ fn finish_cut_off(matches: &ArgMatches, root: &Root, options: &Options) -> Resul
     let mut hand = hand_with(config, &known, matches, root, options)?;
     hand.say(&format!("the switch to {} was cut off at the step {}", switch.to, switch.step.name()));
     enter(&known, root, options);
-    finish(&mut known, &mut hand).map_err(|why| stands_still(root, &why, options))?;
+    // What fails here nobody is told: the link stays, and the unit tries again.
+    finish(&mut known, &mut hand).map_err(|why| root.unwritten(&why))?;
     Ok(over(&mut known, &mut hand, root, options))
 }
 
